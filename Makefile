@@ -1,0 +1,42 @@
+# Everything a person does with this checkout, one word each. `make` alone lists it.
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+help: ## list what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@echo "  variables: PYTHON=$(PYTHON) (3.11 or newer), PIP_ARGS= (passed to pip, for example to name an index with CPU builds)"
+
+setup: $(READY) ## create .venv with the exact versions of constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	@touch $(READY)
+
+demo: $(READY) ## make study folders, scan them offline, show decisions, log and report (in ./demo)
+	$(BIN)/inspect-ai demo --dir demo
+
+test: $(READY) ## run the whole test suite
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+check: $(READY) ## style, types, imports, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+bench: $(READY) ## measure speed and write the figures
+	$(BIN)/python -m pytest -q -s tests/benchmarks -m "slow or not slow" --override-ini "python_files=bench_*.py"
+
+clean: ## remove what demo, scans and tools left (not .venv)
+	rm -rf demo inspect_ai_out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,73 @@
+"""The command `inspect-ai`. Here alone an error becomes one sentence on stderr and its exit code.
+
+    0 done   1 findings (only with --fail-on-flag)   2 usage   3 some inputs unreadable   4 audit integrity
+    5 environment   70 a fault of the program itself   130 interrupted   141 the reader of the output went away
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+FAULT, INTERRUPTED = 70, 130  # 70: EX_SOFTWARE of sysexits.h
+ERROR_LOG = "inspect_ai_error.log"
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code. A traceback is shown only where INSPECT_AI_DEBUG is set."""
+    raise SystemExit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did."""
+    from typer._click.exceptions import ClickException
+
+    from inspect_ai.cli.commands import root
+    from inspect_ai.errors import InspectError
+
+    try:
+        code = root().main(args=args, prog_name="inspect-ai", standalone_mode=False)
+    except ClickException as e:
+        e.show()
+        return e.exit_code
+    except InspectError as e:
+        if _debug():
+            traceback.print_exc()
+        _say(str(e))
+        return e.exit_code
+    except Exception as e:  # noqa: BLE001 - the last resort: a user never meets a bare traceback
+        return _fault(e)
+    if code == INTERRUPTED:
+        _say("Interrupted. What was committed stands; the same command goes on from there.")
+    return code if isinstance(code, int) else 0
+
+
+def _debug() -> bool:
+    return bool(os.environ.get("INSPECT_AI_DEBUG"))
+
+
+def _say(sentence: str) -> None:
+    print(f"inspect-ai: {sentence}", file=sys.stderr)
+
+
+def _fault(error: Exception) -> int:
+    if _debug():
+        traceback.print_exc()
+    where = _write_log("".join(traceback.format_exception(error)))
+    _say(f"A fault in the program ({type(error).__name__}). The details stand in {where}; nothing committed was lost.")
+    return FAULT
+
+
+def _write_log(text: str) -> str:
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        try:
+            with (folder / ERROR_LOG).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return str(folder / ERROR_LOG)
+    return "no file (neither the current nor the temporary folder can be written; set INSPECT_AI_DEBUG=1 to see them)"

@@ -1,0 +1,72 @@
+"""What the commands share: options, settings from them, and the two ways of showing results (tables or JSON)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from inspect_ai.settings import Settings
+
+FINDINGS, UNREADABLE, READER_GONE = 1, 3, 141
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Db = Annotated[Path | None, typer.Option("--db", help="The audit log.", show_default="inspect_ai.db")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for report and pictures.", show_default="inspect_ai_out")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Decoding processes and engine sessions.", show_default="2")]
+Engine = Annotated[str | None, typer.Option("--engine", help="onnx or torch.", show_default="onnx")]
+Operator = Annotated[str | None, typer.Option("--operator", help="Who stands behind the decisions.", show_default="login name")]
+
+
+def app() -> typer.Typer:
+    """A Typer application in the house's manner: plain help, no completion commands."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def settings(**flags: object) -> Settings:
+    """Settings from flags (None: not given), environment, ./inspect_ai.toml and defaults."""
+    from inspect_ai.settings import load
+
+    return load(**flags)
+
+
+def emit(value: object) -> None:
+    """One JSON object on one line of stdout, ASCII alone, so that no header text can reach a terminal as control codes."""
+    try:
+        print(json.dumps(value, ensure_ascii=True, allow_nan=False, default=str), flush=True)
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # or the interpreter complains again when it flushes at exit
+        raise typer.Exit(READER_GONE) from None
+
+
+def results() -> Console:
+    """Where tables go: stdout, without rich's reading of markup and emoji in names of files."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def progress() -> Console:
+    """Where everything goes that is not a result: stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
+    """A table on stdout; cells are shown as text, None as nothing."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    results().print(shown)

@@ -1,0 +1,184 @@
+"""What a person may change about a task, typed: configs/NAME.yaml becomes a frozen TaskConfig. Unknown keys are errors."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inspect_ai.errors import UsageError
+
+
+class Strict(BaseModel):
+    """Frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LabelSet(Strict):
+    """How one kind of labelled folder speaks: which column holds the label, its values, and which of them are positive.
+
+    A set whose values are all positive (a catalogue of defects) teaches and tests classes, never the decision.
+    """
+
+    name: str
+    column: str = "label"
+    classes: tuple[str, ...] = Field(min_length=2)
+    positive: tuple[str, ...] = Field(min_length=1)
+    grade_column: str | None = None  # an ordinal target, 0..grades-1, where the column is there
+    grades: int = 0
+    mask_column: str | None = None  # paths of 1-bit masks joined by ";"
+    mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
+
+    @property
+    def decides(self) -> bool:
+        """True when the set knows both sides of the decision."""
+        return len(set(self.positive)) < len(self.classes)
+
+    @property
+    def class_outputs(self) -> tuple[str, ...]:
+        """Names of the class logits that this set teaches; none for a plain yes-or-no set."""
+        return tuple(f"{self.name}:{c}" for c in self.classes) if len(self.classes) > 2 else ()
+
+    @property
+    def grade_outputs(self) -> tuple[str, ...]:
+        """Names of the cumulative logits grade >= 1, >= 2, ... of an ordinal target."""
+        return tuple(f"{self.name}:grade>={g}" for g in range(1, self.grades))
+
+
+class Input(Strict):
+    """What the network sees."""
+
+    size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
+    channels: Literal[1, 3] = 1
+    multiple: int = 32  # units are padded (edge values) to multiples of this before the network
+
+
+class Network(Strict):
+    """Which trunk; see model/trunk.py."""
+
+    size: Literal["tiny", "small"] = "small"
+    attention: Literal["stripe", "global", "shifted_window", "spatial_reduction"] = "stripe"
+    init: Literal["scratch", "imagenet"] = "imagenet"
+    drop_path: float = 0.1
+    dropout: float = 0.2
+
+
+class Augment(Strict):
+    """Probabilities and ranges of training augmentation; albumentations does the work."""
+
+    crop: int | None = None  # random crop of this side at full resolution; None keeps the whole unit
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+    rotate90: bool = True
+    rotate_degrees: float = 0.0
+    scale: float = 0.1  # relative zoom, plus and minus
+    shift: float = 0.05  # relative shift, plus and minus
+    brightness: float = 0.2
+    contrast: float = 0.2
+    gamma: float = 0.0  # relative, plus and minus
+    blur: float = 0.0  # probability
+    noise: float = 0.0  # probability
+    erase: float = 0.0  # probability
+
+
+class Training(Strict):
+    """The schedule."""
+
+    epochs: int = 20
+    batch: int = 32
+    lr: float = 1e-3
+    early_lr: float = 0.5  # of lr, for stages that start from ImageNet
+    weight_decay: float = 0.05
+    warmup_epochs: float = 1.0
+    clip: float = 1.0
+    ema: float = 0.99
+    label_smoothing: float = 0.0
+    mask_weight: float = 0.5  # weight of the auxiliary mask loss, where masks are
+    class_weight: float = 1.0
+    grade_weight: float = 1.0
+    positive_share: float | None = None  # share of positives drawn for deciding sets; None keeps the data's own
+    samples_per_epoch: int | None = None
+    patience: int = 8  # epochs without a better validation metric
+    seeds: tuple[int, ...] = (0, 1, 2)
+    calibration_share: float = 0.25  # of train's groups, set aside where a folder has no calibration split
+    select: Literal["auc", "accuracy", "mean"] = "mean"
+
+
+class TaskConfig(Strict):
+    """Everything about a task that a person may want to change; shipped as configs/NAME.yaml."""
+
+    name: str
+    title: str = ""
+    labels: Annotated[tuple[LabelSet, ...], Field(min_length=1)]
+    input: Input = Input()
+    network: Network = Network()
+    augment: Augment = Augment()
+    train: Training = Training()
+    options: dict[str, float | int | str | bool] = {}  # the plugin's own numbers, each explained beside its use
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the network's logits, in order; the first is the decision."""
+        names = ["positive"]
+        for labels in self.labels:
+            names += labels.class_outputs + labels.grade_outputs
+        return tuple(names)
+
+    def label_set(self, values: set[str], where: str) -> LabelSet:
+        """The label set that knows all `values`. Raises UsageError that names the values nobody knows."""
+        for labels in self.labels:
+            if values <= set(labels.classes):
+                return labels
+        known = "; ".join(f"{s.name}: {', '.join(s.classes)}" for s in self.labels)
+        raise UsageError(
+            f"{where} has labels {', '.join(sorted(values)[:12])}, which task {self.name} does not know ({known}). "
+            f"Add a label set to its config and train with --config."
+        )
+
+
+def read_config(path: Path) -> TaskConfig:
+    """Read and check one YAML file. Raises UsageError naming file, key, and the nearest known key."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise UsageError(f"{path} cannot be read as YAML: {_one_line(e)}") from e
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path} must be a YAML mapping of settings; it is {type(raw).__name__}.")
+    return parse_config(raw, str(path))
+
+
+def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:
+    """A checked TaskConfig from plain values. Raises UsageError with one sentence for each fault."""
+    try:
+        return TaskConfig.model_validate(raw)
+    except ValidationError as e:
+        raise UsageError(f"{where}: " + " ".join(_sentence(dict(fault)) for fault in e.errors())) from e
+
+
+def config_sha256(config: TaskConfig) -> str:
+    """Digest of everything in the configuration that reaches a decision (name, outputs, input, options, network kind)."""
+    relevant = config.model_dump_json(include={"name", "labels", "input", "options", "network"})
+    return hashlib.sha256(relevant.encode()).hexdigest()
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), _all_keys(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{place!r} is no setting.{hint}"
+    return f"{place!r}: {fault['msg']}."
+
+
+def _all_keys() -> list[str]:
+    models = (TaskConfig, LabelSet, Input, Network, Augment, Training)
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,256 @@
+"""The words of the house: what crosses the borders between rooms. Frozen dataclasses, NumPy at most.
+
+Patient coordinates are LPS millimetres (DICOM PS3.3 C.7.6.2.1.1). Scores are probabilities of the positive side, 0..1.
+Arrays are `field(compare=False, repr=False)`: a frozen dataclass with a compared array raises in == and hash.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.generic]
+Floats: TypeAlias = NDArray[np.float32]
+Millimetres: TypeAlias = tuple[float, float, float]
+
+
+class Outcome(StrEnum):
+    """What a person is told about one study."""
+
+    CLEAR = "clear"
+    FLAG = "flag"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One file as it was found: its path relative to the scanned root, its content digest (SHA-256, hex) and size."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A file that will not be decided on, and the sentence that says why. Counted, logged, shown."""
+
+    file: str
+    reason: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRef:
+    """A study before its pixels are read: one image file, or one DICOM series. Cheap to make, cheap to hold.
+
+    `key` names it on screen and never holds a patient's name; `digest` is SHA-256 over its sorted file digests.
+    `kind` is "image" (camera file) or "dicom". `modality` is DICOM's (CT, OP, ...) or "" for image files.
+    `body_part`, `sop_class_uid` and `frames` serve routing. `problems` are reasons known from headers alone that forbid
+    a decision (two slices at one position, a gap ...); `notes` are remarks that do not (one duplicate counted once ...).
+    `patient_hash` is a keyed hash or None.
+    """
+
+    key: str
+    source: str
+    kind: str
+    digest: str
+    files: tuple[SourceFile, ...]
+    modality: str = ""
+    body_part: str = ""
+    sop_class_uid: str = ""
+    study_uid: str | None = None
+    series_uid: str | None = None
+    patient_hash: str | None = None
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One picture. pixels: [H, W] grey or [H, W, 3] RGB, uint8 or uint16, as stored; `white` is its full-scale value."""
+
+    pixels: Pixels = field(compare=False, repr=False)
+    white: int = 255
+    sop_instance_uid: str | None = None
+    spacing_mm: tuple[float, float] | None = None  # between rows, between columns
+    laterality: str | None = None  # "L" or "R", ophthalmic photographs
+    burned_in_annotation: bool = False
+    lossy: bool = False
+
+    def unit_range(self) -> Floats:
+        """[H, W] or [H, W, 3] in 0..1."""
+        return self.pixels.astype(np.float32) / np.float32(self.white)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A sorted stack of slices with sound geometry. hu: [D, H, W] int16 Hounsfield units; padding is air (-1024)."""
+
+    hu: NDArray[np.int16] = field(compare=False, repr=False)
+    spacing_mm: Millimetres  # between slices, rows, columns
+    origin_mm: Millimetres  # centre of voxel (0, 0, 0)
+    row_direction: Millimetres  # along increasing column index
+    column_direction: Millimetres  # along increasing row index
+    normal: Millimetres  # along increasing slice index
+    series_uid: str
+    sop_instance_uids: tuple[str, ...]  # one a slice
+    lossy: bool = False
+
+    def position_mm(self, slice_index: float, row: float, col: float) -> Millimetres:
+        """Patient coordinates of a voxel's centre (PS3.3 equation C.7.6.2.1-1)."""
+        ds, dr, dc = self.spacing_mm
+        x, y, z = (
+            o + c * col * dc + r * row * dr + n * slice_index * ds
+            for o, c, r, n in zip(self.origin_mm, self.row_direction, self.column_direction, self.normal, strict=True)
+        )
+        return (x, y, z)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """What a task decides on: the reference plus its decoded pixels. Pictures or volumes, never neither unless `problems`."""
+
+    ref: StudyRef
+    images: tuple[Image, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    problems: tuple[str, ...] = ()  # found while decoding; ref.problems are not repeated here
+    rejections: tuple[Rejection, ...] = ()  # files of this study whose pixels could not be read
+    decoders: tuple[str, ...] = ()  # name and version of each decoder that served
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One question of the quality gate: passed when value >= limit."""
+
+    name: str
+    value: float
+    limit: float
+    advice: str  # what the person at the device can do
+
+    @property
+    def passed(self) -> bool:
+        """False for NaN too."""
+        return self.value >= self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One input of the network. pixels: [C, H, W] or [C, D, H, W] float32 in 0..1, C = 1 or 3.
+
+    A unit pixel (r, c) lies at source pixel origin_px + scale_px * (r, c); scale_px > 1 means the unit is smaller.
+    """
+
+    pixels: Floats = field(compare=False, repr=False)
+    name: str = "image"
+    image_index: int = 0  # which picture, or which slice of a volume
+    origin_px: tuple[float, float] = (0.0, 0.0)  # row, column in the source
+    scale_px: tuple[float, float] = (1.0, 1.0)  # source pixels a unit pixel, rows and columns
+    series_uid: str | None = None
+    sop_instance_uid: str | None = None
+    position_mm: Millimetres | None = None
+    diameter_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitOutput:
+    """What the network says of one unit. logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1."""
+
+    logits: Floats = field(compare=False, repr=False)
+    heat: Floats = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something seen in one unit, in source pixels and, where there is geometry, in millimetres."""
+
+    name: str
+    score: float
+    image_index: int = 0
+    row: int | None = None
+    col: int | None = None
+    position_mm: Millimetres | None = None
+    diameter_mm: float | None = None
+    series_uid: str | None = None
+    sop_instance_uid: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:  # false for NaN too
+            raise ValueError(f"a score lies between 0 and 1; {self.name} has {self.score}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingPoint:
+    """Where scores become outcomes, and what that proves. Made by calibration, stored as JSON with hex floats.
+
+    A refused point carries `refusal` (why nothing is proved) and still a usable threshold, so that work can go on
+    uncertified. The digests say which model, configuration and engine it belongs to.
+    """
+
+    task: str
+    clear_below: float
+    flag_from: float
+    sensitivity: float  # asked for
+    confidence: float
+    n_positive: int  # independent calibration groups
+    n_missed: int  # of them below clear_below
+    proved_sensitivity: float  # Clopper-Pearson lower bound at `confidence`
+    covers: str  # what one unit of the statement is, and what is outside it
+    model_sha256: str
+    config_sha256: str
+    engine: str  # name and precision
+    calibration_sha256: str  # digest over the sorted digests of the calibration files
+    refusal: str | None = None
+
+    @property
+    def certified(self) -> bool:
+        """True when the promise was proved."""
+        return self.refusal is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Outcome of one score at one operating point, and whether the operating point's promise stands behind it."""
+
+    outcome: Outcome
+    reason: str
+    certified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Everything that made the decision besides the pixels; together with the study's digest it is the decision's key."""
+
+    task: str
+    task_version: str
+    model_sha256: str
+    config_sha256: str
+    operating_point_sha256: str
+    engine: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One study, decided. Committed to the audit log before anyone sees it."""
+
+    study: StudyRef
+    provenance: Provenance
+    verdict: Verdict
+    score: float | None
+    threshold: float | None
+    findings: tuple[Finding, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    decoders: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.score is not None and not math.isfinite(self.score):
+            raise ValueError(f"a decision's score is a number; {self.study.key} has {self.score}")

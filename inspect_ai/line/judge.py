@@ -1,0 +1,77 @@
+"""From a prepared study to its decision: score the units, gather findings, meet the operating point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inspect_ai.decide import decide
+from inspect_ai.domain import Decision, Finding, Outcome, Provenance, StudyRef, UnitOutput, Verdict
+from inspect_ai.line.prepare import Prepared
+from inspect_ai.line.station import Station
+
+FINDINGS_MOST = 50  # kept in a decision, highest first
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision and what the network said of each unit, for the pictures."""
+
+    decision: Decision
+    outputs: tuple[UnitOutput, ...] = ()
+
+
+def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
+    """Decide one prepared study at its station. A fault in engine or plugin is a reason to abstain."""
+    outputs: tuple[UnitOutput, ...] = ()
+    findings: list[Finding] = []
+    score: float | None = None
+    problems = [*prepared.problems]
+    if prepared.units and not problems:
+        try:
+            outputs = tuple(station.engine().run(prepared.units))
+            if all(np.isfinite(output.logits).all() for output in outputs):
+                pairs = zip(prepared.units, outputs, strict=True)
+                findings = [finding for unit, output in pairs for finding in station.task.findings(unit, output)]
+                score = float(station.task.aggregate(findings)) if findings else None
+            else:
+                problems.append("the network's answer is not a number")
+        except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; it costs this study and no other
+            problems.append(f"scoring failed: {type(e).__name__}")
+        if score is None and not problems:
+            problems.append("the task found nothing in it to look at")
+    verdict = decide(
+        score, station.point, mismatches=station.mismatches, problems=problems, measures=prepared.measures
+    )
+    decision = Decision(
+        study=ref,
+        provenance=station.provenance,
+        verdict=verdict,
+        score=score,
+        threshold=station.point.flag_from,
+        findings=_worth_keeping(findings, station.point.clear_below),
+        measures=prepared.measures,
+        decoders=prepared.decoders,
+    )
+    return Judged(decision, outputs)
+
+
+def abstained(ref: StudyRef, provenance: Provenance, reason: str, decoders: Sequence[str] = ()) -> Decision:
+    """The decision on a study that no task may decide."""
+    verdict = Verdict(outcome=Outcome.ABSTAIN, reason=reason, certified=False)
+    return Decision(
+        study=ref, provenance=provenance, verdict=verdict, score=None, threshold=None, decoders=tuple(decoders)
+    )
+
+
+def noted(ref: StudyRef, note: str) -> StudyRef:
+    """The same study with one more remark."""
+    return replace(ref, notes=(*ref.notes, note))
+
+
+def _worth_keeping(findings: Sequence[Finding], clear_below: float) -> tuple[Finding, ...]:
+    """The highest finding, and all others that reach the line where a study is no longer clear."""
+    ranked = sorted(findings, key=lambda finding: -finding.score)
+    return tuple(f for i, f in enumerate(ranked) if i == 0 or f.score >= clear_below)[:FINDINGS_MOST]

@@ -1,0 +1,117 @@
+"""A station: one task, ready to work. Its engines (one a thread), its operating point, and what stands behind both."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspect_ai import __version__
+from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.config import config_sha256
+from inspect_ai.domain import OperatingPoint, Provenance
+from inspect_ai.errors import InspectError, SetupError
+from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.plugins import Task, find_tasks, task_named
+from inspect_ai.settings import Settings
+
+POINT_FILE = "operating_point.json"
+NOBODY = ""  # the task of a study that no task claims
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One task at work. Engines are made when first needed, one for each thread that scores."""
+
+    task: Task
+    point: OperatingPoint
+    provenance: Provenance
+    mismatches: tuple[str, ...]
+    engine_kind: str
+    _engines: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def engine(self) -> Engine:
+        """This thread's own engine, on one core."""
+        engine: Engine | None = getattr(self._engines, "engine", None)
+        if engine is None:
+            engine = self._engines.engine = open_engine(self.task.folder, kind=self.engine_kind, threads=1)
+        return engine
+
+
+def open_stations(settings: Settings) -> tuple[dict[str, Station], tuple[str, ...]]:
+    """The stations that setting `task` asks for, and remarks about tasks that cannot work (only with task "auto").
+
+    Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
+    """
+    if settings.task != "auto":
+        return {settings.task: open_station(task_named(settings.task, settings.tasks), settings)}, ()
+    stations, remarks = {}, []
+    for name in sorted({found.name for found in find_tasks(settings.tasks)}):
+        try:
+            stations[name] = open_station(task_named(name, settings.tasks), settings)
+        except InspectError as e:
+            remarks.append(f"Task {name} takes no part: {e}")
+    if not stations:
+        raise SetupError(" ".join(["No installed task is ready to work.", *remarks]))
+    return stations, tuple(remarks)
+
+
+def open_station(task: Task, settings: Settings) -> Station:
+    """A station for one task. Raises SetupError where weights or operating point are missing."""
+    path = task.folder / POINT_FILE
+    if not path.is_file():
+        raise SetupError(
+            f"{path} is missing: train the task and set its threshold "
+            f"(inspect-ai train {task.name} --data DIR; inspect-ai calibrate {task.name} --data DIR --out {path})."
+        )
+    point = read_point(path)
+    engine = open_engine(task.folder, kind=settings.engine, threads=1)
+    provenance = Provenance(
+        task=task.name,
+        task_version=task.version,
+        model_sha256=engine.model_sha256,
+        config_sha256=config_sha256(task.config),
+        operating_point_sha256=point_sha256(point),
+        engine=engine.name,
+        software=__version__,
+    )
+    mismatches = [*_mismatches(point, provenance), *engine.problems]
+    if config_sha256(engine.manifest.config) != provenance.config_sha256:
+        mismatches.append("the weights were trained with another configuration")
+    station = Station(task, point, provenance, tuple(mismatches), settings.engine)
+    station._engines.engine = engine
+    return station
+
+
+def nobody(settings: Settings, names: Sequence[str]) -> Provenance:
+    """What stands behind "no task claims it": the tasks that were asked. Another set of tasks asks again."""
+    asked = hashlib.sha256("\n".join([settings.task, *sorted(names)]).encode()).hexdigest()
+    return Provenance(
+        task=NOBODY,
+        task_version="",
+        model_sha256="",
+        config_sha256=asked,
+        operating_point_sha256="",
+        engine="",
+        software=__version__,
+    )
+
+
+def _mismatches(point: OperatingPoint, at_work: Provenance) -> list[str]:
+    """Why the operating point does not belong to what is at work; certified decisions need an empty list."""
+    pairs = (
+        ("another task", point.task, at_work.task),
+        ("other weights", point.model_sha256, at_work.model_sha256),
+        ("another configuration", point.config_sha256, at_work.config_sha256),
+        ("another engine", point.engine, at_work.engine),
+    )
+    return [
+        f"the operating point was made for {what} ({_short(theirs)}, at work is {_short(ours)})"
+        for what, theirs, ours in pairs
+        if theirs != ours
+    ]
+
+
+def _short(text: str) -> str:
+    return text[:12] if len(text) == hashlib.sha256().digest_size * 2 else text

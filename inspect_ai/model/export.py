@@ -1,0 +1,68 @@
+"""The network as an ONNX graph with dynamic batch, height and width; weights stored as float16, computed as float32."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from inspect_ai.config import TaskConfig
+from inspect_ai.model.manifest import GRAPH
+from inspect_ai.model.network import Network, Serving
+
+SMALL = 64  # elements; below this a constant may be a shape or an index and stays as it is
+
+
+def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
+    """Write FOLDER/model.onnx: pixels [B, C, H, W] -> logits [B, K], heat [B, K, h, w]; H and W multiples of 32.
+
+    Raises nothing of its own; the caller compares the graph with torch (`engine.same_scores`) before it ships.
+    """
+    serving = Serving(network).eval()
+    batch, rows, columns = (torch.export.Dim(n, min=low, max=128) for n, low in (("b", 1), ("h", 2), ("w", 2)))
+    example = torch.rand(2, config.input.channels, 192, 224)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            serving,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=["pixels"],
+            output_names=["logits", "heat"],
+            dynamic_shapes={"pixels": {0: batch, 2: 32 * rows, 3: 32 * columns}},
+        )
+    assert program is not None  # noqa: S101 - dynamo=True always returns a program; for the type checker
+    onnx.save(halve_storage(program.model_proto), str(folder / GRAPH))
+
+
+def halve_storage(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float32 constants as float16 behind a Cast, which the engine folds once when it loads the graph.
+
+    Exact for weights that were rounded to float16 before (network.for_work); other constants are left alone.
+    """
+    casts = []
+    for constant in model.graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if constant.data_type != TensorProto.FLOAT or values.size < SMALL:
+            continue
+        halved = values.astype(np.float16)
+        if not np.array_equal(halved.astype(np.float32), values):
+            continue
+        name = constant.name
+        constant.CopyFrom(numpy_helper.from_array(halved, name + "_half"))
+        casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    del model.metadata_props[:]
+    for node in model.graph.node:  # traces of the exporting machine's files
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return model

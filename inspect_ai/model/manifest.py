@@ -1,0 +1,87 @@
+"""What a weights file is: where it came from, what it learnt from, how it did. manifest.json beside weights.safetensors."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai.config import TaskConfig, parse_config
+from inspect_ai.errors import SetupError
+
+WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
+SHORT = 16  # hex digits of a training picture's digest that the manifest keeps: 64 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataUse:
+    """One labelled folder that the model met. `seen` are the first digits of the SHA-256 of each train and val picture."""
+
+    name: str
+    labels: str
+    rows: dict[str, int]  # split -> pictures
+    seen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about one trained model that is not a weight."""
+
+    task: str
+    task_version: str
+    software: str
+    versions: dict[str, str]
+    config: TaskConfig
+    seed: int
+    epoch: int
+    steps: int
+    seconds: float
+    init: str
+    parameters: int
+    metrics: dict[str, float]  # on val, of the shipped weights in the serving engine's arithmetic
+    data: tuple[DataUse, ...]
+    weights_sha256: str = ""
+    graph_sha256: str = ""
+
+    def saw(self, sha256: str) -> str | None:
+        """Name of the data set in which training or selection met this picture; None if it did not."""
+        return next((use.name for use in self.data if sha256[:SHORT] in use.seen), None)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write FOLDER/manifest.json with the digests of the files that lie there."""
+    graph = folder / GRAPH
+    manifest = dataclasses.replace(
+        manifest,
+        weights_sha256=file_sha256(folder / WEIGHTS),
+        graph_sha256=file_sha256(graph) if graph.is_file() else "",
+    )
+    values = {f.name: getattr(manifest, f.name) for f in dataclasses.fields(manifest)}
+    values["config"] = manifest.config.model_dump(mode="json")
+    values["data"] = [dataclasses.asdict(use) for use in manifest.data]
+    (folder / MANIFEST).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read FOLDER/manifest.json. Raises SetupError if it is missing or damaged."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        values["config"] = parse_config(values["config"], str(path))
+        values["data"] = tuple(DataUse(**{**use, "seen": tuple(use["seen"])}) for use in values["data"])
+        return Manifest(**values)
+    except FileNotFoundError as e:
+        raise SetupError(f"{folder} holds no trained model ({MANIFEST} is missing). Train one: inspect-ai train TASK --data DIR.") from e
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise SetupError(f"{path} is damaged ({type(e).__name__}). Install again or train again.") from e
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content. Raises SetupError if it cannot be read."""
+    try:
+        with path.open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError as e:
+        raise SetupError(f"{path} cannot be read ({e.strerror}).") from e

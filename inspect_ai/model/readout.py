@@ -1,0 +1,85 @@
+"""Readout over scales: a learned query for each output attends over the tokens of strides 8, 16 and 32.
+
+Its attention is the heat map, its pooled vector gives the logit (attention pooling as in multiple-instance learning,
+arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision: a
+defect of a few pixels counts however large the picture is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TOP_CELLS = 4  # of the evidence map: about the area of the smallest defect, 16 x 16 px
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """logits [B, K]; heat [B, K, h, w] at stride 8 (the strongest slice of a volume), sums to 1 over tokens;
+    attention: per scale [B, K, *grid]; evidence [B, *grid] logits at stride 8, or None."""
+
+    logits: Tensor
+    heat: Tensor
+    attention: tuple[Tensor, ...]
+    evidence: Tensor | None
+
+
+class Readout(nn.Module):
+    """Tokens of three scales, each [B, *grid, C] -> Readings."""
+
+    def __init__(self, channels: tuple[int, int, int], width: int, outputs: int, dropout: float, evidence: bool) -> None:
+        super().__init__()
+        self.project = nn.ModuleList([nn.Sequential(nn.LayerNorm(c), nn.Linear(c, width)) for c in channels])
+        self.scale_bias = nn.Parameter(torch.zeros(len(channels), width))
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Parameter(torch.randn(outputs, width) * width**-0.5)
+        self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.weight = nn.Parameter(torch.randn(outputs, width) * width**-0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.evidence = nn.Sequential(nn.Linear(3 * width, width), nn.GELU(), nn.Linear(width, 1)) if evidence else None
+        if self.evidence is not None:
+            nn.init.constant_(self.evidence[-1].bias, -3.0)  # most cells show nothing
+            self.evidence_gain = nn.Parameter(torch.tensor([0.5, 0.0]))  # slope and offset of its share in the decision
+
+    def forward(self, scales: tuple[Tensor, ...]) -> Readings:
+        grids = [s.shape[1:-1] for s in scales]
+        maps = [p(s) + b for p, s, b in zip(self.project, scales, self.scale_bias, strict=True)]  # [B, *grid, W]
+        flat = self.norm(torch.cat([m.flatten(1, -2) for m in maps], dim=1))  # [B, N, W]
+        attention = (self.query @ self.key(flat).transpose(1, 2)).softmax(dim=-1)  # [B, K, N]
+        pooled = attention @ self.value(flat)  # [B, K, W]
+        logits = (self.dropout(pooled) * self.weight).sum(-1) + self.bias  # [B, K]
+        sizes = [m.flatten(1, -2).shape[1] for m in maps]
+        parts = [a.unflatten(-1, tuple(g)) for a, g in zip(attention.split(sizes, dim=-1), grids, strict=True)]
+        evidence = None
+        if self.evidence is not None:
+            evidence = self.evidence(torch.cat(aligned(maps), dim=-1)).squeeze(-1)  # [B, *grid8]
+            top = evidence.flatten(1).topk(TOP_CELLS, dim=1).values.mean(dim=1)  # [B]
+            share = self.evidence_gain[0] * top + self.evidence_gain[1]
+            logits = torch.cat([logits[:, :1] + share[:, None], logits[:, 1:]], dim=1)
+        return Readings(logits, merged_heat(parts), tuple(parts), evidence)
+
+
+def aligned(maps: list[Tensor]) -> list[Tensor]:
+    """Bring coarser maps [B, *grid, W] onto the first one's rows and columns by repetition."""
+    height, width = maps[0].shape[-3:-1]
+    out = [maps[0]]
+    for m in maps[1:]:
+        factor_r, factor_c = -(-height // m.shape[-3]), -(-width // m.shape[-2])
+        m = m.repeat_interleave(factor_r, dim=-3).repeat_interleave(factor_c, dim=-2)
+        out.append(m[..., :height, :width, :])
+    return out
+
+
+def merged_heat(parts: list[Tensor]) -> Tensor:
+    """Attention of all scales, each [B, K, *grid], spread over the cells of stride 8 -> [B, K, h, w]."""
+    pictures = [p if p.ndim == 4 else p.amax(dim=2) for p in parts]
+    h, w = pictures[0].shape[-2:]
+    total = pictures[0]
+    for p in pictures[1:]:
+        share = p.shape[-2] * p.shape[-1] / (h * w)
+        total = total + F.interpolate(p, size=(h, w), mode="bilinear", align_corners=False) * share
+    return total

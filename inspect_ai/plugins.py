@@ -1,0 +1,256 @@
+"""What a task is, and how tasks are found: by folder or by entry point, never by registration.
+
+A task is a folder with a `task.py` that defines one subclass of Task. Folders are looked for below the bundled `tasks`,
+the folders on INSPECT_AI_TASKS, and `./tasks`; packages add theirs through the entry-point group `inspect_ai.tasks`,
+each naming a module or package that holds the subclass. A broken task is listed with its error and breaks nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from inspect_ai.config import TaskConfig, read_config
+from inspect_ai.domain import Finding, Floats, Measure, Study, StudyRef, Unit, UnitOutput
+from inspect_ai.errors import UsageError
+from inspect_ai.settings import bundled
+
+ENTRY_POINTS = "inspect_ai.tasks"
+MODULE_PREFIX = "inspect_ai_task_"
+HEAT_SUPPORT = 0.5  # of the peak: cells above it belong to the spot whose diameter is reported
+
+
+class Task:
+    """What is special about one kind of image; the house does the rest. Subclass it in tasks/NAME/task.py."""
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    title: ClassVar[str] = ""
+    modalities: ClassVar[tuple[str, ...]] = ()  # DICOM modalities that it reads
+    image_files: ClassVar[bool] = True  # whether it reads camera files
+    covers: ClassVar[str] = "single images like those it was trained on"
+
+    def __init__(self, config: TaskConfig, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+
+    def claims(self, ref: StudyRef) -> str | None:
+        """Why a study is this task's own, from its header alone; None if it is not."""
+        if ref.kind == "image":
+            return "an image file" if self.image_files else None
+        return f"DICOM modality {ref.modality}" if ref.modality in self.modalities else None
+
+    def accepts(self, study: Study) -> str | None:
+        """Why a decoded study is this task's own; None if it is not. Asked only after `claims`, for --task auto."""
+        return self.claims(study.ref)
+
+    def quality(self, study: Study) -> list[Measure]:
+        """Measures of which each must pass before a score may decide."""
+        return [measure for image in study.images for measure in picture_quality(image.unit_range())]
+
+    def units(self, study: Study) -> Iterator[Unit]:
+        """Inputs of the network. Default: each picture whole, resized to the configured size."""
+        for index, image in enumerate(study.images):
+            yield whole_picture(image.unit_range(), self.config, index, image.sop_instance_uid)
+
+    def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
+        """Default: one finding a unit, its score the probability of the positive side, placed where the heat peaks."""
+        row, col, _ = hottest(output.heat[0], unit)
+        return [
+            Finding(
+                name=self.positive_name(output),
+                score=probability(output.logits[0]),
+                image_index=unit.image_index,
+                row=row,
+                col=col,
+                position_mm=unit.position_mm,
+                diameter_mm=unit.diameter_mm,
+                series_uid=unit.series_uid,
+                sop_instance_uid=unit.sop_instance_uid,
+            )
+        ]
+
+    def aggregate(self, findings: Sequence[Finding]) -> float:
+        """Study score. Default: the maximum."""
+        return max(finding.score for finding in findings)
+
+    def positive_name(self, output: UnitOutput) -> str:
+        """What to call a positive; default: the first deciding label set's positive value."""
+        del output
+        return next(labels.positive[0] for labels in self.config.labels if labels.decides)
+
+
+def probability(logit: float) -> float:
+    """Sigmoid of a logit, on the 2^-16 grid on which scores are compared. NaN stays NaN."""
+    p = 1.0 / (1.0 + np.exp(-np.float64(logit)))
+    return float(np.round(p * 65536.0) / 65536.0)
+
+
+def whole_picture(picture: Floats, config: TaskConfig, index: int = 0, sop_instance_uid: str | None = None) -> Unit:
+    """[H, W] or [H, W, 3] in 0..1 -> Unit of [C, size, size], or of the picture's own size when none is configured."""
+    size = config.input.size
+    height, width = picture.shape[:2]
+    if size is not None and (height, width) != (size, size):
+        shrinks = size < min(height, width)
+        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    scale = (1.0, 1.0) if size is None else (height / size, width / size)
+    pixels = in_channels(picture, config.input.channels)
+    return Unit(pixels=pixels, image_index=index, scale_px=scale, sop_instance_uid=sop_instance_uid)
+
+
+def in_channels(picture: Floats, channels: int) -> Floats:
+    """[H, W] or [H, W, 3] -> [C, H, W] float32 with C = 1 (luma by ITU-R BT.601) or 3."""
+    if channels == 1:
+        grey = picture if picture.ndim == 2 else picture @ np.array([0.299, 0.587, 0.114], np.float32)
+        return np.ascontiguousarray(grey[None], np.float32)
+    colour = np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else picture
+    return np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32)
+
+
+def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
+    """Row and column of the heat's peak in source pixels, and the spot's diameter there. heat: [h, w] over the padded unit."""
+    h, w = heat.shape
+    r, c = np.unravel_index(int(np.argmax(heat)), heat.shape)
+    height, width = unit.pixels.shape[-2:]
+    cell = -(-height // h), -(-width // w)  # unit pixels a heat cell; padding to a multiple makes it exact or one larger
+    row = unit.origin_px[0] + min((r + 0.5) * cell[0], height - 1) * unit.scale_px[0]
+    col = unit.origin_px[1] + min((c + 0.5) * cell[1], width - 1) * unit.scale_px[1]
+    cells = int((heat >= HEAT_SUPPORT * heat.max()).sum())
+    diameter = 2.0 * float(np.sqrt(cells / np.pi)) * cell[0] * unit.scale_px[0]
+    return int(row), int(col), diameter
+
+
+def picture_quality(picture: Floats) -> list[Measure]:
+    """Focus, exposure and field of view of one picture in 0..1; limits refuse only what nobody could read."""
+    grey = in_channels(picture, 1)[0]
+    height, width = grey.shape
+    low, high = np.percentile(grey, (1, 99))
+    edges = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)
+    focus = float(edges.std() / max(float(high - low), 1e-6)) if high > low else 0.0
+    return [
+        Measure(name="smaller side (px)", value=float(min(height, width)), limit=16.0, advice="use the original, uncropped picture"),
+        Measure(name="contrast", value=float(high - low), limit=0.02, advice="check light and exposure: the picture is almost uniform"),
+        Measure(name="not overexposed", value=float(1.0 - (grey >= 0.995).mean()), limit=0.3, advice="reduce the exposure"),
+        Measure(name="focus", value=focus, limit=0.002, advice="clean the lens and focus again"),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTask:
+    """A task as it was found: loaded, or broken with its error."""
+
+    name: str
+    origin: str  # "bundled", "INSPECT_AI_TASKS", "./tasks" or "entry point DISTRIBUTION"
+    folder: Path
+    task: Task | None
+    error: str | None = None
+
+
+def find_tasks(extra: str = "") -> list[FoundTask]:
+    """All tasks, sorted by name. `extra`: folders separated as in PATH (setting `tasks`). Never raises for one broken task."""
+    found = [_load(name, folder, origin, package) for name, folder, origin, package in _places(extra)]
+    return sorted(found, key=lambda f: (f.name, f.origin))
+
+
+def task_named(name: str, extra: str = "") -> Task:
+    """The one task of that name. Raises UsageError if there is none, two, or it is broken."""
+    everything = find_tasks(extra)
+    mine = [f for f in everything if f.name == name]
+    if not mine:
+        known = ", ".join(sorted({f.name for f in everything})) or "none"
+        raise UsageError(f"There is no task {name!r}. Installed tasks: {known}. `inspect-ai tasks` says where each came from.")
+    if len(mine) > 1:
+        raise UsageError(f"Two tasks are called {name!r}: {mine[0].folder} and {mine[1].folder}. Rename or remove one.")
+    task = mine[0].task
+    if task is None:
+        raise UsageError(f"Task {name!r} in {mine[0].folder} is broken: {mine[0].error}")
+    return task
+
+
+@lru_cache(maxsize=32)
+def cached_task(name: str, extra: str = "") -> Task:
+    """`task_named`, loaded once a process; for decoding children, which get tasks by name."""
+    return task_named(name, extra)
+
+
+def _places(extra: str) -> Iterator[tuple[str, Path, str, str | None]]:
+    roots = [(bundled("tasks"), "bundled")]
+    roots += [(Path(p), "INSPECT_AI_TASKS") for p in extra.split(os.pathsep) if p]
+    roots += [(Path.cwd() / "tasks", "./tasks")]
+    seen: set[Path] = set()
+    for root, origin in roots:
+        if not root.is_dir() or root.resolve() in seen:
+            continue
+        seen.add(root.resolve())
+        for file in sorted(root.glob("*/task.py")):
+            yield file.parent.name, file.parent, origin, None
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        spec = _spec(entry.module)
+        folder = Path(spec.origin).parent if spec and spec.origin else Path(entry.module)
+        yield entry.name, folder, f"entry point {entry.dist.name if entry.dist else entry.value}", entry.module
+
+
+def _spec(module: str) -> importlib.machinery.ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+
+
+def _load(name: str, folder: Path, origin: str, package: str | None) -> FoundTask:
+    try:
+        module = importlib.import_module(package) if package else _module(name, folder)
+        task = _subclass(module, folder)(_config(name, folder), folder)
+    except Exception as e:  # noqa: BLE001 - a third party's code may raise anything; it is listed, not fatal
+        return FoundTask(name=name, origin=origin, folder=folder, task=None, error=f"{type(e).__name__}: {' '.join(str(e).split())}")
+    return FoundTask(name=task.name, origin=origin, folder=folder, task=task)
+
+
+def _module(name: str, folder: Path) -> ModuleType:
+    """Load FOLDER/task.py by path. The digest of the folder keeps two tasks of one name apart until they are compared."""
+    unique = MODULE_PREFIX + name + "_" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    if unique in sys.modules:
+        return sys.modules[unique]
+    spec = importlib.util.spec_from_file_location(unique, folder / "task.py")
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{folder / 'task.py'} is no Python module.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[unique]
+        raise
+    return module
+
+
+def _subclass(module: ModuleType, folder: Path) -> type[Task]:
+    mine = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Task) and v.__module__ == module.__name__]
+    if len(mine) != 1:
+        raise UsageError(f"{folder} must define exactly one subclass of inspect_ai.plugins.Task; it defines {len(mine)}.")
+    task = mine[0]
+    if not isinstance(getattr(task, "name", None), str):
+        task.name = folder.name
+    return task
+
+
+def _config(name: str, folder: Path) -> TaskConfig:
+    """The task's own config.yaml beside task.py, else configs/NAME.yaml beside its tasks folder, else the bundled one."""
+    for file in (folder / "config.yaml", folder.parent.parent / "configs" / f"{name}.yaml", bundled("configs") / f"{name}.yaml"):
+        if file.is_file():
+            return read_config(file)
+    raise UsageError(f"{folder} has no config: write {folder / 'config.yaml'} or configs/{name}.yaml.")

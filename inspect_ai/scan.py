@@ -1,0 +1,271 @@
+"""Scan: a folder of studies becomes decisions in the audit log.
+
+walk -> headers -> route -> (children) decode, units -> (threads) score, decide -> commit in groups -> show.
+One inbox feeds the thread that owns the log; what is under way is bounded, so memory does not grow with the folder.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from inspect_ai import ingest
+from inspect_ai.audit import Entry, Log, open_log
+from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
+from inspect_ai.errors import UsageError
+from inspect_ai.line import Crew, Done, Route, Router, open_stations
+from inspect_ai.line.judge import abstained
+from inspect_ai.line.results import Gallery, scan_report
+from inspect_ai.settings import Settings
+
+UNDER_WAY = 4  # studies a worker between sending and commit: enough to keep both sides busy
+FOUND_AHEAD = 256  # studies and rejections that the walk may be ahead
+GROUP = 32  # rows a commit
+GROUP_S = 0.25  # or whatever has waited this long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyDecided:
+    """One study's decision, committed. `known`: it stood in the log before this scan."""
+
+    entry: int
+    decision: Decision
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRejected:
+    """One file that is not decided on, committed."""
+
+    entry: int
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a dry run says of one study: the tasks that claim it, or why none does, or the entry that decides it already."""
+
+    study: StudyRef
+    route: Route
+    known: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the scan is. `all_found`: the walk has ended, `found` will not grow."""
+
+    found: int
+    finished: int
+    all_found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The end of a scan. files == consumed + rejected; known of the studies stood in the log before."""
+
+    files: int
+    consumed: int
+    rejected: int
+    studies: int
+    clear: int
+    flag: int
+    abstain: int
+    known: int
+    seconds: float
+    report: Path | None = None
+    remarks: tuple[str, ...] = ()
+
+
+Event: TypeAlias = StudyDecided | FileRejected | Progress | Summary
+
+
+def scan(root: Path, settings: Settings, *, force: bool = False) -> Iterator[Event]:
+    """Decide every study below `root`; each event is committed before it is yielded. Ends with a Summary.
+
+    Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log.
+    An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
+    """
+    _check(root)
+    stations, remarks = open_stations(settings)
+    router = Router(stations, settings)
+    with open_log(settings.db, operator=settings.operator) as log:
+        gallery = Gallery(settings.out)
+        with Crew(root, stations, router.nobody, settings, gallery.wants) as crew:
+            run = _Run(root, settings, log, router, crew, gallery, force)
+            yield from run.events()
+        report = scan_report(settings, log, gallery, run.entries, run.rejections, run.summary(None, remarks), stations)
+        yield run.summary(report, remarks)
+
+
+def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
+    """What a scan would do, from headers alone: no pixel is decoded and nothing is written."""
+    _check(root)
+    stations, _ = open_stations(settings)
+    router = Router(stations, settings)
+    with ingest.Pool(settings.workers, settings.decode_memory_gib) as pool:
+        found = _foreign(root, settings, ingest.discover(root, settings=settings, pool=pool))
+        if not settings.db.is_file():
+            yield from (item if isinstance(item, Rejection) else _planned(item, router, None) for item in found)
+            return
+        with open_log(settings.db, create=False) as log:
+            yield from (item if isinstance(item, Rejection) else _planned(item, router, log) for item in found)
+
+
+def _planned(ref: StudyRef, router: Router, log: Log | None) -> Planned:
+    route = router.route(ref)
+    entry = log.find_any(ref.digest, router.provenances(route)) if log else None
+    return Planned(study=ref, route=route, known=entry.id if entry else None)
+
+
+def _check(root: Path) -> None:
+    if not root.exists():
+        raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
+
+
+def _foreign(
+    root: Path, settings: Settings, items: Iterator[StudyRef | Rejection]
+) -> Iterator[StudyRef | Rejection]:
+    """Leave out what this program wrote: the log with its companions, and the folder of reports."""
+    base = root.resolve()
+    out, db = settings.out.resolve(), settings.db.resolve()
+    for item in items:
+        path = base / (item.file if isinstance(item, Rejection) else item.files[0].path)
+        if not path.is_relative_to(out) and not (path.parent == db.parent and path.name.startswith(db.name)):
+            yield item
+
+
+@dataclass
+class _Run:
+    """One scan's state. Its methods run in one thread, the owner of the log."""
+
+    root: Path
+    settings: Settings
+    log: Log
+    router: Router
+    crew: Crew
+    gallery: Gallery
+    force: bool
+    entries: list[int] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.inbox: queue.SimpleQueue[StudyRef | Rejection | Done | BaseException | None] = queue.SimpleQueue()
+        self.ahead = threading.Semaphore(FOUND_AHEAD)
+        self.stopped = threading.Event()
+        self.waiting: deque[StudyRef] = deque()
+        self.under_way = 0
+        self.all_found = False
+        self.group: list[Done] = []
+        self.group_since = 0.0
+
+    def events(self) -> Iterator[Event]:
+        """Until everything found is decided or rejected."""
+        walker = threading.Thread(target=self._walk, name="walk", daemon=True)
+        walker.start()
+        try:
+            while not self.all_found or self.waiting or self.under_way:
+                yield from self._take()
+                yield from self._send_on()
+                if self.group and (len(self.group) >= GROUP or time.monotonic() - self.group_since > GROUP_S):
+                    yield from self._commit()
+            yield from self._commit()
+        finally:
+            self.stopped.set()
+            self.ahead.release()
+
+    def _walk(self) -> None:
+        """In a thread of its own: what the folder holds goes into the inbox, never far ahead."""
+        try:
+            found = ingest.discover(self.root, settings=self.settings, pool=self.crew.pool)
+            for item in _foreign(self.root, self.settings, found):
+                self.ahead.acquire()
+                if self.stopped.is_set():
+                    return
+                self.inbox.put(item)
+            self.inbox.put(None)
+        except BaseException as e:  # noqa: BLE001 - raised again in the thread that waits
+            self.inbox.put(e)
+
+    def _take(self) -> Iterator[Event]:
+        try:
+            item = self.inbox.get(timeout=GROUP_S)
+        except queue.Empty:
+            return
+        if item is None:
+            self.all_found = True
+        elif isinstance(item, BaseException):
+            raise item
+        elif isinstance(item, StudyRef):
+            self.waiting.append(item)
+        elif isinstance(item, Rejection):
+            self.ahead.release()
+            self._gather(Done(ref=None, decision=None, rejections=(item,)))
+        else:
+            self.under_way -= 1
+            self._gather(item)
+        yield Progress(found=self.counts["found"] + len(self.waiting), finished=self.counts["finished"], all_found=self.all_found)
+
+    def _send_on(self) -> Iterator[Event]:
+        """As many studies as may be under way; those that the log knows are answered from it."""
+        while self.waiting and self.under_way < UNDER_WAY * self.settings.workers:
+            ref = self.waiting.popleft()
+            self.ahead.release()
+            self.counts["found"] += 1
+            route = self.router.route(ref)
+            entry = None if self.force else self.log.find_any(ref.digest, self.router.provenances(route))
+            if entry is not None:
+                yield self._decided(ref, entry, known=True)
+            elif not route.candidates:
+                self._gather(Done(ref=ref, decision=abstained(ref, self.router.nobody, route.refusal or "")))
+            else:
+                self.under_way += 1
+                self.crew.send(ref, route, self.inbox.put)
+
+    def _gather(self, done: Done) -> None:
+        if not self.group:
+            self.group_since = time.monotonic()
+        self.group.append(done)
+
+    def _commit(self) -> Iterator[Event]:
+        """Commit before show: one transaction for the group, then its events."""
+        group, self.group = self.group, []
+        items = [item for done in group for item in _rows(done)]
+        entries = iter(self.log.append(items)) if items else iter(())
+        for done in group:
+            if done.decision is not None and done.ref is not None:
+                entry = next(entries)
+                self.gallery.hang(entry.id, done)
+                yield self._decided(done.ref, entry, known=False)
+            elif done.ref is not None:
+                self.counts["finished"] += 1
+            for rejection in done.rejections:
+                self.rejections.append(rejection)
+                yield FileRejected(entry=next(entries).id, rejection=rejection)
+
+    def _decided(self, ref: StudyRef, entry: Entry, *, known: bool) -> StudyDecided:
+        decision = replace(entry.decision(), study=ref)  # the same content may lie under another name
+        self.entries.append(entry.id)
+        self.counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
+        self.counts["consumed"] += len(ref.files)
+        return StudyDecided(entry=entry.id, decision=decision, known=known)
+
+    def summary(self, report: Path | None, remarks: tuple[str, ...]) -> Summary:
+        """The counts so far."""
+        c = self.counts
+        return Summary(
+            files=0, consumed=0, rejected=len(self.rejections), studies=c["studies"],
+            clear=c[Outcome.CLEAR.value], flag=c[Outcome.FLAG.value], abstain=c[Outcome.ABSTAIN.value],
+            known=c["known"], seconds=time.monotonic() - self.started, report=report, remarks=remarks,
+        )
+
+
+def _rows(done: Done) -> list[Decision | Rejection]:
+    return [*([done.decision] if done.decision else []), *done.rejections]

@@ -1,0 +1,95 @@
+"""One typed object of settings: flag > INSPECT_AI_* variable > ./inspect_ai.toml > default. And where bundled folders lie."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.errors import SetupError, UsageError
+
+PREFIX = "INSPECT_AI_"
+FILE = "inspect_ai.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a person may set once instead of typing it each time. Names are those of the flags."""
+
+    db: Path = Path("inspect_ai.db")  # the audit log
+    out: Path = Path("inspect_ai_out")  # reports and pictures
+    task: str = "auto"
+    engine: str = "onnx"  # onnx | torch
+    workers: int = 2  # decoding processes, and engine sessions of one thread each
+    decode_timeout_s: float = 20.0  # wall time for one file
+    study_timeout_s: float = 300.0  # wall time for one study: decoding all its slices and preparing its units
+    decode_memory_gib: float = 4.0  # address space of one decoding process
+    max_pixels: int = 120_000_000  # rows * columns * frames of one file
+    max_file_gib: float = 4.0
+    takt_ms: float = 200.0
+    tasks: str = ""  # folders with task plugins, separated as in PATH
+    operator: str = ""  # written into decisions and reviews; the login name if empty
+
+
+def load(*, folder: Path | None = None, **flags: object) -> Settings:
+    """Settings from all four sources. A flag that is None was not given.
+
+    Raises UsageError for an unknown key or a value of the wrong type, naming the source and the nearest known key.
+    """
+    file = (folder or Path.cwd()) / FILE
+    values: dict[str, Any] = {}
+    if file.is_file():
+        try:
+            values |= _checked(tomllib.loads(file.read_text("utf-8")), str(file))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise UsageError(f"{file} is not valid TOML ({e}). Correct it or move it away.") from e
+    values |= _checked(
+        {key[len(PREFIX) :].lower(): text for key, text in os.environ.items() if key.startswith(PREFIX) and _is_setting(key)},
+        "the environment",
+    )
+    values |= _checked({key: value for key, value in flags.items() if value is not None}, "the command line")
+    return Settings(**values)
+
+
+# Variables with the prefix that are no settings: a failpoint for crash tests, and tracebacks for developers.
+_NOT_SETTINGS = frozenset({"INSPECT_AI_FAILPOINT", "INSPECT_AI_DEBUG"})
+
+
+def _is_setting(variable: str) -> bool:
+    return variable not in _NOT_SETTINGS
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    fields = {f.name: f for f in dataclasses.fields(Settings)}
+    checked = {}
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known settings: {', '.join(fields)}."
+            raise UsageError(f"{source} sets {key!r}, which is no setting.{hint}")
+        checked[key] = _typed(key, value, type(getattr(Settings(), key)), source)
+    return checked
+
+
+def _typed(key: str, value: Any, kind: type, source: str) -> Any:
+    kind = Path if issubclass(kind, Path) else kind
+    try:
+        typed = kind(value)
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be {kind.__name__}.") from e
+    if isinstance(typed, int | float) and typed <= 0:
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be above 0.")
+    return typed
+
+
+def bundled(name: str) -> Path:
+    """The folder `tasks`, `configs`, `data_cards` or `migrations`, in a wheel (below the package) or in a checkout (beside it)."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise SetupError(f"The installation lacks its folder {name!r} (looked in {package} and beside it). Install inspect-ai-vision again.")

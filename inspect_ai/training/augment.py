@@ -1,0 +1,100 @@
+"""Training augmentation: albumentations for pictures, MONAI for volumes. The only file that knows either."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for a newer version on import otherwise
+
+import albumentations as A  # noqa: E402
+import cv2  # noqa: E402
+
+from inspect_ai.config import Augment  # noqa: E402
+
+ON_MASK = 0.7  # share of a positive's crops that are taken around its mask
+
+
+class PictureAugment:
+    """pixels [H, W, C] uint8 and mask [H, W] or None -> the same, cropped to `crop` where that is configured."""
+
+    def __init__(self, config: Augment, seed: int) -> None:
+        self._any = A.Compose([*_crop(config, on_mask=False), *_common(config)], seed=seed)
+        self._masked = A.Compose([*_crop(config, on_mask=True), *_common(config)], seed=seed)
+
+    def __call__(
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        if mask is None:
+            return self._any(image=pixels)["image"], None
+        both = (self._masked if mask.any() else self._any)(image=pixels, mask=mask)
+        return both["image"], both["mask"]
+
+
+def _crop(c: Augment, *, on_mask: bool) -> list[Any]:
+    if c.crop is None:
+        return []
+    pad = A.PadIfNeeded(c.crop, c.crop, border_mode=cv2.BORDER_REFLECT_101)
+    anywhere = A.RandomCrop(c.crop, c.crop, p=1.0 - ON_MASK)
+    around = A.CropNonEmptyMaskIfExists(c.crop, c.crop, p=ON_MASK)
+    return [pad, A.OneOf([around, anywhere], p=1.0) if on_mask else A.RandomCrop(c.crop, c.crop)]
+
+
+def _common(c: Augment) -> list[Any]:
+    steps: list[Any] = []
+    if c.flip_horizontal:
+        steps.append(A.HorizontalFlip(p=0.5))
+    if c.flip_vertical:
+        steps.append(A.VerticalFlip(p=0.5))
+    if c.rotate90:
+        steps.append(A.RandomRotate90(p=0.75))
+    if c.scale or c.shift or c.rotate_degrees:
+        steps.append(
+            A.Affine(
+                scale=(1 - c.scale, 1 + c.scale),
+                translate_percent=(-c.shift, c.shift),
+                rotate=(-c.rotate_degrees, c.rotate_degrees),
+                border_mode=cv2.BORDER_REFLECT_101,
+                p=0.7,
+            )
+        )
+    if c.brightness or c.contrast:
+        steps.append(A.RandomBrightnessContrast(c.brightness, c.contrast, p=0.7))
+    if c.gamma:
+        steps.append(A.RandomGamma((100 * (1 - c.gamma), 100 * (1 + c.gamma)), p=0.5))
+    if c.blur:
+        steps.append(A.GaussianBlur(blur_limit=(3, 5), p=c.blur))
+    if c.noise:
+        steps.append(A.GaussNoise(std_range=(0.01, 0.04), p=c.noise))
+    if c.erase:
+        steps.append(A.CoarseDropout(num_holes_range=(1, 3), hole_height_range=(0.05, 0.15), hole_width_range=(0.05, 0.15), p=c.erase))
+    return steps
+
+
+class VolumeAugment:
+    """pixels [C, D, H, W] float32 in 0..1 -> the same: MONAI's flips, quarter turns in plane, zoom and intensity."""
+
+    def __init__(self, config: Augment, seed: int) -> None:
+        from monai.transforms import Compose, RandAdjustContrast, RandFlip, RandGaussianNoise, RandRotate90, RandZoom
+
+        steps: list[Any] = []
+        if config.flip_horizontal:
+            steps.append(RandFlip(prob=0.5, spatial_axis=2))
+        if config.flip_vertical:
+            steps += [RandFlip(prob=0.5, spatial_axis=1), RandFlip(prob=0.5, spatial_axis=0)]
+        if config.rotate90:
+            steps.append(RandRotate90(prob=0.75, spatial_axes=(1, 2)))
+        if config.scale:
+            steps.append(RandZoom(prob=0.5, min_zoom=1 - config.scale, max_zoom=1 + config.scale))
+        if config.contrast:
+            steps.append(RandAdjustContrast(prob=0.5, gamma=(1 - config.contrast, 1 + config.contrast)))
+        if config.noise:
+            steps.append(RandGaussianNoise(prob=config.noise, std=0.02))
+        self._steps = Compose(steps)
+        self._steps.set_random_state(seed=seed)
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self._steps(pixels), np.float32)

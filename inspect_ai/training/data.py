@@ -1,0 +1,133 @@
+"""Samples as batches of tensors: balanced draws for training, whole units for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from inspect_ai.config import TaskConfig
+from inspect_ai.model.engine import padded
+from inspect_ai.training.augment import PictureAugment
+from inspect_ai.training.samples import IGNORE, Sample
+
+MIN_MASK_PIXELS = 12  # a crop that shows less of a defect than this is neither positive nor negative
+
+
+@dataclass
+class Batch:
+    """pixels [B, C, H, W] in 0..1; positive [B]; classes [B, S] index within each label set; grade [B, S]; mask [B, H, W].
+
+    IGNORE (-1) stands where a target is unknown; in mask too.
+    """
+
+    pixels: Tensor
+    positive: Tensor
+    classes: Tensor
+    grade: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on another device."""
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray]
+
+
+class TrainSet(Dataset[Item]):
+    """Augmented samples; the label of a crop is what its mask says where there is one."""
+
+    def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
+        self.samples, self.config = samples, config
+        self.augment = PictureAugment(config.augment, seed)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Item:
+        sample = self.samples[index]
+        known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)  # an empty mask of a positive is none
+        pixels, mask = self.augment(sample.pixels, sample.mask if known else None)
+        positive = sample.positive
+        if mask is not None and positive == 1 and self.config.augment.crop is not None:
+            shown = int(mask.sum())
+            positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
+        return item(sample, pixels, positive, mask, self.config)
+
+
+def item(sample: Sample, pixels: np.ndarray, positive: int, mask: np.ndarray | None, config: TaskConfig) -> Item:
+    """Targets of one sample, per label set of the config."""
+    classes, grade = [], []
+    for labels in config.labels:
+        mine = labels.name == sample.labels.name
+        classes.append(labels.classes.index(sample.row.label) if mine and labels.class_outputs else IGNORE)
+        grade.append(sample.row.grade if mine and labels.grades and sample.row.grade is not None else IGNORE)
+    unknown = np.full(pixels.shape[:2], IGNORE, np.int8)
+    return pixels, positive, classes, grade, unknown if mask is None else mask.astype(np.int8)
+
+
+def collate(items: list[Item]) -> Batch:
+    """Stack items of one size."""
+    pixels, positive, classes, grade, mask = zip(*items, strict=True)
+    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255.0  # [B, C, H, W]
+    return Batch(
+        pixels=stacked.contiguous(memory_format=torch.channels_last),
+        positive=torch.tensor(positive),
+        classes=torch.tensor(classes),
+        grade=torch.tensor(grade),
+        mask=torch.from_numpy(np.stack(mask)),
+    )
+
+
+class BalancedSampler(Sampler[int]):
+    """Draws `count` samples an epoch: each label set by its share of the samples, `positive_share` of a deciding set's
+    draws from its positives. Resumable: the draws of an epoch follow from seed and epoch alone."""
+
+    def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:
+        self.count = count or len(samples)
+        self.seed, self.epoch = seed, 0
+        weights = np.ones(len(samples))
+        positive = np.array([s.positive for s in samples])
+        if positive_share is not None:
+            n_pos, n_neg = int((positive == 1).sum()), int((positive == 0).sum())
+            if n_pos and n_neg:
+                weights[positive == 1] = positive_share * (n_pos + n_neg) / n_pos
+                weights[positive == 0] = (1 - positive_share) * (n_pos + n_neg) / n_neg
+        self.weights = weights / weights.sum()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        """Systematic draws: each sample floor(w) or ceil(w) times, in random order."""
+        random = np.random.default_rng((self.seed, self.epoch))
+        marks = (np.arange(self.count) + random.random()) / self.count
+        order = random.permutation(len(self.weights))
+        drawn = order[np.minimum(np.searchsorted(np.cumsum(self.weights[order]), marks), len(order) - 1)]
+        return iter(random.permutation(drawn).tolist())
+
+
+def whole_batches(samples: list[Sample], config: TaskConfig, size: int) -> list[tuple[Batch, list[int]]]:
+    """Validation batches of whole units padded as at work, each of one shape, with the samples' indices."""
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    ready = []
+    for index, sample in enumerate(samples):
+        pixels = padded(sample.pixels.transpose(2, 0, 1), config.input.multiple).transpose(1, 2, 0)
+        ready.append(pixels)
+        shapes.setdefault(pixels.shape, []).append(index)
+    batches = []
+    for indices in shapes.values():
+        for start in range(0, len(indices), size):
+            chosen = indices[start : start + size]
+            items = [item(samples[i], ready[i], samples[i].positive, None, config) for i in chosen]
+            batches.append((collate(items), chosen))
+    return batches

@@ -1,0 +1,87 @@
+"""What the network is punished for: the decision, classes, grades, evidence maps, and attention off the defect."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from monai.losses import DiceLoss
+from torch import Tensor
+
+from inspect_ai.config import TaskConfig
+from inspect_ai.model.readout import Readings
+from inspect_ai.training.data import Batch
+from inspect_ai.training.samples import IGNORE
+
+ATTENTION_WEIGHT = 0.1  # beside mask_weight; the pull of attention onto the mask
+
+
+class TaskLoss:
+    """Sum of the losses whose targets a batch knows. Calling it gives the loss and its parts by name."""
+
+    def __init__(self, config: TaskConfig) -> None:
+        self.config = config
+        self.dice = DiceLoss(sigmoid=True, batch=True)  # over the batch: most pictures show no defect at all
+
+    def __call__(self, readings: Readings, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        schedule = self.config.train
+        parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing)}
+        at = 1
+        for s, labels in enumerate(self.config.labels):
+            if n := len(labels.class_outputs):
+                parts[f"{labels.name}_class"] = schedule.class_weight * _mean_known(
+                    F.cross_entropy, readings.logits[:, at : at + n], batch.classes[:, s], schedule.label_smoothing
+                )
+                at += n
+            if n := len(labels.grade_outputs):
+                parts[f"{labels.name}_grade"] = schedule.grade_weight * cumulative(readings.logits[:, at : at + n], batch.grade[:, s])
+                at += n
+        if readings.evidence is not None:
+            parts["mask"] = schedule.mask_weight * self.evidence(readings.evidence, batch.mask)
+            parts["attention"] = schedule.mask_weight * ATTENTION_WEIGHT * attention_off_mask(readings.attention, batch.mask)
+        return torch.stack(list(parts.values())).sum(), parts
+
+    def evidence(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Binary cross-entropy and Dice of the evidence map [B, h, w] against the mask [B, H, W], where it is known."""
+        known = (mask != IGNORE).flatten(1).all(dim=1)
+        if not known.any():
+            return logits.sum() * 0.0
+        target = cells(mask[known], logits.shape[-2:])
+        chosen = logits[known]
+        return F.binary_cross_entropy_with_logits(chosen, target) + 0.5 * self.dice(chosen[:, None], target[:, None])
+
+
+def decision(logits: Tensor, positive: Tensor, smoothing: float) -> Tensor:
+    """Binary cross-entropy over the samples whose side is known."""
+    known = positive != IGNORE
+    if not known.any():
+        return logits.sum() * 0.0
+    target = positive[known].float() * (1 - smoothing) + smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits[known], target)
+
+
+def cumulative(logits: Tensor, grade: Tensor) -> Tensor:
+    """Ordinal target as grade >= 1, >= 2, ...: logits [B, G-1], grade [B] (CORAL, arXiv 1901.07884, without shared weights)."""
+    known = grade != IGNORE
+    if not known.any():
+        return logits.sum() * 0.0
+    levels = torch.arange(1, logits.shape[1] + 1, device=grade.device)
+    return F.binary_cross_entropy_with_logits(logits[known], (grade[known, None] >= levels).float())
+
+
+def attention_off_mask(attention: tuple[Tensor, ...], mask: Tensor) -> Tensor:
+    """Mean -log of the first query's attention inside the mask, over positives with a mask. attention: [B, K, h, w] each."""
+    shown = (mask == 1).flatten(1).any(dim=1)
+    if not shown.any():
+        return attention[0].sum() * 0.0
+    inside = torch.stack([(a[shown, 0] * cells(mask[shown], a.shape[-2:])).flatten(1).sum(dim=1) for a in attention])
+    return -torch.log(inside.sum(dim=0).clamp(min=1e-6)).mean()
+
+
+def cells(mask: Tensor, size: torch.Size | tuple[int, ...]) -> Tensor:
+    """[B, H, W] of 0 and 1 -> [B, h, w]: a cell is 1 if any of its pixels is."""
+    return F.adaptive_max_pool2d(mask.clamp(min=0).float()[:, None], tuple(size))[:, 0]
+
+
+def _mean_known(loss, logits: Tensor, target: Tensor, smoothing: float) -> Tensor:  # type: ignore[no-untyped-def]
+    known = target != IGNORE
+    return loss(logits[known], target[known], label_smoothing=smoothing) if known.any() else logits.sum() * 0.0

@@ -1,0 +1,66 @@
+"""Defects on metal surfaces: whole pictures at full resolution, because a blowhole is six pixels wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inspect_ai.domain import Study, Unit, UnitOutput
+from inspect_ai.plugins import Task, in_channels
+
+
+class MetalSurface(Task):
+    """Pass or flag for magnetic tiles; names the defect class for hot-rolled steel strip, which it learnt from catalogues."""
+
+    name = "metal_surface"
+    version = "1"
+    title = "Defects on metal surfaces"
+    covers = (
+        "grey pictures of magnetic tiles under the light of the training set; on other surfaces the score is uncertified "
+        "in fact, whatever the operating point says"
+    )
+
+    def accepts(self, study: Study) -> str | None:
+        """A nearly grey picture."""
+        for image in study.images:
+            picture = image.unit_range()
+            if picture.ndim == 3 and float(np.abs(picture - picture.mean(axis=-1, keepdims=True)).mean()) > GREY_LIMIT:
+                return None
+            if max(picture.shape[:2]) <= CANDIDATE_SIDE:
+                return None  # the size of a lung nodule candidate
+        return "a grey surface picture"
+
+    def units(self, study: Study) -> Iterator[Unit]:
+        """The picture at its own size; larger ones in overlapping tiles, so that nothing is shrunk away."""
+        side = int(self.config.options.get("tile", 768))
+        overlap = int(self.config.options.get("overlap", 64))
+        for index, image in enumerate(study.images):
+            pixels = in_channels(image.unit_range(), self.config.input.channels)
+            for top in starts(pixels.shape[1], side, overlap):
+                for left in starts(pixels.shape[2], side, overlap):
+                    tile = np.ascontiguousarray(pixels[:, top : top + side, left : left + side])
+                    yield Unit(
+                        pixels=tile,
+                        name=f"row {top}, column {left}",
+                        image_index=index,
+                        origin_px=(float(top), float(left)),
+                        sop_instance_uid=image.sop_instance_uid,
+                    )
+
+    def positive_name(self, output: UnitOutput) -> str:
+        """The decision's own word; the steel catalogues' classes are read by evaluate, not guessed on tiles."""
+        del output
+        return "defect"
+
+
+GREY_LIMIT = 0.02  # mean distance of colours from grey, 0..1
+CANDIDATE_SIDE = 64
+
+
+def starts(length: int, side: int, overlap: int) -> list[int]:
+    """First pixels of overlapping tiles that cover `length`; the last one ends at the border."""
+    if length <= side:
+        return [0]
+    steps = list(range(0, length - side, side - overlap))
+    return [*steps, length - side]
