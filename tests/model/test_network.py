@@ -1,0 +1,99 @@
+"""What the trunk promises: any size, pictures and volumes, no neighbours, nothing dead."""
+
+import pytest
+import torch
+
+from inspect_ai.model.network import Network, for_work
+from inspect_ai.model.trunk import SIZES
+from tests.model.conftest import config_of
+
+PARAMETERS = {"tiny": 885_892, "small": 2_642_164}  # as the model cards say
+
+
+def awake(size: str = "tiny", attention: str = "stripe") -> Network:
+    """A network whose answer depends on its picture: as initialised, branches are scaled down and depth starts at zero."""
+    network = Network(config_of(size=size, attention=attention)).eval()
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    return network
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_parameter_counts_are_as_published(size: str) -> None:
+    assert sum(p.numel() for p in Network(config_of(size=size)).parameters()) == PARAMETERS[size]
+
+
+@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction"])
+@pytest.mark.parametrize("shape", [(2, 1, 64, 96), (2, 3, 71, 45), (2, 1, 3, 64, 70)])
+def test_any_size_gives_logits_and_heat_at_stride_8(attention: str, shape: tuple[int, ...]) -> None:
+    readings = awake(attention=attention)(torch.rand(shape))
+
+    assert readings.logits.shape == (2, 1)
+    assert readings.heat.shape == (2, 1, -(-shape[-2] // 8), -(-shape[-1] // 8))
+    assert torch.isfinite(readings.logits).all()
+
+
+@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction"])
+def test_a_volume_of_one_slice_gives_the_picture_answer(attention: str) -> None:
+    network, picture = awake(attention=attention), torch.rand(2, 1, 64, 64)
+
+    torch.testing.assert_close(network(picture[:, :, None]).logits, network(picture).logits)
+
+
+def test_depth_matters_in_a_volume() -> None:
+    network, volume = awake(), torch.rand(1, 1, 4, 64, 64)
+    swapped = volume.clone()
+    swapped[:, :, [0, 2]] = volume[:, :, [2, 0]]
+
+    assert not torch.allclose(network(volume).logits, network(swapped).logits, atol=1e-4)
+
+
+def test_a_score_does_not_depend_on_the_other_pictures_of_its_batch() -> None:
+    network, pictures = awake(), torch.rand(5, 1, 64, 64)
+
+    together = network(pictures).logits
+    alone = torch.cat([network(p[None]).logits for p in pictures])
+
+    assert together.std() > 1e-3  # else this test could not fail
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    network = Network(config_of(size="tiny")).train()
+    for block in network.trunk.modules():
+        if hasattr(block, "keep"):
+            block.keep = 1.0  # no branch left out
+    readings = network(torch.rand(4, 1, 3, 64, 64))
+
+    (readings.logits.square().sum() + readings.evidence.square().sum()).backward()  # type: ignore[union-attr]
+
+    dead = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert dead == []
+
+
+def test_folding_batch_norms_keeps_the_answer_up_to_half_precision() -> None:
+    network = Network(config_of(size="tiny")).train()
+    for _ in range(3):
+        network(torch.rand(8, 1, 64, 64))  # statistics of pictures, not of initialisation
+    network.eval()
+    picture = torch.rand(2, 1, 64, 64)
+    before = network(picture).logits.detach()
+
+    after = for_work(network)(picture).logits
+
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    torch.testing.assert_close(after, before, atol=5e-3, rtol=1e-2)
+
+
+def test_heat_over_scales_sums_to_one() -> None:
+    heat = awake()(torch.rand(2, 1, 64, 96)).heat
+
+    torch.testing.assert_close(heat.sum((-1, -2)), torch.ones(2, 1), atol=1e-3, rtol=0)
+
+
+def test_an_unknown_attention_is_named() -> None:
+    from inspect_ai.model.attention import make_attention
+
+    with pytest.raises(ValueError, match="'dense'"):
+        make_attention("dense", 24, 6, 0)
