@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,7 +106,16 @@ def _point(
         engine=engine.name,
         calibration_sha256=hashlib.sha256("".join(sorted(s.sha256 for s in scored)).encode()).hexdigest(),
         refusal=refusal,
+        flag_volume_from=_volume_line(scored, labels, float(task.config.options.get("volume_alarms", 0.0)), proof.threshold),
     )
+
+
+def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
+    """The lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is 0."""
+    negatives = sorted((s.score for s in scored if s.row.label not in labels.positive), reverse=True)
+    if not share or not negatives:
+        return None
+    return max(least, math.nextafter(negatives[int(share * len(negatives))], 1.0))
 
 
 def _in_pictures(scored: list[Scored], labels: LabelSet, groups: int, confidence: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ class LabelSet(Strict):
     column: str = "label"
     classes: tuple[str, ...] = Field(min_length=2)
     positive: tuple[str, ...] = Field(min_length=1)
+    draw: float = Field(default=1.0, gt=0)  # how often training draws one of its samples, relative to other sets
     grade_column: str | None = None  # an ordinal target, 0..grades-1, where the column is there
     grades: int = 0
     mask_column: str | None = None  # paths of 1-bit masks joined by ";"
@@ -66,6 +68,7 @@ class Network(Strict):
     size: Literal["tiny", "small"] = "small"
     attention: Literal["stripe", "global", "shifted_window", "spatial_reduction"] = "stripe"
     init: Literal["scratch", "imagenet"] = "imagenet"
+    decision: Literal["both", "evidence", "pooled"] = "both"  # what decides where masks teach; see model/readout.py
     drop_path: float = 0.1
     dropout: float = 0.2
 
@@ -86,6 +89,7 @@ class Augment(Strict):
     blur: float = 0.0  # probability
     noise: float = 0.0  # probability
     erase: float = 0.0  # probability
+    paste: float = 0.0  # probability that a negative gets another sample's defect, by its mask
 
 
 class Training(Strict):
@@ -95,6 +99,7 @@ class Training(Strict):
     batch: int = 32
     lr: float = 1e-3
     early_lr: float = 0.5  # of lr, for stages that start from ImageNet
+    frozen: int = 0  # first convolution blocks (and the stem) that stay as ImageNet left them; half the cost of a step
     weight_decay: float = 0.05
     warmup_epochs: float = 1.0
     clip: float = 1.0
@@ -163,9 +168,16 @@ def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:
 
 
 def config_sha256(config: TaskConfig) -> str:
-    """Digest of everything in the configuration that reaches a decision (name, outputs, input, options, network kind)."""
-    relevant = config.model_dump_json(include={"name", "labels", "input", "options", "network"})
-    return hashlib.sha256(relevant.encode()).hexdigest()
+    """Digest of everything in the configuration that reaches a decision: not the schedule, not the augmentation."""
+    relevant = {
+        "name": config.name,
+        "outputs": config.outputs,
+        "positive": [(labels.name, labels.positive) for labels in config.labels],
+        "input": config.input.model_dump(),
+        "options": config.options,
+        "network": config.network.model_dump(include={"size", "attention", "decision"}),
+    }
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
 def _sentence(fault: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ Arrays are `field(compare=False, repr=False)`: a frozen dataclass with a compare
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -209,11 +209,17 @@ class OperatingPoint:
     engine: str  # name and precision
     calibration_sha256: str  # digest over the sorted digests of the calibration files
     refusal: str | None = None
+    flag_volume_from: float | None = None  # for whole volumes, where one finding among many flags; proves nothing
 
     @property
     def certified(self) -> bool:
         """True when the promise was proved."""
         return self.refusal is None
+
+    def for_volume(self) -> OperatingPoint:
+        """The point for a whole volume: no promise, a higher line for flags, and between the lines a person looks."""
+        why = "the promise was proved for single pictures of candidates, not for whole series"
+        return replace(self, flag_from=max(self.flag_from, self.flag_volume_from or 0.0), refusal=self.refusal or why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +256,7 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     measures: tuple[Measure, ...] = ()
     decoders: tuple[str, ...] = ()
+    supersedes: int | None = None  # the entry that this one decides again, on demand
 
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):

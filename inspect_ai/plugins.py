@@ -96,7 +96,7 @@ class Task:
 
 def probability(logit: float) -> float:
     """Sigmoid of a logit, on the 2^-16 grid on which scores are compared. NaN stays NaN."""
-    p = 1.0 / (1.0 + np.exp(-np.float64(logit)))
+    p = 0.5 * (1.0 + np.tanh(0.5 * np.float64(logit)))  # the sigmoid, without overflow
     return float(np.round(p * 65536.0) / 65536.0)
 
 

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from inspect_ai import ingest
-from inspect_ai.audit import Entry, Log, open_log
+from inspect_ai.audit import Entry, Log, open_log, patient_key
 from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import UsageError
-from inspect_ai.line import Crew, Done, Route, Router, open_stations
+from inspect_ai.line.crew import Crew, Done
 from inspect_ai.line.judge import abstained
 from inspect_ai.line.results import Gallery, scan_report
+from inspect_ai.line.routing import Route, Router
+from inspect_ai.line.station import open_stations
 from inspect_ai.settings import Settings
 
 UNDER_WAY = 4  # studies a worker between sending and commit: enough to keep both sides busy
@@ -49,7 +51,7 @@ class FileRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What a dry run says of one study: the tasks that claim it, or why none does, or the entry that decides it already."""
+    """What a dry run says of a study: the tasks that claim it, or why none does, or the entry that decides it."""
 
     study: StudyRef
     route: Route
@@ -96,11 +98,11 @@ def scan(root: Path, settings: Settings, *, force: bool = False) -> Iterator[Eve
     router = Router(stations, settings)
     with open_log(settings.db, operator=settings.operator) as log:
         gallery = Gallery(settings.out)
-        with Crew(root, stations, router.nobody, settings, gallery.wants) as crew:
+        with Crew(_base(root), stations, router.nobody, settings, gallery.wants) as crew:
             run = _Run(root, settings, log, router, crew, gallery, force)
             yield from run.events()
-        report = scan_report(settings, log, gallery, run.entries, run.rejections, run.summary(None, remarks), stations)
-        yield run.summary(report, remarks)
+        summary = run.summary(remarks)
+        yield replace(summary, report=scan_report(settings.out, log, gallery, run.entries, run.rejections, summary))
 
 
 def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
@@ -123,16 +125,19 @@ def _planned(ref: StudyRef, router: Router, log: Log | None) -> Planned:
     return Planned(study=ref, route=route, known=entry.id if entry else None)
 
 
+def _base(root: Path) -> Path:
+    """What the paths of files are relative to."""
+    return root.parent if root.is_file() else root
+
+
 def _check(root: Path) -> None:
     if not root.exists():
         raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
 
 
-def _foreign(
-    root: Path, settings: Settings, items: Iterator[StudyRef | Rejection]
-) -> Iterator[StudyRef | Rejection]:
+def _foreign(root: Path, settings: Settings, items: Iterator[StudyRef | Rejection]) -> Iterator[StudyRef | Rejection]:
     """Leave out what this program wrote: the log with its companions, and the folder of reports."""
-    base = root.resolve()
+    base = _base(root).resolve()
     out, db = settings.out.resolve(), settings.db.resolve()
     for item in items:
         path = base / (item.file if isinstance(item, Rejection) else item.files[0].path)
@@ -160,10 +165,13 @@ class _Run:
         self.inbox: queue.SimpleQueue[StudyRef | Rejection | Done | BaseException | None] = queue.SimpleQueue()
         self.ahead = threading.Semaphore(FOUND_AHEAD)
         self.stopped = threading.Event()
+        self.rejected_before: dict[tuple[str, str | None], int] | None = None
         self.waiting: deque[StudyRef] = deque()
+        self.again: dict[str, int] = {}  # digest -> the row that --force decides again
+        self.fresh: set[int] = set()  # rows that --force has written
         self.under_way = 0
         self.all_found = False
-        self.group: list[Done] = []
+        self.group: list[Done | Rejection] = []
         self.group_since = 0.0
 
     def events(self) -> Iterator[Event]:
@@ -184,7 +192,8 @@ class _Run:
     def _walk(self) -> None:
         """In a thread of its own: what the folder holds goes into the inbox, never far ahead."""
         try:
-            found = ingest.discover(self.root, settings=self.settings, pool=self.crew.pool)
+            key = patient_key(self.settings.db)
+            found = ingest.discover(self.root, settings=self.settings, pool=self.crew.pool, patient_key=key)
             for item in _foreign(self.root, self.settings, found):
                 self.ahead.acquire()
                 if self.stopped.is_set():
@@ -207,11 +216,13 @@ class _Run:
             self.waiting.append(item)
         elif isinstance(item, Rejection):
             self.ahead.release()
-            self._gather(Done(ref=None, decision=None, rejections=(item,)))
+            self._gather(item)
         else:
             self.under_way -= 1
             self._gather(item)
-        yield Progress(found=self.counts["found"] + len(self.waiting), finished=self.counts["finished"], all_found=self.all_found)
+        yield Progress(
+            found=self.counts["found"] + len(self.waiting), finished=self.counts["finished"], all_found=self.all_found
+        )
 
     def _send_on(self) -> Iterator[Event]:
         """As many studies as may be under way; those that the log knows are answered from it."""
@@ -220,35 +231,62 @@ class _Run:
             self.ahead.release()
             self.counts["found"] += 1
             route = self.router.route(ref)
-            entry = None if self.force else self.log.find_any(ref.digest, self.router.provenances(route))
+            entry = self.log.find_any(ref.digest, self.router.provenances(route))
+            if entry is not None and (not self.force or entry.id in self.fresh):
+                yield from self._known(ref, entry)
+                continue
             if entry is not None:
-                yield self._decided(ref, entry, known=True)
-            elif not route.candidates:
+                self.again[ref.digest] = entry.id
+            if not route.candidates:
                 self._gather(Done(ref=ref, decision=abstained(ref, self.router.nobody, route.refusal or "")))
             else:
                 self.under_way += 1
                 self.crew.send(ref, route, self.inbox.put)
 
-    def _gather(self, done: Done) -> None:
+    def _gather(self, done: Done | Rejection) -> None:
         if not self.group:
             self.group_since = time.monotonic()
+        if isinstance(done, Done) and done.decision is not None and done.ref.digest in self.again:
+            done = replace(done, decision=replace(done.decision, supersedes=self.again[done.ref.digest]))
         self.group.append(done)
 
     def _commit(self) -> Iterator[Event]:
         """Commit before show: one transaction for the group, then its events."""
         group, self.group = self.group, []
-        items = [item for done in group for item in _rows(done)]
-        entries = iter(self.log.append(items)) if items else iter(())
+        rows = [row for done in group for row in _rows(done)]
+        entries = iter(self.log.append(rows) if rows else ())
         for done in group:
-            if done.decision is not None and done.ref is not None:
+            if isinstance(done, Rejection):
+                yield self._rejected(done, next(entries).id)
+                continue
+            if done.decision is not None:
                 entry = next(entries)
-                self.gallery.hang(entry.id, done)
+                self.fresh |= {entry.id} if self.force else set()
+                self.gallery.hang(entry, done.picture, done.heat, self.log)
                 yield self._decided(done.ref, entry, known=False)
-            elif done.ref is not None:
+                self.counts["consumed"] -= len(done.rejections)
+            else:
                 self.counts["finished"] += 1
             for rejection in done.rejections:
-                self.rejections.append(rejection)
-                yield FileRejected(entry=next(entries).id, rejection=rejection)
+                yield self._rejected(rejection, next(entries).id)
+
+    def _rejected(self, rejection: Rejection, entry: int) -> FileRejected:
+        self.rejections.append(rejection)
+        return FileRejected(entry=entry, rejection=rejection)
+
+    def _known(self, ref: StudyRef, entry: Entry) -> Iterator[Event]:
+        """The log's answer for a study, with the rejections of its unreadable files that were logged beside it."""
+        if self.rejected_before is None:
+            self.rejected_before = {}
+            for old in self.log.entries(kind="rejection"):
+                rejection = old.rejection()
+                self.rejected_before[rejection.file, rejection.sha256] = old.id
+        yield self._decided(ref, entry, known=True)
+        for file in ref.files:
+            row = self.rejected_before.get((file.path, file.sha256))
+            if row is not None:
+                self.counts["consumed"] -= 1
+                yield self._rejected(self.log.entry(row).rejection(), row)
 
     def _decided(self, ref: StudyRef, entry: Entry, *, known: bool) -> StudyDecided:
         decision = replace(entry.decision(), study=ref)  # the same content may lie under another name
@@ -257,15 +295,24 @@ class _Run:
         self.counts["consumed"] += len(ref.files)
         return StudyDecided(entry=entry.id, decision=decision, known=known)
 
-    def summary(self, report: Path | None, remarks: tuple[str, ...]) -> Summary:
+    def summary(self, remarks: tuple[str, ...]) -> Summary:
         """The counts so far."""
-        c = self.counts
+        c, rejected = self.counts, len(self.rejections)
         return Summary(
-            files=0, consumed=0, rejected=len(self.rejections), studies=c["studies"],
-            clear=c[Outcome.CLEAR.value], flag=c[Outcome.FLAG.value], abstain=c[Outcome.ABSTAIN.value],
-            known=c["known"], seconds=time.monotonic() - self.started, report=report, remarks=remarks,
+            files=c["consumed"] + rejected,
+            consumed=c["consumed"],
+            rejected=rejected,
+            studies=c["studies"],
+            clear=c[Outcome.CLEAR.value],
+            flag=c[Outcome.FLAG.value],
+            abstain=c[Outcome.ABSTAIN.value],
+            known=c["known"],
+            seconds=time.monotonic() - self.started,
+            remarks=remarks,
         )
 
 
-def _rows(done: Done) -> list[Decision | Rejection]:
+def _rows(done: Done | Rejection) -> list[Decision | Rejection]:
+    if isinstance(done, Rejection):
+        return [done]
     return [*([done.decision] if done.decision else []), *done.rejections]

@@ -10,18 +10,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from inspect_ai import ingest
 from inspect_ai.audit import Log, open_log
-from inspect_ai.domain import Decision, Outcome, StudyRef
+from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import UsageError
-from inspect_ai.line import Crew, Done, Router, open_stations
+from inspect_ai.line.crew import Crew, Done
 from inspect_ai.line.judge import abstained
 from inspect_ai.line.parts import Part, State, as_study, ends_early, list_parts
 from inspect_ai.line.results import Gallery
+from inspect_ai.line.routing import Router
+from inspect_ai.line.station import open_stations
 from inspect_ai.line.waking import waking
 from inspect_ai.settings import Settings
 
@@ -72,10 +76,10 @@ WatchEvent: TypeAlias = PartDecided | PartWaiting | WatchSummary
 
 
 def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: float = 600.0) -> Iterator[WatchEvent]:
-    """Decide parts as they come, for ever, or with `once` what is there now. Each event is committed before it is yielded.
+    """Decide parts as they come, or with `once` what is there now. Each event is committed before it is yielded.
 
     A file that ends in the middle is waited for; after `patience_s` without growth it ends as ABSTAIN.
-    Raises UsageError where there is no such folder or no task is named; AuditError stops the line when nothing can be logged.
+    Raises UsageError where there is no such folder or no task is named; AuditError when nothing can be logged.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder. Name the folder that the camera writes to.")
@@ -134,7 +138,7 @@ class _Watch:
                 self.wake.wait(POLL_S)
                 self.wake.clear()
 
-    def _look(self) -> Iterator[WatchEvent]:
+    def _look(self) -> Generator[WatchEvent, None, bool]:
         """One pass over the folder. Returns whether anything changed since the last look or waits for its turn."""
         now = time.monotonic()
         found = list_parts(self.folder)
@@ -145,8 +149,8 @@ class _Watch:
             found[path] = state
             if path in self.busy or state.same(self.settled.get(path)):
                 continue
-            if state is not before:
-                moving = True  # seen so for the first time: one more look decides
+            if state is not before or now - state.since < LOOK_S:
+                moving = True  # seen so for the first time, or just now: a later look decides
             elif len(self.busy) >= UNDER_WAY * self.settings.workers:
                 moving = True
             else:
@@ -159,34 +163,57 @@ class _Watch:
 
     def _consider(self, path: str, state: State) -> Iterator[WatchEvent]:
         """A file that two looks found alike: a part, a sidecar, or still being written."""
+        young = time.time() - state.mtime_ns / 1e9 < self.patience_s
+        if young and state.same(self.waiting.get(path)):
+            return
         early = ends_early(self.folder / path)
-        if early is not None and time.time() - state.mtime_ns / 1e9 < self.patience_s:
-            if not state.same(self.waiting.get(path)):
-                self.waiting[path] = state
-                yield PartWaiting(path=path, reason=early)
+        part = as_study(self.folder, path, state) if early is None or not young else None
+        if part is not None and part.ref.kind == "dicom":
+            part = self._with_header(part)
+            early = part.problem
+        if young and early is not None:
+            yield self._wait_for(path, state, early)
             return
         self.waiting.pop(path, None)
-        part = as_study(self.folder, path, state)
         if part is None:  # a sidecar, or gone or changed since the look
             if state.same(list_parts(self.folder, path).get(path)):
                 self.settled[path] = state
             return
-        entry = self.log.find(part.ref.digest, self.station.provenance)
-        if entry is not None:
+        if self.log.find(part.ref.digest, self.station.provenance) is not None:
             self.settled[path] = state
             self.counts["known"] = self.counts.get("known", 0) + 1
             return
-        ref = part.ref
-        if path in self.last_entry:
-            ref = replace(ref, notes=(*ref.notes, f"replaces the content decided in entry {self.last_entry[path]}"))
-        part = replace(part, ref=ref)
-        self.busy[path] = part
-        route = self.router.route(ref)
-        if part.problem is not None or not route.candidates:
-            reason = part.problem or route.refusal or ""
-            self.inbox.put((part, Done(ref=ref, decision=abstained(ref, self.station.provenance, reason))))
+        self._send(part)
+
+    def _with_header(self, part: Part) -> Part:
+        """A DICOM file with what its header says of it, or with the reason why there is none."""
+        for item in ingest.discover(self.folder / part.path, settings=self.settings, pool=self.crew.pool):
+            if isinstance(item, Rejection):
+                return replace(part, problem=item.reason)
+            own = part.ref
+            return replace(part, ref=replace(item, key=own.key, source=own.source, digest=own.digest, files=own.files))
+        return replace(part, problem="the file cannot be read")
+
+    def _wait_for(self, path: str, state: State, reason: str) -> PartWaiting:
+        self.waiting[path] = state
+        return PartWaiting(path=path, reason=reason)
+
+    def _send(self, part: Part) -> None:
+        """To the crew; or straight back, where there is nothing to decode."""
+        if part.path in self.last_entry:
+            note = f"replaces the content decided in entry {self.last_entry[part.path]}"
+            part = replace(part, ref=replace(part.ref, notes=(*part.ref.notes, note)))
+        self.busy[part.path] = part
+        route = self.router.route(part.ref)
+        reason = part.problem or route.refusal
+        if reason is not None:
+            self._came_back(part, Done(ref=part.ref, decision=abstained(part.ref, self.station.provenance, reason)))
         else:
-            self.crew.send(ref, route, lambda done, part=part: self.inbox.put((part, done)))
+            self.crew.send(part.ref, route, partial(self._came_back, part))
+
+    def _came_back(self, part: Part, done: Done | BaseException) -> None:
+        """Called from the engine's threads."""
+        self.inbox.put((part, done))
 
     def _gather(self, wait_s: float) -> Iterator[WatchEvent]:
         """Commit what has come back, at least after `wait_s`, as one group."""
@@ -203,6 +230,10 @@ class _Watch:
             now = list_parts(self.folder, part.path).get(part.path)
             if (now is None and done.decision is None) or (now is not None and not part.state.same(now)):
                 continue  # gone before it was read, or written again meanwhile: what was read may be neither content
+            young = time.time() - part.state.mtime_ns / 1e9 < self.patience_s
+            if done.decision is None and part.ref.kind == "dicom" and young:
+                yield self._wait_for(part.path, part.state, "its pixels cannot be read yet")
+                continue
             came.append((part, self._decision(part.ref, done), done))
             until = min(until, time.monotonic())
         entries = self.log.append([decision for _, decision, _ in came]) if came else []
@@ -212,7 +243,11 @@ class _Watch:
             self.gallery.hang(entry, done.picture, done.heat, self.log)
             cycle_ms = (time.monotonic() - part.state.since) * 1000.0
             event = PartDecided(
-                entry=entry.id, decision=decision, sha256=part.ref.files[0].sha256, cycle_ms=cycle_ms, takt_ms=self.settings.takt_ms
+                entry=entry.id,
+                decision=decision,
+                sha256=part.ref.files[0].sha256,
+                cycle_ms=cycle_ms,
+                takt_ms=self.settings.takt_ms,
             )
             for key in ("parts", decision.verdict.outcome.value, *(["late"] if event.late else [])):
                 self.counts[key] = self.counts.get(key, 0) + 1
@@ -222,7 +257,9 @@ class _Watch:
         """Whatever could not be read ends as ABSTAIN: the part is there and somebody has to look at it."""
         if done.decision is not None:
             return done.decision
-        reason = "; ".join(dict.fromkeys(rejection.reason for rejection in done.rejections)) or "the file cannot be read"
+        reason = (
+            "; ".join(dict.fromkeys(rejection.reason for rejection in done.rejections)) or "the file cannot be read"
+        )
         return abstained(ref, self.station.provenance, reason)
 
     def _summary(self) -> WatchSummary:

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from inspect_ai.errors import InspectError
@@ -42,7 +43,11 @@ class Check:
 
 def checkup(settings: Settings) -> list[Check]:
     """All checks that take no time."""
-    python = Check("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    python = Check(
+        "Python",
+        "ok",
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    )
     return [python, *_packages(), _twin(), *_decoders(), _sqlite(), _gpu(), _disk(settings), *_tasks(settings)]
 
 
@@ -67,7 +72,9 @@ def measure(settings: Settings) -> list[Check]:
             continue
         shape = (found.task.config.input.channels, *[found.task.config.input.size or 224] * 2)
         unit = Unit(pixels=np.zeros(shape, np.float32))
-        checks.append(Check(f"engine {found.name} {shape[1]} px", "ok", f"{_rate(lambda: engine.run([unit]))}, {engine.name}"))
+        checks.append(
+            Check(f"engine {found.name} {shape[1]} px", "ok", f"{_rate(partial(engine.run, [unit]))}, {engine.name}")
+        )
     return checks
 
 
@@ -101,7 +108,7 @@ def _twin() -> Check:
 
 
 def _decoders() -> list[Check]:
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
     checks = []
@@ -109,13 +116,22 @@ def _decoders() -> list[Check]:
         decoder = get_decoder(UID(uid))
         plugins = ", ".join(decoder.available_plugins)
         state = "ok" if plugins else "missing"
-        checks.append(Check(f"DICOM {name}", state, plugins, "" if plugins else "install inspect-ai-vision again: it brings decoders"))
+        checks.append(
+            Check(
+                f"DICOM {name}",
+                state,
+                plugins,
+                "" if plugins else "install inspect-ai-vision again: it brings decoders",
+            )
+        )
     return checks
 
 
 def _sqlite() -> Check:
     state = "ok" if sqlite3.sqlite_version_info >= LEAST_SQLITE else "missing"
-    return Check("SQLite", state, sqlite3.sqlite_version, "" if state == "ok" else "use a Python with SQLite 3.35 or newer")
+    return Check(
+        "SQLite", state, sqlite3.sqlite_version, "" if state == "ok" else "use a Python with SQLite 3.35 or newer"
+    )
 
 
 def _gpu() -> Check:
@@ -129,7 +145,9 @@ def _gpu() -> Check:
 def _disk(settings: Settings) -> Check:
     folder = next(p for p in (settings.db.resolve().parent, *settings.db.resolve().parents) if p.is_dir())
     free = shutil.disk_usage(folder).free / 2**30
-    state, advice = ("ok", "") if free >= LEAST_FREE_GIB else ("missing", "free some space: the log stops when the disk is full")
+    state, advice = (
+        ("ok", "") if free >= LEAST_FREE_GIB else ("missing", "free some space: the log stops when the disk is full")
+    )
     return Check("free disk", state, f"{free:.1f} GiB in {folder}", advice)
 
 
@@ -146,4 +164,3 @@ def _tasks(settings: Settings) -> list[Check]:
         else:
             checks.append(Check(f"task {found.name}", "ok", f"ready ({found.origin})"))
     return checks
-

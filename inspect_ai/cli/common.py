@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,10 +21,16 @@ FINDINGS, UNREADABLE, READER_GONE = 1, 3, 141
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Db = Annotated[Path | None, typer.Option("--db", help="The audit log.", show_default="inspect_ai.db")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for report and pictures.", show_default="inspect_ai_out")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Decoding processes and engine sessions.", show_default="2")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for report and pictures.", show_default="inspect_ai_out")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Decoding processes and engine sessions.", show_default="2")
+]
 Engine = Annotated[str | None, typer.Option("--engine", help="onnx or torch.", show_default="onnx")]
-Operator = Annotated[str | None, typer.Option("--operator", help="Who stands behind the decisions.", show_default="login name")]
+Operator = Annotated[
+    str | None, typer.Option("--operator", help="Who stands behind the decisions.", show_default="login name")
+]
 
 
 def app() -> typer.Typer:
@@ -29,7 +38,7 @@ def app() -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def settings(**flags: object) -> Settings:
+def settings(**flags: Any) -> Settings:
     """Settings from flags (None: not given), environment, ./inspect_ai.toml and defaults."""
     from inspect_ai.settings import load
 
@@ -37,12 +46,21 @@ def settings(**flags: object) -> Settings:
 
 
 def emit(value: object) -> None:
-    """One JSON object on one line of stdout, ASCII alone, so that no header text can reach a terminal as control codes."""
+    """One JSON object on one line of stdout; ASCII alone, so no header text reaches a terminal as control codes."""
     try:
-        print(json.dumps(value, ensure_ascii=True, allow_nan=False, default=str), flush=True)
+        print(json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str), flush=True)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # or the interpreter complains again when it flushes at exit
+        sys.stdout = None  # or the interpreter complains again when it flushes at exit
         raise typer.Exit(READER_GONE) from None
+
+
+def _finite(value: object) -> object:
+    """JSON knows neither NaN nor infinity: null in their place."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def results() -> Console:
@@ -57,6 +75,17 @@ def progress() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """A call-back for journeys that count what they have done; shows it on stderr where that is a terminal."""
+    console = progress()
+    if not console.is_terminal:
+        yield lambda done: None
+        return
+    with console.status(what) as status:
+        yield lambda done: status.update(f"{what}: {done}")
 
 
 def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:

@@ -17,7 +17,9 @@ def doctor(
     bench: Annotated[bool, typer.Option("--bench", help="Also measure decoding and the engines.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Show versions, decoders, SQLite, engines, GPU and disk, and say what is missing.
+    """Show what this machine has, and say what is missing.
+
+    Versions, decoders, SQLite, engines, GPU, free disk, tasks.
 
     Example: inspect-ai doctor --bench
     """

@@ -93,7 +93,9 @@ def study_text(decision: Decision, entry: int, remark: str = "") -> None:
     score = "" if decision.score is None else f" {decision.score:.4f}"
     threshold = "" if decision.threshold is None or decision.score is None else f" (flag from {decision.threshold:.4f})"
     line = Text(f"{outcome:<8}", style=STYLES[outcome])
-    line.append(f"{printable(decision.study.key, 80)}  {decision.provenance.task or '-'}{score}{threshold}", style="default")
+    line.append(
+        f"{printable(decision.study.key, 80)}  {decision.provenance.task or '-'}{score}{threshold}", style="default"
+    )
     line.append(f"  {printable(decision.verdict.reason, 400)}", style="dim")
     line.append(f"  #{entry}{' ' + remark if remark else ''}", style="dim")
     common.results().print(line, soft_wrap=True)
@@ -115,6 +117,29 @@ def summary_text(summary: Summary) -> None:
     )
 
 
+def decisions_table(decided: list[StudyDecided], rejected: list[FileRejected]) -> None:
+    """All results of a small scan in one table, ordered by name."""
+    rows = [
+        (
+            printable(d.study.key, 60),
+            d.provenance.task,
+            "" if d.score is None else f"{d.score:.4f}",
+            d.verdict.outcome.value,
+            printable(d.verdict.reason, 200),
+            event.entry,
+        )
+        for event in decided
+        for d in [event.decision]
+    ]
+    rows += [
+        (printable(e.rejection.file, 60), "", "", "rejected", printable(e.rejection.reason, 200), e.entry)
+        for e in rejected
+    ]
+    common.table(
+        "", "study", "task", "score", "decision", "reason", "entry", rows=sorted(rows, key=lambda row: str(row[0]))
+    )
+
+
 def plan_text(item: Planned | Rejection) -> None:
     """One line of a dry run."""
     if isinstance(item, Rejection):
@@ -126,4 +151,6 @@ def plan_text(item: Planned | Rejection) -> None:
         verdict = "would be decided by " + " or ".join(item.route.candidates)
     else:
         verdict = f"would abstain: {item.route.refusal}"
-    common.results().print(f"{printable(item.study.key, 80)}  {len(item.study.files)} file(s)  {verdict}", soft_wrap=True)
+    common.results().print(
+        f"{printable(item.study.key, 80)}  {len(item.study.files)} file(s)  {verdict}", soft_wrap=True
+    )

@@ -18,7 +18,9 @@ def plan(
     misses: Annotated[int, typer.Option(min=0, max=200, help="Show up to this many missed positives.")] = 10,
     as_json: common.Json = False,
 ) -> None:
-    """Say how many calibration positives prove a sensitivity, with 0, 1, 2 ... of them missed.
+    """Say how many positives it takes to prove a sensitivity.
+
+    One row for each number of them that the threshold may miss: 0, 1, 2 ...
 
     Example: inspect-ai plan --sensitivity 0.987 --confidence 0.95
     """

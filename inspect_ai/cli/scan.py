@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +30,19 @@ def scan(
     workers: common.Workers = None,
     engine: common.Engine = None,
     operator: common.Operator = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be decided by which task; decide nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be decided by which task; decide nothing.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Decide again what the log already holds.")] = False,
-    fail_on_flag: Annotated[bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")] = False,
+    fail_on_flag: Annotated[
+        bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")
+    ] = False,
     as_json: common.Json = False,
 ) -> None:
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
 
-    What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag, and then
-    before 3), 3 if a file could not be read, else 0.
+    What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag,
+    and then before 3), 3 if a file could not be read, else 0.
 
     Example: inspect-ai scan ./studies --task auto
     """
@@ -58,21 +63,30 @@ def scan(
 def show(events: Iterator[Event], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
     from inspect_ai.cli import lines
-    from inspect_ai.scan import Progress, Summary
+    from inspect_ai.scan import Summary
+
+    for event in following(events):
+        if as_json:
+            common.emit(lines.as_json(event))
+        else:
+            lines.as_text(event)
+        if isinstance(event, Summary):
+            for remark in event.remarks:
+                common.progress().print(remark, soft_wrap=True)
+            return event
+    raise AssertionError("a scan ends with its summary")
+
+
+def following(events: Iterator[Event]) -> Iterator[Event]:
+    """All events but those of progress, which move a bar on stderr."""
+    from inspect_ai.scan import Progress
 
     with _bar() as bar:
         for event in events:
             if isinstance(event, Progress):
                 _advance(bar, event)
-            elif as_json:
-                common.emit(lines.as_json(event))
             else:
-                lines.as_text(event)
-            if isinstance(event, Summary):
-                for remark in event.remarks:
-                    common.progress().print(remark)
-                return event
-    raise AssertionError("a scan ends with its summary")
+                yield event
 
 
 def _plan(path: Path, settings: Settings, as_json: bool) -> int:
@@ -103,7 +117,16 @@ def _bar() -> Iterator[Bar]:
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    both = sys.stdout.isatty()  # else results must stay on stdout, wherever that leads
+    shown = progress.Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=both,
+        redirect_stderr=both,
+    )
+    with shown as bar:
         bar.add_task("studies", total=None, rate="")
         yield bar
 

@@ -1,4 +1,4 @@
-"""`inspect-ai train`: fit a task's network to a labelled folder."""
+"""`inspect-ai train`: fit a task's network to labelled folders."""
 
 from __future__ import annotations
 
@@ -26,16 +26,36 @@ def train(
     task: Annotated[str, typer.Argument(help="Name of an installed task.")],
     data: Annotated[list[Path], typer.Option("--data", help="Labelled folder; give it again for a further one.")],
     config: Annotated[Path | None, typer.Option("--config", help="YAML in place of the task's own.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK-SEED")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    as_json: common.Json = False,
 ) -> None:
-    """Train TASK on a labelled folder and write weights, export and manifest to a run folder.
+    """Train TASK on labelled folders.
+
+    Weights, ONNX graph and manifest go to a run folder.
 
     Example: inspect-ai train metal_surface --data ./magnetic_tile --out runs/metal
     """
     from inspect_ai.train import train_task
 
-    out = out or Path("runs") / task
-    print(train_task(task, data, config=config, out=out, seed=seed, device=device.value, resume=resume))
+    trained = train_task(
+        task,
+        data,
+        settings=common.settings(),
+        config_file=config,
+        out=out,
+        seed=seed,
+        device=device.value,
+        resume=resume,
+        threads=threads,
+        progress=not as_json,
+    )
+    metrics = trained.manifest.metrics
+    if as_json:
+        common.emit({"task": task, "folder": str(trained.folder), "seed": seed, "metrics": metrics})
+        return
+    common.table("On val", "metric", "value", rows=[(name, f"{value:.4f}") for name, value in metrics.items()])
+    print(f"Weights: {trained.folder}\nNext: inspect-ai calibrate {task} --model {trained.folder} --data {data[0]}")

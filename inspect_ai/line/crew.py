@@ -1,7 +1,8 @@
-"""Who works along the line: children that decode, threads that score. Studies go in one by one and come back as they finish."""
+"""Who works along the line: children that decode, threads that score. Studies come back as they finish."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from inspect_ai.audit.failpoint import reach
 from inspect_ai.domain import Decision, Outcome, Provenance, Rejection, StudyRef
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import Pool
-from inspect_ai.line.judge import abstained, judge
+from inspect_ai.line.judge import Judged, abstained, judge
 from inspect_ai.line.pictures import pictures
 from inspect_ai.line.prepare import Prepared, prepare
 from inspect_ai.line.routing import Route
@@ -69,7 +70,8 @@ class Crew:
 
         def decoded(future: Future[Prepared]) -> None:
             if self._open and not future.cancelled():
-                self._threads.submit(self._finish, ref, route, future, then)
+                with contextlib.suppress(RuntimeError):  # closed between the question and the call
+                    self._threads.submit(self._finish, ref, route, future, then)
 
         future = self.pool.submit(
             prepare, self._root, ref, route.candidates, self._settings, timeout_s=self._settings.study_timeout_s
@@ -95,12 +97,12 @@ class Crew:
             return Done(ref=ref, decision=None, rejections=prepared.rejections)
         if prepared.task is None:
             reason = "; ".join(prepared.problems) or "nothing of it could be read"
-            decision, outputs = abstained(ref, who, reason, prepared.decoders), ()
+            judged = Judged(abstained(ref, who, reason, prepared.decoders))
         else:
             judged = judge(ref, prepared, self._stations[prepared.task])
-            decision, outputs = judged.decision, judged.outputs
+        decision = judged.decision
         reach("after_score")
-        drawn = pictures(decision, prepared, outputs) if self._wants_picture(decision.verdict.outcome) else None
+        drawn = pictures(decision, prepared, judged.outputs) if self._wants_picture(decision.verdict.outcome) else None
         picture, heat = drawn or (None, None)
         return Done(ref=ref, decision=decision, rejections=prepared.rejections, picture=picture, heat=heat)
 

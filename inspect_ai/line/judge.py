@@ -42,16 +42,16 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
             problems.append(f"scoring failed: {type(e).__name__}")
         if score is None and not problems:
             problems.append("the task found nothing in it to look at")
-    verdict = decide(
-        score, station.point, mismatches=station.mismatches, problems=problems, measures=prepared.measures
-    )
+    whole_series = any(unit.series_uid for unit in prepared.units)
+    point = station.point.for_volume() if whole_series else station.point
+    verdict = decide(score, point, mismatches=station.mismatches, problems=problems, measures=prepared.measures)
     decision = Decision(
         study=ref,
         provenance=station.provenance,
         verdict=verdict,
         score=score,
-        threshold=station.point.flag_from,
-        findings=_worth_keeping(findings, station.point.clear_below),
+        threshold=point.flag_from,
+        findings=_worth_keeping(findings, point.flag_from if whole_series else point.clear_below),
         measures=prepared.measures,
         decoders=prepared.decoders,
     )

@@ -104,7 +104,7 @@ def _png_ends(data: bytes) -> bool:
         length, name = struct.unpack_from(">I4s", data, at)
         at += 12 + length
         if name == b"IEND":
-            return at <= len(data)
+            return bool(at <= len(data))
     return False
 
 
@@ -123,7 +123,7 @@ def _bmp_ends(data: bytes) -> bool:
     if len(data) < 26:
         return False
     size, start = struct.unpack_from("<I", data, 2)[0], struct.unpack_from("<I", data, 10)[0]
-    return len(data) >= size and len(data) > start
+    return bool(len(data) >= size and len(data) > start)
 
 
 def _tiff_ends(data: bytes) -> bool:
@@ -142,7 +142,10 @@ def _tiff_ends(data: bytes) -> bool:
                 tags[tag] = struct.unpack_from(f"{order}{n}{code}", data, where)
     except struct.error:
         return False
-    pairs = [*zip(tags.get(273, ()), tags.get(279, ()), strict=False), *zip(tags.get(324, ()), tags.get(325, ()), strict=False)]
+    pairs = [
+        *zip(tags.get(273, ()), tags.get(279, ()), strict=False),
+        *zip(tags.get(324, ()), tags.get(325, ()), strict=False),
+    ]
     return all(offset + length <= len(data) for offset, length in pairs)
 
 
@@ -161,7 +164,7 @@ def as_study(folder: Path, path: str, state: State) -> Part | None:
     ref = StudyRef(
         key=path,
         source=path,
-        kind="image",
+        kind="dicom" if kind == "DICOM" else "image",
         digest=part_digest(path, sha256),
         files=(SourceFile(path=path, sha256=sha256, size_bytes=len(data)),),
     )

@@ -15,7 +15,9 @@ from inspect_ai.report import Mark, draw
 MARKS_MOST = 8
 
 
-def pictures(decision: Decision, prepared: Prepared, outputs: Sequence[UnitOutput]) -> tuple[bytes, bytes | None] | None:
+def pictures(
+    decision: Decision, prepared: Prepared, outputs: Sequence[UnitOutput]
+) -> tuple[bytes, bytes | None] | None:
     """PNG of the picture, and PNG with heat and marks where there was a score. None where there is no picture."""
     if not prepared.previews:
         return None
@@ -31,11 +33,9 @@ def pictures(decision: Decision, prepared: Prepared, outputs: Sequence[UnitOutpu
     return draw(picture, heat=heat, marks=marks)
 
 
-def heat_over(
-    units: Sequence[Unit], outputs: Sequence[UnitOutput], preview: Preview, shape: tuple[int, ...]
-) -> Floats:
-    """[h, w] of `shape`, highest 1 (or all 0): the attention of the deciding output, each unit's weighted by its score."""
-    canvas = np.zeros(shape[:2], np.float32)
+def heat_over(units: Sequence[Unit], outputs: Sequence[UnitOutput], preview: Preview, shape: tuple[int, ...]) -> Floats:
+    """[h, w] of `shape`, highest 1 (or all 0): attention of the deciding output, each unit's by its score."""
+    canvas: Floats = np.zeros(shape[:2], np.float32)
     scale = shape[0] / preview.shape_px[0], shape[1] / preview.shape_px[1]
     for unit, output in zip(units, outputs, strict=True):
         if unit.image_index != preview.index:
@@ -49,7 +49,7 @@ def heat_over(
         patch = cv2.resize(heat, (cols[1] - cols[0], rows[1] - rows[0]), interpolation=cv2.INTER_LINEAR) * weight
         region = canvas[rows[0] : rows[1], cols[0] : cols[1]]
         np.maximum(region, patch, out=region)
-    return canvas / max(float(canvas.max()), 1e-12)
+    return canvas / np.float32(max(float(canvas.max()), 1e-12))
 
 
 def _over_unit(heat: Floats, unit: Unit) -> Floats:

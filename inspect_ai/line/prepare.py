@@ -1,4 +1,4 @@
-"""What happens to one study in a decoding child: load, recognise, measure quality, make units. Small things come back."""
+"""What happens to one study in a decoding child: load, recognise, measure quality, make units. Little comes back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """One picture for people: of image `index`, or of slice `index` of a volume. jpeg: its bytes; shape_px: of the source."""
+    """A picture for people: image `index`, or slice `index` of a volume. jpeg: its bytes; shape_px: of the source."""
 
     index: int
     shape_px: tuple[int, int]
@@ -35,6 +35,7 @@ class Preview:
     def picture(self) -> Floats:
         """[H, W] or [H, W, 3] RGB in 0..1, at most PREVIEW_PX on a side."""
         pixels = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert pixels is not None  # noqa: S101 - these bytes were encoded below; for the type checker
         if pixels.ndim == 3:
             pixels = pixels[..., ::-1]
         return pixels.astype(np.float32) / np.float32(255.0)
@@ -58,7 +59,7 @@ class Prepared:
 
 
 def prepare(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> Prepared:
-    """Decode a study and make one candidate task's units. `candidates` claimed it by its header; one of them needs no more.
+    """Decode a study and make one task's units. `candidates` claimed it by its header; a single one needs no more.
 
     Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
     """
@@ -95,7 +96,7 @@ class _Known:
 
 
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
-    """The task that this study is for, or None and why. A task that looks at pixels outranks one that goes by the header."""
+    """The study's task, or None and why. A task that looks at pixels outranks one that goes by the header."""
     tasks = [cached_task(name, settings.tasks) for name in candidates]
     if len(tasks) == 1:
         return tasks[0], None
@@ -113,11 +114,14 @@ def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> t
     names = ", ".join(task.name for task in best or tasks)
     if best:
         return None, f"several tasks recognise it ({names}); name one with --task"
-    return None, f"no task that reads such files recognises it ({names}){''.join(faults)}; name one with --task if it is"
+    return (
+        None,
+        f"no task that reads such files recognises it ({names}){''.join(faults)}; name one with --task if it is",
+    )
 
 
 def _fault(error: Exception) -> str:
-    """Where a plugin failed: class of the error, file and line of the innermost frame; never its message, which may quote data."""
+    """Class of the error, file and line of the innermost frame; never its message, which may quote data."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(frame.filename).name} line {frame.lineno}"
 
@@ -137,7 +141,9 @@ def _slice_previews(study: Study, units: Sequence[Unit]) -> tuple[Preview, ...]:
     low, high = LUNG_WINDOW_HU
     wanted = sorted({unit.image_index for unit in units if 0 <= unit.image_index < len(volume.hu)})[:PREVIEWS_MOST]
     return tuple(
-        _preview(index, np.clip((volume.hu[index].astype(np.float32) - low) / (high - low), 0, 1), volume.spacing_mm[1:])
+        _preview(
+            index, np.clip((volume.hu[index].astype(np.float32) - low) / (high - low), 0, 1), volume.spacing_mm[1:]
+        )
         for index in wanted
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inspect_ai.audit import Entry, Log
-from inspect_ai.domain import Outcome
+from inspect_ai.domain import Outcome, Rejection
+from inspect_ai.report import Item, write_report
 
 PICTURES = "pictures"
 MOST = {Outcome.FLAG: 200, Outcome.ABSTAIN: 60, Outcome.CLEAR: 24}  # drawn in one scan: a page that a browser can open
@@ -59,3 +60,19 @@ class Gallery:
                 if _OURS.fullmatch(file.name):
                     file.unlink()
             marker.write_text(origin + "\n", "utf-8")
+
+
+def scan_report(
+    out: Path, log: Log, gallery: Gallery, entries: Sequence[int], rejections: Sequence[Rejection], summary: object
+) -> Path:
+    """Write OUT/report.html about these entries, read again from the log one by one."""
+    return write_report(
+        out / "report.html", items=_items(log, gallery, entries), rejections=rejections, summary=summary
+    )
+
+
+def _items(log: Log, gallery: Gallery, entries: Sequence[int]) -> Iterator[Item]:
+    for number in entries:
+        entry = log.entry(number)
+        picture, heat = gallery.find(entry, log)
+        yield Item(entry_id=number, decision=entry.decision(), picture_png=picture, heat_png=heat)

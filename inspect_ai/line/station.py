@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inspect_ai import __version__
-from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.calibration import matches, point_sha256, read_point
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import OperatingPoint, Provenance
 from inspect_ai.errors import InspectError, SetupError
@@ -76,7 +76,14 @@ def open_station(task: Task, settings: Settings) -> Station:
         engine=engine.name,
         software=__version__,
     )
-    mismatches = [*_mismatches(point, provenance), *engine.problems]
+    found = matches(
+        point,
+        task=task.name,
+        model_sha256=provenance.model_sha256,
+        config_sha256=provenance.config_sha256,
+        engine=engine.name,
+    )
+    mismatches = [*found, *engine.problems]
     if config_sha256(engine.manifest.config) != provenance.config_sha256:
         mismatches.append("the weights were trained with another configuration")
     station = Station(task, point, provenance, tuple(mismatches), settings.engine)
@@ -96,22 +103,3 @@ def nobody(settings: Settings, names: Sequence[str]) -> Provenance:
         engine="",
         software=__version__,
     )
-
-
-def _mismatches(point: OperatingPoint, at_work: Provenance) -> list[str]:
-    """Why the operating point does not belong to what is at work; certified decisions need an empty list."""
-    pairs = (
-        ("another task", point.task, at_work.task),
-        ("other weights", point.model_sha256, at_work.model_sha256),
-        ("another configuration", point.config_sha256, at_work.config_sha256),
-        ("another engine", point.engine, at_work.engine),
-    )
-    return [
-        f"the operating point was made for {what} ({_short(theirs)}, at work is {_short(ours)})"
-        for what, theirs, ours in pairs
-        if theirs != ours
-    ]
-
-
-def _short(text: str) -> str:
-    return text[:12] if len(text) == hashlib.sha256().digest_size * 2 else text

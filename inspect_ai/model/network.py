@@ -18,8 +18,8 @@ class Network(nn.Module):
         super().__init__()
         size = SIZES[config.network.size]
         self.trunk = Trunk(size, config.network.attention, config.network.drop_path)
-        masks = any(labels.mask_column for labels in config.labels)
-        self.readout = Readout(self.trunk.channels, size.readout, len(config.outputs), config.network.dropout, masks)
+        decision = config.network.decision if any(labels.mask_column for labels in config.labels) else "pooled"
+        self.readout = Readout(self.trunk.channels, size.readout, len(config.outputs), config.network.dropout, decision)
 
     def forward(self, pixels: Tensor) -> Readings:
         x = (pixels - 0.5) * 2.0  # EfficientNet-Lite's range, -1..1

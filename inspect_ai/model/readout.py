@@ -1,8 +1,8 @@
 """Readout over scales: a learned query for each output attends over the tokens of strides 8, 16 and 32.
 
 Its attention is the heat map, its pooled vector gives the logit (attention pooling as in multiple-instance learning,
-arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision: a
-defect of a few pixels counts however large the picture is.
+arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision, or is
+the decision: a defect of a few pixels counts however large the picture is, and a part's identity does not count at all.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ class Readings:
 class Readout(nn.Module):
     """Tokens of three scales, each [B, *grid, C] -> Readings."""
 
-    def __init__(self, channels: tuple[int, int, int], width: int, outputs: int, dropout: float, evidence: bool) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], width: int, outputs: int, dropout: float, decision: str = "pooled"
+    ) -> None:
+        """decision: pooled (no masks), both, or evidence (the strongest cells alone)."""
         super().__init__()
+        self.decision = decision
         self.project = nn.ModuleList([nn.Sequential(nn.LayerNorm(c), nn.Linear(c, width)) for c in channels])
         self.scale_bias = nn.Parameter(torch.zeros(len(channels), width))
         self.norm = nn.LayerNorm(width)
@@ -40,10 +44,12 @@ class Readout(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.weight = nn.Parameter(torch.randn(outputs, width) * width**-0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.evidence = nn.Sequential(nn.Linear(3 * width, width), nn.GELU(), nn.Linear(width, 1)) if evidence else None
-        if self.evidence is not None:
+        self.evidence = None
+        if decision != "pooled":
+            # Strides 8 and 16 alone: cells at stride 32 see the whole picture, and would recognise it.
+            self.evidence = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
             nn.init.constant_(self.evidence[-1].bias, -3.0)  # most cells show nothing
-            self.evidence_gain = nn.Parameter(torch.tensor([0.5, 0.0]))  # slope and offset of its share in the decision
+            self.evidence_gain = nn.Parameter(torch.tensor([1.0, 0.0]))  # slope and offset of its share in the decision
 
     def forward(self, scales: tuple[Tensor, ...]) -> Readings:
         grids = [s.shape[1:-1] for s in scales]
@@ -56,10 +62,12 @@ class Readout(nn.Module):
         parts = [a.unflatten(-1, tuple(g)) for a, g in zip(attention.split(sizes, dim=-1), grids, strict=True)]
         evidence = None
         if self.evidence is not None:
-            evidence = self.evidence(torch.cat(aligned(maps), dim=-1)).squeeze(-1)  # [B, *grid8]
+            evidence = self.evidence(torch.cat(aligned(maps[:2]), dim=-1)).squeeze(-1)  # [B, *grid8]
             top = evidence.flatten(1).topk(TOP_CELLS, dim=1).values.mean(dim=1)  # [B]
-            share = self.evidence_gain[0] * top + self.evidence_gain[1]
-            logits = torch.cat([logits[:, :1] + share[:, None], logits[:, 1:]], dim=1)
+            decisive = self.evidence_gain[0] * top + self.evidence_gain[1]
+            if self.decision == "both":
+                decisive = decisive + logits[:, 0]
+            logits = torch.cat([decisive[:, None], logits[:, 1:]], dim=1)
         return Readings(logits, merged_heat(parts), tuple(parts), evidence)
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from inspect_ai.config import TaskConfig
 from inspect_ai.model.engine import padded
 from inspect_ai.training.augment import PictureAugment
+from inspect_ai.training.paste import Paster
 from inspect_ai.training.samples import IGNORE, Sample
 
 MIN_MASK_PIXELS = 12  # a crop that shows less of a defect than this is neither positive nor negative
@@ -45,6 +46,7 @@ class TrainSet(Dataset[Item]):
     def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
         self.augment = PictureAugment(config.augment, seed)
+        self.paster = Paster(samples, config.augment.paste, seed)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -52,8 +54,9 @@ class TrainSet(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         sample = self.samples[index]
         known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)  # an empty mask of a positive is none
-        pixels, mask = self.augment(sample.pixels, sample.mask if known else None)
-        positive = sample.positive
+        pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
+        positive = int(mask.any()) if mask is not None else sample.positive
+        pixels, mask = self.augment(pixels, mask)
         if mask is not None and positive == 1 and self.config.augment.crop is not None:
             shown = int(mask.sum())
             positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
@@ -85,7 +88,7 @@ def collate(items: list[Item]) -> Batch:
 
 
 class BalancedSampler(Sampler[int]):
-    """Draws `count` samples an epoch: each label set by its share of the samples, `positive_share` of a deciding set's
+    """Draws `count` samples an epoch: each label set by its samples times its `draw`, `positive_share` of a deciding set's
     draws from its positives. Resumable: the draws of an epoch follow from seed and epoch alone."""
 
     def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:
@@ -98,6 +101,7 @@ class BalancedSampler(Sampler[int]):
             if n_pos and n_neg:
                 weights[positive == 1] = positive_share * (n_pos + n_neg) / n_pos
                 weights[positive == 0] = (1 - positive_share) * (n_pos + n_neg) / n_neg
+        weights *= np.array([s.labels.draw for s in samples])
         self.weights = weights / weights.sum()
 
     def set_epoch(self, epoch: int) -> None:

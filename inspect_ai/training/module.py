@@ -29,6 +29,17 @@ class Inspector(L.LightningModule):
         self.loss = TaskLoss(config)
         self._samples, self._folders = samples, folders
         self._logits = np.zeros((len(samples), len(config.outputs)), np.float32)
+        for part in self._frozen():
+            part.requires_grad_(False)
+
+    def _frozen(self) -> list[nn.Module]:
+        """Stem and first blocks, where the config keeps them as ImageNet left them."""
+        blocks = self.config.train.frozen if self.config.network.init == "imagenet" else 0
+        return [self.network.trunk.stem, *self.network.trunk.early[:blocks]] if blocks else []
+
+    def on_train_epoch_start(self) -> None:
+        for part in self._frozen():
+            part.eval()  # their batch norms keep ImageNet's statistics too
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a Batch, or the Batch of (Batch, indices)."""
@@ -73,7 +84,8 @@ def parameter_groups(network: Network, config: TaskConfig) -> list[dict[str, Any
     groups = []
     for is_slow in (True, False):
         for decayed in (True, False):
-            mine = [p for p in network.parameters() if (id(p) in slow) == is_slow and (p.ndim > 1) == decayed]
+            learning = [p for p in network.parameters() if p.requires_grad]
+            mine = [p for p in learning if (id(p) in slow) == is_slow and (p.ndim > 1) == decayed]
             lr = schedule.lr * (schedule.early_lr if is_slow else 1.0)
             groups.append({"params": mine, "lr": lr, "weight_decay": schedule.weight_decay if decayed else 0.0})
     return [g for g in groups if g["params"]]

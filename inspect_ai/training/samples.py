@@ -86,7 +86,8 @@ def _mask(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> N
     """The union of the row's masks in unit pixels; zeros for a negative of a set with masks; None where nothing is known."""
     height, width = unit.pixels.shape[-2:]
     if not row.masks:
-        known = labels.mask_column is not None and labels.decides and row.label not in labels.positive
+        negative = labels.decides and row.label not in labels.positive and row.grade in (None, 0)
+        known = labels.mask_column is not None and negative
         return np.zeros((height, width), np.uint8) if known else None
     source = study.images[0].pixels.shape[:2]
     union = np.zeros(source, np.uint8)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
-from inspect_ai.domain import Study, Unit, UnitOutput
+from inspect_ai.domain import Floats, Study, Unit, UnitOutput
 from inspect_ai.plugins import Task, in_channels
 
 
@@ -36,7 +37,7 @@ class MetalSurface(Task):
         side = int(self.config.options.get("tile", 768))
         overlap = int(self.config.options.get("overlap", 64))
         for index, image in enumerate(study.images):
-            pixels = in_channels(image.unit_range(), self.config.input.channels)
+            pixels = evened(in_channels(image.unit_range(), 1)[0])
             for top in starts(pixels.shape[1], side, overlap):
                 for left in starts(pixels.shape[2], side, overlap):
                     tile = np.ascontiguousarray(pixels[:, top : top + side, left : left + side])
@@ -54,8 +55,24 @@ class MetalSurface(Task):
         return "defect"
 
 
+FINE_PX, COARSE_PX = 9, 65  # windows of local contrast: about a blowhole, about a fray
 GREY_LIMIT = 0.02  # mean distance of colours from grey, 0..1
 CANDIDATE_SIDE = 64
+
+
+def evened(grey: Floats) -> Floats:
+    """[H, W] in 0..1 -> [3, H, W] in 0..1: grey standardised over the picture, and its contrast in two windows.
+
+    One tile is photographed under six exposures; what stays the same among them is what counts.
+    """
+    spread = max(float(grey.std()), 1e-3)
+    channels = [(grey - float(grey.mean())) / spread]
+    for side in (FINE_PX, COARSE_PX):
+        mean = cv2.blur(grey, (side, side), borderType=cv2.BORDER_REFLECT_101)
+        square = cv2.blur(grey * grey, (side, side), borderType=cv2.BORDER_REFLECT_101)
+        local = np.sqrt(np.maximum(square - mean * mean, 0.0))
+        channels.append((grey - mean) / (local + 0.1 * spread))
+    return np.clip(0.5 + np.stack(channels) / 6.0, 0.0, 1.0).astype(np.float32)
 
 
 def starts(length: int, side: int, overlap: int) -> list[int]:

@@ -1,0 +1,250 @@
+"""Verify: walk the chain and name the first entry that is altered, missing, reordered or foreign.
+
+What a chain cannot see by itself is a tail that was cut off or a log rewritten from some entry on: for that there are
+anchors, heads that were exported or printed earlier and kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, select
+
+from inspect_ai.audit import schema
+from inspect_ai.audit.canonical import canonical
+from inspect_ai.audit.chain import ORIGIN, Head, link
+from inspect_ai.audit.connection import DamagedLog, open_engine, reading
+from inspect_ai.audit.log import PAGE, TABLE, clock_back_us
+from inspect_ai.audit.opening import check_pages, existing_file, identify
+from inspect_ai.audit.records import Columns, columns
+from inspect_ai.errors import AuditError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What verifying found. `rows` and `head` tell the sound entries from the first on; `fault` is None if all are.
+
+    `remarks` are no faults: entries at which the clock went back.
+    """
+
+    ok: bool
+    rows: int
+    head: str
+    fault: str | None
+    remarks: tuple[str, ...] = ()
+
+
+def verify(path: Path, *, anchor: Path | None = None) -> Verification:
+    """Check every page, table, trigger, entry and column of the log, and the heads in `anchor`.
+
+    A damaged or foreign file is a fault too. Raises UsageError where there is no log or no head in `anchor`, AuditError
+    where the file cannot be read for reasons that say nothing about the log (locked, permissions, a failing disk).
+    """
+    existing_file(path, create=False)
+    heads = {} if anchor is None else read_anchor(anchor)
+    engine = open_engine(path, create=False)
+    walk = _Walk()
+    try:
+        with reading(engine, path) as connection:
+            _check_file(connection, path)
+        for row in _rows(engine, path):
+            walk.step(row, engine, path)
+            _check_anchor(walk.head, heads)
+        _check_length(walk.head, heads)
+    except DamagedLog as e:
+        return walk.verification(fault=str(e))
+    finally:
+        engine.dispose()
+    return walk.verification(fault=None)
+
+
+def read_anchor(file: Path) -> dict[int, str]:
+    """Number of rows -> hash, from lines such as `audit export` and `audit verify --json` write.
+
+    Raises UsageError if the file cannot be read, holds no head, or two that contradict each other.
+    """
+    heads: dict[int, str] = {}
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                rows, head = _head_in(line)
+                if rows and heads.setdefault(rows, head) != head:
+                    raise UsageError(f"{file} holds two different heads for {rows} rows: they come from two logs.")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"The anchor {file} cannot be read ({e}).") from e
+    if not heads:
+        raise UsageError(f"{file} holds no head of a log. Write one with `inspect-ai audit export`.")
+    return heads
+
+
+def _head_in(line: str) -> tuple[int, str]:
+    """Rows and hash of a line that tells a head, 0 and "" of any other."""
+    try:
+        told = json.loads(line)
+        rows, head = told["rows"], told["head"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0, ""
+    return (rows, head) if isinstance(rows, int) and isinstance(head, str) else (0, "")
+
+
+def _check_file(connection: Connection, path: Path) -> None:
+    version = identify(connection, path)
+    if version == 0:
+        raise DamagedLog(f"{path} is empty: it holds no audit log.")
+    if version < schema.CURRENT:
+        raise AuditError(
+            f"The audit log {path} has schema {version}, older than this program's {schema.CURRENT}. "
+            f"`inspect-ai audit list --db {path}` brings it up to date, after a copy; then verify again."
+        )
+    check_pages(connection, path)
+    _check_schema(connection, path)
+
+
+def _check_schema(connection: Connection, path: Path) -> None:
+    """Tables, indexes and triggers have the very text with which they were made, and there are no others."""
+    found = _objects(connection)
+    expected = _expected()
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise DamagedLog(f"The audit log {path} lacks its {expected[name][0]} {name!r}: somebody removed it.")
+        if found[name] != expected.get(name):
+            raise DamagedLog(f"The audit log {path} has a {found[name][0]} {name!r} that this program did not make so.")
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    if revision != [f"{schema.CURRENT:04}"]:
+        raise DamagedLog(f"The audit log {path} names {revision} as its schema's revision, not {schema.CURRENT:04}.")
+
+
+def _objects(connection: Connection) -> dict[str, tuple[str, str, str | None]]:
+    rows = connection.exec_driver_sql("SELECT name, type, tbl_name, sql FROM sqlite_schema")
+    return {row[0]: (row[1], row[2], row[3]) for row in rows if row[2] != "alembic_version"}
+
+
+def _expected() -> dict[str, tuple[str, str, str | None]]:
+    engine = create_engine("sqlite://")
+    try:
+        with engine.connect() as connection:
+            for statement in schema.STATEMENTS:
+                connection.exec_driver_sql(statement)
+            return _objects(connection)
+    finally:
+        engine.dispose()
+
+
+def _rows(engine: Engine, path: Path) -> Iterator[Any]:
+    """All rows by number, a page in a transaction, so that appending goes on meanwhile."""
+    last = None
+    while True:
+        query = select(TABLE).order_by(TABLE.c.seq).limit(PAGE)
+        with reading(engine, path) as connection:
+            found = connection.execute(query if last is None else query.where(TABLE.c.seq > last)).all()
+        yield from found
+        if not found:
+            return
+        last = found[-1].seq
+
+
+class _Walk:
+    """The chain as far as it is sound."""
+
+    def __init__(self) -> None:
+        self.head = Head(rows=0, hash=ORIGIN)
+        self.time = ""
+        self.remarks: list[str] = []
+
+    def verification(self, *, fault: str | None) -> Verification:
+        """What was found up to here."""
+        head = self.head
+        return Verification(ok=fault is None, rows=head.rows, head=head.hash, fault=fault, remarks=tuple(self.remarks))
+
+    def step(self, row: Any, engine: Engine, path: Path) -> None:
+        """Take the next row. Raises DamagedLog that names the entry if it is not the one that was written there."""
+        seq = self.head.rows + 1
+        if row.seq != seq:
+            raise DamagedLog(f"Entry {seq} is missing from {path}: entry {row.seq} comes after {self.head.rows}.")
+        plain = _parsed(row, path)
+        if row.previous != self.head.hash:
+            raise DamagedLog(self._out_of_order(row, plain, engine, path))
+        if plain.get("seq") != seq:
+            raise DamagedLog(f"Entry {seq} of {path} was altered: it calls itself entry {plain.get('seq')}.")
+        self._check_columns(row, plain, path)
+        self._check_time(row, plain, path)
+        self.head = Head(rows=seq, hash=row.hash)
+
+    def _out_of_order(self, row: Any, plain: dict[str, Any], engine: Engine, path: Path) -> str:
+        """A row that is sound in itself but does not follow the one before: why."""
+        seq = row.seq
+        query = select(TABLE.c.seq).where(TABLE.c.previous == self.head.hash).limit(1)
+        with reading(engine, path) as connection:
+            elsewhere = connection.execute(query).scalar_one_or_none()
+        if elsewhere is not None:
+            return f"Entries of {path} were reordered: what was written as entry {seq} stands at {elsewhere}."
+        if plain.get("seq") != seq:
+            return f"Entry {seq} is missing from {path}: its place holds what was written as {plain.get('seq')}."
+        return (
+            f"Entry {seq} of {path} is foreign: it does not follow entry {seq - 1}. It comes from another log, or "
+            f"entry {seq - 1} was rewritten together with its hash."
+        )
+
+    def _check_columns(self, row: Any, plain: dict[str, Any], path: Path) -> None:
+        try:
+            expected = columns(plain)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
+            raise DamagedLog(f"Entry {row.seq} of {path} was altered: this program wrote no such content ({e}).") from e
+        _compare(row, expected, path)
+
+    def _check_time(self, row: Any, plain: dict[str, Any], path: Path) -> None:
+        try:
+            back_us = clock_back_us(self.time, row.time) if self.time else 0
+        except ValueError as e:
+            raise DamagedLog(f"Entry {row.seq} of {path} was altered: {row.time!r} is no time.") from e
+        if plain.get("clock_back_us", 0) != back_us:
+            raise DamagedLog(f"Entry {row.seq} of {path} was altered: its note on the clock does not fit its time.")
+        if back_us:
+            self.remarks.append(f"The clock went back by {back_us / 1e6:.6f} s at entry {row.seq}.")
+        self.time = row.time
+
+
+def _parsed(row: Any, path: Path) -> dict[str, Any]:
+    """The document of a row whose hash fits. Raises DamagedLog otherwise."""
+    altered = f"Entry {row.seq} of {path} was altered: "
+    texts = (row.document, row.previous, row.hash)
+    if not all(isinstance(text, str) for text in texts):
+        raise DamagedLog(f"{altered}document and hashes are not text.")
+    try:
+        fits = link(row.previous, row.document) == row.hash
+    except ValueError as e:
+        raise DamagedLog(f"{altered}it holds no hash of the entry before.") from e
+    if not fits:
+        raise DamagedLog(f"{altered}its content does not fit its hash.")
+    try:
+        plain = json.loads(row.document)
+        if isinstance(plain, dict) and canonical(plain) == row.document:
+            return plain
+    except (ValueError, RecursionError):
+        pass  # the same answer as for another spelling
+    raise DamagedLog(f"{altered}its document is not canonical JSON.")
+
+
+def _compare(row: Any, expected: Columns, path: Path) -> None:
+    """Columns as the document tells them, in value and in type (1 is not 1.0 and b"a" not "a" in SQLite)."""
+    for name, value in asdict(expected).items():
+        stored = getattr(row, name)
+        if stored != value or type(stored) is not type(value):
+            raise DamagedLog(f"Entry {row.seq} of {path} was altered: its column {name!r} and its document differ.")
+
+
+def _check_anchor(head: Head, heads: dict[int, str]) -> None:
+    if heads.get(head.rows, head.hash) != head.hash:
+        raise DamagedLog(f"Entry {head.rows} is not the one in the anchor: the log was rewritten there or before.")
+
+
+def _check_length(head: Head, heads: dict[int, str]) -> None:
+    longest = max(heads, default=0)
+    if longest > head.rows:
+        raise DamagedLog(
+            f"Entry {head.rows + 1} is missing: the log ends before it, the anchor knows {longest}. Its end was cut."
+        )

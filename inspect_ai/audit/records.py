@@ -1,0 +1,221 @@
+"""What the log holds: the things that may be written, their documents, and the columns that follow from a document.
+
+A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}} and, where the
+clock went back, "clock_back_us". Every column except the hashes follows from it, at writing and again at verifying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+from inspect_ai import __version__
+from inspect_ai.audit.canonical import Plain, canonical, from_plain, text_from_plain, to_plain
+from inspect_ai.domain import Decision, Provenance, Rejection
+from inspect_ai.errors import AuditError, UsageError
+
+FORMAT = 1
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """What one entry is about."""
+
+    DECISION = "decision"
+    REJECTION = "rejection"
+    REVIEW = "review"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A person's word on a decision. `after` is the review that the person had before them, None for the first.
+
+    The log takes one review after each, so that of two people who answer the same case at once, one hears of the other.
+    """
+
+    entry_id: int
+    verdict: str
+    reason: str
+    operator: str = ""  # the log's operator if empty
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateNote:
+    """That an operating point came into force, and what it proves or why it proves nothing."""
+
+    task: str
+    operating_point_sha256: str
+    certified: bool
+    statement: str
+
+
+Item: TypeAlias = Decision | Rejection | Review | CertificateNote
+_KINDS: dict[type, Kind] = {
+    Decision: Kind.DECISION,
+    Rejection: Kind.REJECTION,
+    Review: Kind.REVIEW,
+    CertificateNote: Kind.CERTIFICATE,
+}
+_TYPES: dict[str, type] = {kind.value: item for item, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What people filter by. Texts hold no lone surrogates, which SQLite cannot store."""
+
+    time: str
+    kind: str
+    subject: str
+    task: str
+    outcome: str | None
+    score: float | None
+    reason: str
+    refers: int | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of the log. `time` is UTC; `document` is the canonical JSON of the whole; hashes are hex.
+
+    hash = SHA-256(previous as 32 bytes + document in UTF-8).
+    """
+
+    id: int
+    time: str
+    kind: str
+    subject: str
+    task: str
+    outcome: str | None
+    score: float | None
+    reason: str
+    refers: int | None
+    document: str
+    previous: str
+    hash: str
+
+    @property
+    def operator(self) -> str:
+        """Who stood behind it."""
+        return text_from_plain(json.loads(self.document)["operator"])
+
+    def decision(self) -> Decision:
+        """The decision, equal to the one that was appended. Raises UsageError if this entry is none."""
+        return self._body(Decision)
+
+    def rejection(self) -> Rejection:
+        """The rejection. Raises UsageError if this entry is none."""
+        return self._body(Rejection)
+
+    def review(self) -> Review:
+        """The review. Raises UsageError if this entry is none."""
+        return self._body(Review)
+
+    def certificate(self) -> CertificateNote:
+        """The note. Raises UsageError if this entry is none."""
+        return self._body(CertificateNote)
+
+    def _body(self, kind: type[T]) -> T:
+        wanted = _KINDS[kind].value
+        if self.kind != wanted:
+            raise UsageError(f"Entry {self.id} of the audit log is a {self.kind}, not a {wanted}.")
+        try:
+            return from_plain(kind, json.loads(self.document)[wanted])
+        except (KeyError, TypeError, ValueError) as e:
+            raise AuditError(
+                f"Entry {self.id} of the audit log cannot be read back ({e}). Run `inspect-ai audit verify`."
+            ) from e
+
+
+def utc_text(moment: datetime) -> str:
+    """UTC with microseconds: 2026-01-31T23:59:59.000001Z. Sorts as the moments do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: int = 0) -> str:
+    """The canonical JSON of a new entry. Raises ValueError for an item that cannot be written."""
+    kind = _KINDS[type(item)].value
+    plain: dict[str, Plain] = {
+        "format": FORMAT,
+        "seq": seq,
+        "time": time,
+        "kind": kind,
+        "operator": to_plain(operator),
+        "software": __version__,
+        kind: to_plain(item),
+    }
+    if clock_back_us:
+        plain["clock_back_us"] = clock_back_us
+    return canonical(plain)
+
+
+def columns(plain: Plain) -> Columns:
+    """The columns that follow from a document. Raises KeyError, TypeError or ValueError if it is none of ours."""
+    kind = plain["kind"]
+    item: object = from_plain(_TYPES[kind], plain[kind])
+    subject, task, outcome, score, reason, refers = _told(item)
+    return Columns(
+        time=plain["time"],
+        kind=kind,
+        subject=_storable(subject),
+        task=_storable(task),
+        outcome=None if outcome is None else _storable(outcome),
+        score=score,
+        reason=_storable(reason),
+        refers=refers,
+        key=key(item),
+    )
+
+
+def _told(item: object) -> tuple[str, str, str | None, float | None, str, int | None]:
+    """Subject, task, outcome, score, reason and the entry it refers to."""
+    if isinstance(item, Decision):
+        verdict = item.verdict
+        return (
+            item.study.digest,
+            item.provenance.task,
+            verdict.outcome.value,
+            item.score,
+            verdict.reason,
+            item.supersedes,
+        )
+    if isinstance(item, Rejection):
+        return item.sha256 or "", "", None, None, item.reason, None
+    if isinstance(item, Review):
+        return "", "", item.verdict, None, item.reason, item.entry_id
+    if isinstance(item, CertificateNote):
+        outcome = "certified" if item.certified else "refused"
+        return item.operating_point_sha256, item.task, outcome, None, item.statement, None
+    raise TypeError(f"{type(item).__name__} is no entry")
+
+
+def key(item: object) -> str | None:
+    """What may stand in the log once only: a digest, or None where repetition is meant."""
+    if isinstance(item, Decision):
+        return decision_key(item.study.digest, item.provenance, item.supersedes)
+    if isinstance(item, Rejection):
+        return _digest("rejection", item.sha256, item.file, item.reason)
+    if isinstance(item, Review):
+        return _digest("review", item.entry_id, item.after)
+    return None
+
+
+def decision_key(study_digest: str, provenance: Provenance, supersedes: int | None = None) -> str:
+    """One decision for the same content, task, model, configuration and operating point; and one that supersedes it."""
+    p = provenance
+    again = [] if supersedes is None else [supersedes]
+    return _digest("decision", study_digest, p.task, p.model_sha256, p.config_sha256, p.operating_point_sha256, *again)
+
+
+def _digest(*parts: str | int | None) -> str:
+    return hashlib.sha256(canonical([to_plain(part) for part in parts]).encode()).hexdigest()
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,71 @@
+"""The threshold with a finite-sample guarantee: an order statistic of the positives' scores.
+
+If n independent positives are exchangeable with those to come, then at the (k+1)-th smallest of their scores, where k is
+the largest integer with P(Binomial(n, 1 - s) <= k) <= delta, at least a share s of positives reaches the threshold, with
+confidence 1 - delta over the draw of the calibration set (S. Wilks, Ann. Math. Stat. 1941). Ties only add detections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inspect_ai.calibration.bounds import lower_bound, misses_allowed, smallest_n
+from inspect_ai.calibration.planning import check_promise
+from inspect_ai.errors import CalibrationRefused, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A threshold and what it proves: `n_missed` of `n_positive` scores lie below it, `n_allowed` might."""
+
+    threshold: float
+    n_positive: int
+    n_allowed: int
+    n_missed: int
+    proved_sensitivity: float  # one-sided exact lower bound at the asked confidence
+
+
+def prove(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
+    """The threshold for `sensitivity` at `confidence` from one score for each independent positive.
+
+    Raises CalibrationRefused if there are too few, naming how many are needed and what can be proved.
+    """
+    ordered = _checked(scores, sensitivity, confidence)
+    n = len(ordered)
+    allowed = misses_allowed(n, sensitivity, confidence)
+    if allowed < 0:
+        best = lower_bound(n, n, confidence)
+        raise CalibrationRefused(
+            f"A sensitivity of {sensitivity:g} at {confidence:.0%} confidence needs at least "
+            f"{smallest_n(0, sensitivity, confidence)} independent positives; there are {n}, "
+            f"which prove at most {math.floor(best * 1000) / 1000:.3f} (with no miss)."
+        )
+    return _proof(ordered, allowed, confidence)
+
+
+def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
+    """What to work with after a refusal: the lowest positive's score, which misses none of those that are there."""
+    return _proof(_checked(scores, sensitivity, confidence), 0, confidence)
+
+
+def _proof(ordered: list[float], allowed: int, confidence: float) -> Proof:
+    threshold = ordered[allowed]
+    missed = sum(score < threshold for score in ordered)
+    return Proof(
+        threshold=threshold,
+        n_positive=len(ordered),
+        n_allowed=allowed,
+        n_missed=missed,
+        proved_sensitivity=lower_bound(len(ordered) - missed, len(ordered), confidence),
+    )
+
+
+def _checked(scores: Sequence[float], sensitivity: float, confidence: float) -> list[float]:
+    check_promise(sensitivity, confidence)
+    if not scores:
+        raise UsageError("There is no positive among the calibration pictures; nothing can be proved.")
+    if not all(math.isfinite(score) for score in scores):
+        raise UsageError("A calibration score is not a number; find the picture with `inspect-ai evaluate --scores` first.")
+    return sorted(float(score) for score in scores)

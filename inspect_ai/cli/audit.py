@@ -1,0 +1,229 @@
+"""`inspect-ai audit`: read the log, prove it, and write copies that can prove it later."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from inspect_ai.audit import Entry, Head, Log
+
+DAMAGED = 4
+
+app = common.app()
+
+Limit = Annotated[int, typer.Option("--limit", min=0, help="At most so many entries, the newest; 0 for all.")]
+
+
+@app.callback(invoke_without_command=True)
+def audit(context: typer.Context, db: common.Db = None, limit: Limit = 50, as_json: common.Json = False) -> None:
+    """Read and prove the audit log; without a command, list its newest entries.
+
+    Example: inspect-ai audit verify --db inspect_ai.db
+    """
+    context.obj = (db, as_json)
+    if context.invoked_subcommand is None:
+        _list(db, limit, as_json)
+
+
+@app.command("list")
+def list_entries(
+    context: typer.Context,
+    db: common.Db = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="decision, rejection, review or certificate.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="clear, flag or abstain; a review's verdict.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Decisions of this task.")] = None,
+    limit: Limit = 50,
+    as_json: common.Json = False,
+) -> None:
+    """List entries, oldest of them first.
+
+    Example: inspect-ai audit list --outcome flag --limit 0 --json
+    """
+    db, as_json = _given(context, db, as_json)
+    _list(db, limit, as_json, kind=kind, outcome=outcome, task=task)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    entry_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the entry.")],
+    db: common.Db = None,
+    as_json: common.Json = False,
+) -> None:
+    """Show all that one entry holds. Scores stand in its document as hexadecimal floats.
+
+    Example: inspect-ai audit show 12 --json
+    """
+    import json
+
+    from inspect_ai.audit import open_log
+
+    db, as_json = _given(context, db, as_json)
+    with open_log(common.settings(db=db).db, create=False) as log:
+        entry = log.entry(entry_id)
+    document = json.loads(entry.document)
+    if as_json:
+        chained = {"previous": entry.previous, "hash": entry.hash}
+        common.emit({**_plain(entry), "document": document, **chained})
+        return
+    common.table(f"Entry {entry.id}", "field", "value", rows=[*_leaves(document), ("hash", entry.hash)])
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    db: common.Db = None,
+    anchor: Annotated[
+        Path | None, typer.Option("--anchor", help="A file with heads written earlier: an export, or verify --json.")
+    ] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Check the whole log; name the first altered, missing, reordered or foreign entry. Leaves with 4 if there is one.
+
+    A log that was cut or rewritten as a whole shows only against a head that was kept elsewhere: keep one, and name it.
+
+    Example: inspect-ai audit verify --anchor last_month.jsonl
+    """
+    from inspect_ai import audit as room
+
+    db, as_json = _given(context, db, as_json)
+    path = common.settings(db=db).db
+    found = room.verify(path, anchor=anchor)
+    if as_json:
+        told = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
+        common.emit({**told, "fault": found.fault, "remarks": list(found.remarks)})
+    else:
+        for remark in found.remarks:
+            print(remark)
+        print(_verdict(found, path))
+    if not found.ok:
+        raise typer.Exit(DAMAGED)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    db: common.Db = None,
+    to: Annotated[Path | None, typer.Option("--to", help="File to write; stdout if not given.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Columns for a spreadsheet instead of JSON Lines.")] = False,
+    as_json: common.Json = False,
+) -> None:
+    """Write every entry and the head of the chain, as JSON Lines (as with --json) or as CSV.
+
+    Keep the file elsewhere: it proves the log later (audit verify --anchor FILE). A CSV file holds no head.
+
+    Example: inspect-ai audit export --to log_2026_01.jsonl
+    """
+    from inspect_ai.audit import export as export_file
+    from inspect_ai.audit import export_csv, export_jsonl, open_log
+    from inspect_ai.errors import UsageError
+
+    db, as_json = _given(context, db, as_json)
+    if as_csv and as_json:
+        raise UsageError("An export is JSON Lines or CSV: give --json or --csv, not both.")
+    with open_log(common.settings(db=db).db, create=False) as log:
+        if to is not None:
+            _say_head(export_file(log, to, as_csv=as_csv), f"written to {to}")
+            return
+        try:
+            head = (export_csv if as_csv else export_jsonl)(log, sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            sys.stdout = None  # or the interpreter complains again when it flushes at exit
+            raise typer.Exit(common.READER_GONE) from None
+    _say_head(head, "written")
+
+
+def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:
+    """What was said before the command's name counts too: `inspect-ai audit --db FILE verify`."""
+    before_db, before_json = context.obj
+    return db or before_db, as_json or before_json
+
+
+def _say_head(head: Head, where: str) -> None:
+    """On stderr: stdout may be the export."""
+    print(f"{head.rows} entries {where}; head {head.hash}", file=sys.stderr)
+
+
+def _verdict(found: Any, path: Path) -> str:
+    from inspect_ai.text import printable
+
+    if found.ok:
+        return f"The audit log {path} is sound: {found.rows} entries, head {found.head}"
+    return f"FAULT after {found.rows} sound entries: {printable(found.fault, 1000)}"
+
+
+def _list(db: Path | None, limit: int, as_json: bool, **wanted: str | None) -> None:
+    from inspect_ai.audit import open_log
+    from inspect_ai.text import printable
+
+    with open_log(common.settings(db=db).db, create=False) as log:
+        entries = _newest(log, limit, **wanted)
+        if as_json:
+            for entry in entries:
+                common.emit(_plain(entry))
+            return
+        rows = [
+            (
+                entry.id,
+                entry.time[:19].replace("T", " "),
+                entry.kind,
+                entry.task,
+                "" if entry.score is None else f"{entry.score:.4f}",
+                printable(entry.outcome or "", 30),
+                f"#{entry.refers}" if entry.refers else "",
+                printable(entry.reason, 120),
+            )
+            for entry in entries
+        ]
+        head = log.head()
+    common.table("", "entry", "time (UTC)", "kind", "task", "score", "outcome", "about", "reason", rows=rows)
+    print(f"{len(rows)} of {head.rows} entries. Head: {head.hash}")
+
+
+def _newest(log: Log, limit: int, **wanted: str | None) -> Any:
+    """The newest `limit` entries (0: all, streamed), oldest first."""
+    if limit == 0:
+        return log.entries(**wanted)  # type: ignore[arg-type]  # the filters are all texts
+    return reversed(list(log.entries(limit=limit, newest_first=True, **wanted)))  # type: ignore[arg-type]
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    """An entry's columns, for programs."""
+    return {
+        "type": "entry",
+        "entry": entry.id,
+        "time": entry.time,
+        "kind": entry.kind,
+        "subject": entry.subject or None,
+        "task": entry.task or None,
+        "outcome": entry.outcome,
+        "score": entry.score,
+        "reason": entry.reason,
+        "refers": entry.refers,
+        "operator": entry.operator,
+    }
+
+
+def _leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Every value of a document with the path to it, as text that is safe on a terminal."""
+    from inspect_ai.text import printable
+
+    if isinstance(value, dict) and value:
+        return [leaf for key, part in value.items() for leaf in _leaves(part, f"{name}.{key}" if name else key)]
+    if isinstance(value, list) and value:
+        return [leaf for i, part in enumerate(value) for leaf in _leaves(part, f"{name}[{i}]")]
+    if isinstance(value, str) and value.startswith(("0x", "-0x")):
+        try:
+            return [(name, f"{float.fromhex(value):.6g}")]
+        except ValueError:
+            pass  # a text that only looks so
+    return [(name, printable(str(value), 500))] if value not in (None, [], {}, "") else []

@@ -1,0 +1,53 @@
+"""`inspect-ai demo`: the main job on studies made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspect_ai.cli import common
+
+app = common.app()
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Where studies, log and report go.")] = Path("demo"),
+    as_json: common.Json = False,
+) -> None:
+    """Make a small folder of studies and decide them, offline.
+
+    Example: inspect-ai demo --dir ./demo
+    """
+    from inspect_ai import demo as journey
+    from inspect_ai.cli import lines
+    from inspect_ai.cli.scan import following
+    from inspect_ai.scan import FileRejected, StudyDecided, Summary
+
+    settings = common.settings()
+    if not as_json:
+        print(
+            "The studies of this demo are made by a program: a CT phantom, drawn fundus photographs and metal\n"
+            "surfaces, and some rubbish as every real folder has it. No person and no part is on them."
+        )
+        for learnt in journey.trained_on(settings):
+            print(f"The weights of {learnt.task} were trained on real data: {', '.join(learnt.data)}.")
+    decided, rejected, summary = [], [], None
+    for event in following(journey.demo(folder, settings)):
+        if as_json:
+            common.emit(lines.as_json(event))
+        if isinstance(event, StudyDecided):
+            decided.append(event)
+        elif isinstance(event, FileRejected):
+            rejected.append(event)
+        elif isinstance(event, Summary):
+            summary = event
+    if as_json or summary is None:
+        return
+    lines.decisions_table(decided, rejected)
+    lines.summary_text(summary)
+    db = journey.demo_settings(folder, settings).db
+    print(f"\nAudit log:  {db}\nReport:     {summary.report}")
+    print(f"Next:       inspect-ai audit verify --db {db}    then, on your own folder: inspect-ai scan PATH")

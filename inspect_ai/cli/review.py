@@ -1,0 +1,216 @@
+"""`inspect-ai review`: the queue of flagged and abstained cases, and a person's word on each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from inspect_ai.audit import Entry
+    from inspect_ai.domain import Decision
+    from inspect_ai.review import Case
+
+app = common.app()
+
+Task = Annotated[str | None, typer.Option("--task", help="Cases of this task.")]
+EntryId = Annotated[int, typer.Argument(metavar="ID", help="Number of the decision's entry (see `review list`).")]
+# What --help must say without importing the journey; a test compares it with the journey's table.
+VERDICTS = "positive (or defect), negative (or good), retake, second_reader, reopen"
+
+
+@app.callback(invoke_without_command=True)
+def review(context: typer.Context, db: common.Db = None, task: Task = None, as_json: common.Json = False) -> None:
+    """Answer what the machine flagged or left open; without a command, list what waits, worst first.
+
+    Example: inspect-ai review decide 12 --verdict negative --reason "vessel crossing, no nodule"
+    """
+    context.obj = (db, as_json)
+    if context.invoked_subcommand is None:
+        _list(db, task, as_json)
+
+
+@app.command("list")
+def list_cases(context: typer.Context, db: common.Db = None, task: Task = None, as_json: common.Json = False) -> None:
+    """List the cases that wait: flags by falling score, then abstentions.
+
+    Example: inspect-ai review list --task lung_nodule
+    """
+    db, as_json = _given(context, db, as_json)
+    _list(db, task, as_json)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    entry_id: EntryId,
+    db: common.Db = None,
+    out: common.Out = None,
+    as_json: common.Json = False,
+) -> None:
+    """Show one case: the decision, its findings, its pictures, and what was said so far.
+
+    Example: inspect-ai review show 12 --out inspect_ai_out
+    """
+    from inspect_ai import review as journey
+    from inspect_ai.audit import open_log
+
+    db, as_json = _given(context, db, as_json)
+    settings = common.settings(db=db, out=out)
+    with open_log(settings.db, create=False) as log:
+        case = journey.case(log, entry_id)
+        said = list(journey.history(log, entry_id))
+        pictures = journey.pictures(settings.out, log, entry_id)
+    (_show_json if as_json else _show_text)(case, said, pictures)
+
+
+@app.command("decide")
+def decide(
+    context: typer.Context,
+    entry_id: EntryId,
+    verdict: Annotated[str, typer.Option("--verdict", help=f"One of: {VERDICTS}.")],
+    reason: Annotated[str, typer.Option("--reason", help="What you saw.")],
+    db: common.Db = None,
+    operator: common.Operator = None,
+    as_json: common.Json = False,
+) -> None:
+    """Write your verdict on one case into the log. It changes nothing that stands there; it adds a row.
+
+    positive: the finding is there, the part is defective. negative: nothing is there, the part is good.
+    retake: it cannot be judged. second_reader: somebody else must look too. reopen: an answer has come into doubt.
+
+    Example: inspect-ai review decide 12 --verdict positive --reason "spiculated nodule, right upper lobe"
+    """
+    from inspect_ai import review as journey
+    from inspect_ai.audit import open_log
+
+    db, as_json = _given(context, db, as_json)
+    settings = common.settings(db=db, operator=operator)
+    with open_log(settings.db, operator=settings.operator, create=False) as log:
+        case = journey.decide(log, entry_id, verdict, reason)
+        waiting = journey.queue(log)
+    if as_json:
+        common.emit({**_plain(case), "waiting": len(waiting)})
+        return
+    print(f"Entry {entry_id} is {case.state} now (entry {case.last.id if case.last else ''}).")
+    _say_next(waiting)
+
+
+def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:
+    """What was said before the command's name counts too: `inspect-ai review --db FILE list`."""
+    before_db, before_json = context.obj
+    return db or before_db, as_json or before_json
+
+
+def _list(db: Path | None, task: str | None, as_json: bool) -> None:
+    from inspect_ai import review as journey
+    from inspect_ai.audit import open_log
+    from inspect_ai.text import printable
+
+    with open_log(common.settings(db=db).db, create=False) as log:
+        cases = journey.queue(log, task=task)
+    if as_json:
+        for case in cases:
+            common.emit(_plain(case))
+        return
+    rows = []
+    for case in cases:
+        entry = case.decision
+        score = "" if entry.score is None else f"{entry.score:.4f}"
+        study = printable(entry.decision().study.key, 60)
+        rows.append((entry.id, entry.outcome, score, entry.task, study, case.state, printable(entry.reason, 120)))
+    common.table("", "entry", "decision", "score", "task", "study", "state", "reason", rows=rows)
+    _say_next(cases)
+
+
+def _say_next(waiting: list[Case]) -> None:
+    if waiting:
+        print(f"{len(waiting)} waiting. Next: inspect-ai review show {waiting[0].decision.id}")
+    else:
+        print("None is waiting.")
+
+
+def _show_json(case: Case, said: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+    decision = case.decision.decision()
+    picture, heat = (None if path is None else str(path) for path in pictures)
+    findings = [
+        {
+            "name": finding.name,
+            "score": finding.score,
+            "position_mm": finding.position_mm,
+            "series_uid": finding.series_uid,
+            "sop_instance_uid": finding.sop_instance_uid,
+            "row": finding.row,
+            "col": finding.col,
+            "diameter_mm": finding.diameter_mm,
+        }
+        for finding in decision.findings
+    ]
+    reviews = [
+        {"entry": e.id, "time": e.time, "verdict": e.outcome, "reason": e.reason, "operator": e.operator} for e in said
+    ]
+    shown = {"answers": list(case.answers), "threshold": decision.threshold, "certified": decision.verdict.certified}
+    common.emit({**_plain(case), **shown, "findings": findings, "picture": picture, "heat": heat, "reviews": reviews})
+
+
+def _show_text(case: Case, said: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+    from inspect_ai.text import printable
+
+    decision = case.decision.decision()
+    p = decision.provenance
+    facts = [
+        ("study", printable(decision.study.key, 200)),
+        ("source", printable(decision.study.source, 400)),
+        ("task", f"{p.task} {p.task_version}".strip()),
+        ("decision", decision.verdict.outcome.value),
+        ("score", "" if decision.score is None else f"{decision.score:.4f}"),
+        ("flag from", "" if decision.threshold is None else f"{decision.threshold:.4f}"),
+        ("certified", "yes" if decision.verdict.certified else "no"),
+        ("reason", printable(decision.verdict.reason, 1000)),
+        ("picture", printable(str(pictures[0] or ""), 400)),
+        ("heat map", printable(str(pictures[1] or ""), 400)),
+        ("state", case.state.value),
+        ("takes", ", ".join(case.answers)),
+    ]
+    common.table(f"Case {case.decision.id}", "field", "value", rows=[fact for fact in facts if fact[1]])
+    if decision.findings:
+        _findings(decision)
+    if said:
+        rows = [(e.time[:19], printable(e.operator, 60), e.outcome, printable(e.reason, 500)) for e in said]
+        common.table("Said so far", "time (UTC)", "by", "verdict", "reason", rows=rows)
+
+
+def _findings(decision: Decision) -> None:
+    from inspect_ai.text import printable
+
+    rows = [
+        (
+            printable(f.name, 60),
+            f"{f.score:.4f}",
+            "" if f.row is None else f"{f.row}, {f.col}",
+            "" if f.position_mm is None else ", ".join(f"{v:.1f}" for v in f.position_mm),
+            "" if f.diameter_mm is None else f"{f.diameter_mm:.1f}",
+        )
+        for f in decision.findings
+    ]
+    common.table("Findings", "name", "score", "row, column", "x, y, z (mm)", "diameter (mm)", rows=rows)
+
+
+def _plain(case: Case) -> dict[str, Any]:
+    """A case for programs."""
+    entry, study = case.decision, case.decision.decision().study
+    return {
+        "type": "case",
+        "entry": entry.id,
+        "study": study.key,
+        "source": study.source,
+        "task": entry.task or None,
+        "outcome": entry.outcome,
+        "score": entry.score,
+        "reason": entry.reason,
+        "state": case.state.value,
+        "review": case.last.id if case.last else None,
+    }

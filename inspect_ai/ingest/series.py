@@ -1,0 +1,194 @@
+"""From headers to series: one reference each, with its slices in order along the normal, or the reasons why they are none.
+
+PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspect_ai.domain import Rejection, SourceFile, StudyRef
+from inspect_ai.ingest.header import STACKED, Header, Plane, Vector
+
+FEWEST_SLICES = 3
+SAME_POSITION_MM = 1e-2
+EVEN = 0.01  # relative variation of steps that counts as rounding
+EVEN_MM = 0.02
+GAP = 1.5  # times the median step
+TILT_DEGREES = 0.5
+SAME_DIRECTION = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One readable DICOM file of a series."""
+
+    file: SourceFile
+    header: Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One slice in order: which file, which frame of it, and where it lies."""
+
+    path: str
+    frame: int
+    sop_instance_uid: str
+    plane: Plane
+
+
+def series_refs(instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool) -> Iterable[StudyRef | Rejection]:
+    """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up."""
+    good, bad = defaultdict(list), defaultdict(list)
+    for group, members in ((good, instances), (bad, broken)):
+        for member in members:
+            series = member.header.series_uid or member.file.sha256  # without a UID, a picture is a series of its own
+            group[member.header.study_uid, series].append(member)
+    for uids in sorted({*good, *bad}):
+        for member in bad[uids]:
+            yield Rejection(file=member.file.path, reason=member.header.broken or "", sha256=member.file.sha256)
+        if good[uids]:
+            yield from _one_series(good[uids], bad[uids], keyed)
+
+
+def _one_series(members: list[Instance], broken: list[Instance], keyed: bool) -> Iterable[StudyRef | Rejection]:
+    first = members[0].header
+    if len({m.header.patient for m in members}) > 1:
+        for m in members:
+            reason = "one series, two patients: the files were mixed up at the source"
+            yield Rejection(file=m.file.path, reason=reason, sha256=m.file.sha256)
+        return
+    files = tuple(sorted((m.file for m in members), key=lambda f: f.path))
+    unique, notes = without_duplicates(members)
+    problems = [f"{b.file.path} of this series cannot be used: {b.header.broken}" for b in broken]
+    problems += _identity_problems(unique)
+    if first.modality in STACKED:
+        _, found, remarks = stack(unique)
+        problems += found
+        notes += remarks
+    folder = PurePosixPath(files[0].path).parent.as_posix()
+    short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
+    source = files[0].path if len(files) == 1 else folder
+    yield StudyRef(
+        key=f"{files[0].path if len(files) == 1 else folder}#{short}",
+        source=source,
+        kind="dicom",
+        digest=study_digest(files),
+        files=files,
+        modality=first.modality,
+        body_part=first.body_part,
+        sop_class_uid=first.sop_class_uid,
+        study_uid=first.study_uid or None,
+        series_uid=first.series_uid or None,
+        patient_hash=first.patient if keyed and first.patient else None,
+        rows=first.rows,
+        columns=first.columns,
+        frames=sum(m.header.frames for m in unique),
+        problems=tuple(dict.fromkeys(problems)),
+        notes=tuple(notes),
+    )
+
+
+def study_digest(files: Iterable[SourceFile]) -> str:
+    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie."""
+    return hashlib.sha256("\n".join(sorted({f.sha256 for f in files})).encode()).hexdigest()
+
+
+def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
+    """Each content once, and a note for each copy."""
+    seen: dict[str, Instance] = {}
+    notes = []
+    for m in members:
+        if m.file.sha256 in seen:
+            notes.append(f"{m.file.path} has the same content as {seen[m.file.sha256].file.path}; counted once")
+        else:
+            seen[m.file.sha256] = m
+    return list(seen.values()), notes
+
+
+def _identity_problems(members: Sequence[Instance]) -> list[str]:
+    problems = [problem for m in members for problem in m.header.problems]
+    uids = [m.header.sop_instance_uid for m in members if m.header.sop_instance_uid]
+    if len(set(uids)) < len(uids):
+        problems.append("two different pictures bear one SOP Instance UID: neither can be trusted")
+    return problems
+
+
+def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str]]:
+    """Slices in order along the normal, problems that forbid a volume, and notes about files left out."""
+    notes = [f"{m.file.path} is a localizer; left out" for m in members if m.header.localizer]
+    kept = [m for m in members if not m.header.localizer] or list(members)
+    slices, missing = [], False
+    for m in kept:
+        for frame, plane in enumerate(m.header.planes):
+            missing = missing or plane is None
+            if plane is not None:
+                slices.append(Slice(path=m.file.path, frame=frame, sop_instance_uid=m.header.sop_instance_uid, plane=plane))
+    if missing:
+        return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"], notes
+    problems = _shape_problems(kept, slices)
+    if problems:
+        return slices, problems, notes
+    normal = np.cross(slices[0].plane.row_direction, slices[0].plane.column_direction)
+    heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
+    order = np.argsort(heights, kind="stable")
+    ordered = [slices[i] for i in order]
+    return ordered, _order_problems(ordered, heights[order], normal), notes
+
+
+def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> list[str]:
+    problems = []
+    if len({(m.header.rows, m.header.columns) for m in members}) > 1:
+        problems.append("slices of different sizes in one series")
+    if len({m.header.frame_of_reference for m in members}) > 1:
+        problems.append("slices refer to different frames of reference")
+    first = slices[0].plane
+    turned = sum(_apart(s.plane, first) > SAME_DIRECTION for s in slices)
+    if turned:
+        problems.append("slices of different orientations in one series")
+    if any(not np.allclose(s.plane.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
+        problems.append("slices of different pixel spacing in one series")
+    return problems
+
+
+def _apart(a: Plane, b: Plane) -> float:
+    differences = np.subtract((*a.row_direction, *a.column_direction), (*b.row_direction, *b.column_direction))
+    return float(np.abs(differences).max())
+
+
+def _order_problems(ordered: Sequence[Slice], heights: NDArray[np.float64], normal: NDArray[np.float64]) -> list[str]:
+    if len(ordered) < FEWEST_SLICES:
+        return [f"{len(ordered)} slice{'s' if len(ordered) > 1 else ''}: too few for a volume"]
+    steps = np.diff(heights)
+    if (steps < SAME_POSITION_MM).any():
+        at = heights[int(np.argmax(steps < SAME_POSITION_MM))]
+        return [f"several pictures at one position ({at:.1f} mm along the normal): not one volume"]
+    median = float(np.median(steps))
+    if (steps > GAP * median).any():
+        places = ", ".join(f"{heights[i]:.1f} to {heights[i + 1]:.1f} mm" for i in np.flatnonzero(steps > GAP * median)[:3])
+        return [f"gaps between slices ({places}); the median step is {median:.2f} mm"]
+    problems = []
+    if float(np.abs(steps - median).max()) > max(EVEN * median, EVEN_MM):
+        problems.append(f"uneven steps between slices ({steps.min():.2f} to {steps.max():.2f} mm)")
+    along = np.subtract(ordered[-1].plane.position_mm, ordered[0].plane.position_mm)
+    cosine = float(np.dot(along, normal) / (np.linalg.norm(along) * np.linalg.norm(normal)))
+    angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    if not angle <= TILT_DEGREES:  # true for NaN too
+        problems.append(f"the stack leans {angle:.1f} degrees to its slices (gantry tilt): not corrected, so not decided")
+    return problems
+
+
+def step_mm(ordered: Sequence[Slice]) -> tuple[float, Vector]:
+    """Median distance of neighbouring slices and the unit normal along increasing index."""
+    normal = np.cross(ordered[0].plane.row_direction, ordered[0].plane.column_direction)
+    normal = normal / np.linalg.norm(normal)
+    heights = [float(np.dot(s.plane.position_mm, normal)) for s in ordered]
+    step = float(np.median(np.diff(heights))) if len(heights) > 1 else 1.0
+    return step, (float(normal[0]), float(normal[1]), float(normal[2]))

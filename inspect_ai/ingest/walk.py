@@ -1,0 +1,113 @@
+"""Every file below a folder, once, with its digest or the reason why it is not read. Links out, pipes and loops end here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai.domain import Rejection, SourceFile
+from inspect_ai.errors import InputError
+from inspect_ai.text import printable
+
+TEMPORARY_ENDINGS = (".part", ".tmp", ".crdownload", ".partial", "~")
+HEAD_BYTES = 512
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A regular file inside the root: its digest and the first bytes, which say what it is."""
+
+    file: SourceFile
+    head: bytes
+
+
+def is_temporary(name: str) -> bool:
+    """Names of files that somebody is still writing."""
+    return name.lower().endswith(TEMPORARY_ENDINGS) or (name.startswith(".") and name.lower().endswith((".swp", ".part", ".tmp")))
+
+
+def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
+    """All files below `root` (or `root` itself, if it is a file), in order of name. Raises InputError if there is no root."""
+    if not root.exists():
+        raise InputError(f"{printable(str(root))} does not exist. Give a folder of studies, or one file.")
+    if root.is_file():
+        yield open_file(root, root.name, max_bytes)
+        return
+    yield from _below(root, "", max_bytes)
+
+
+def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Rejection]:
+    stack = [(folder, prefix)]  # not recursion: folders may be deeper than Python's stack
+    while stack:
+        here, before = stack.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda e: e.name)
+        except OSError as e:
+            yield Rejection(file=before or ".", reason=f"the folder cannot be entered ({e.strerror})")
+            continue
+        folders = []
+        for entry in entries:
+            name = f"{before}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((Path(entry.path), name + "/"))
+            elif entry.is_symlink():
+                if _leads_to_file(Path(entry.path)) is not False:
+                    yield Rejection(file=_utf8(name), reason=_link_reason(Path(entry.path)))
+            else:
+                yield open_file(Path(entry.path), _utf8(name), max_bytes)
+        stack += reversed(folders)
+
+
+def _leads_to_file(link: Path) -> bool | None:
+    """False for a link to a folder (its files stand elsewhere, or outside), None for a broken one."""
+    try:
+        return not link.is_dir() if link.exists() else None
+    except OSError:
+        return None
+
+
+def _link_reason(link: Path) -> str:
+    return "a link that leads nowhere" if _leads_to_file(link) is None else "a link; links are not followed, give the folder that it points to"
+
+
+def _utf8(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if not _is_utf8(name) else name
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
+    """Digest and head of one regular file; opened without following links and without blocking."""
+    if is_temporary(path.name):
+        return Rejection(file=name, reason="a temporary name: still being written, left alone until renamed")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as e:
+        return Rejection(file=name, reason=f"cannot be opened ({e.strerror})")
+    with os.fdopen(descriptor, "rb") as f:
+        status = os.fstat(f.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return Rejection(file=name, reason="no regular file (a pipe, socket or device)")
+        if status.st_size == 0:
+            return Rejection(file=name, reason="empty file")
+        if status.st_size > max_bytes:
+            return Rejection(file=name, reason=f"larger than the limit of {max_bytes / (1 << 30):g} GiB")
+        try:
+            digest, head = hashlib.sha256(), b""
+            while chunk := f.read(CHUNK):
+                head = head or chunk[:HEAD_BYTES]
+                digest.update(chunk)
+        except OSError as e:
+            return Rejection(file=name, reason=f"cannot be read ({e.strerror})")
+    return FoundFile(file=SourceFile(path=name, sha256=digest.hexdigest(), size_bytes=status.st_size), head=head)

@@ -1,0 +1,104 @@
+"""What `inspect-ai scan` prints, and how it leaves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.line.making import make_pictures, make_task
+
+STUDY = {
+    "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",
+}  # fmt: skip
+FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
+SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_task(tmp_path / "tasks2")
+    make_pictures(tmp_path / "studies", 4)
+    return tmp_path
+
+
+def scan(folder: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "scan", "studies", *args]
+    variables = os.environ | {"INSPECT_AI_TASKS": "tasks2", "INSPECT_AI_TASK": "bright"} | environment
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_json_is_one_object_a_line_with_the_promised_fields(folder: Path) -> None:
+    (folder / "studies" / "note.txt").write_text("no picture")
+
+    result = scan(folder, "--json")
+
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    studies = [line for line in lines if line["type"] == "study"]
+    assert len(studies) == 4
+    assert all(set(study) == STUDY for study in studies)
+    assert all(set(finding) == FINDING for study in studies for finding in study["findings"])
+    assert {study["outcome"] for study in studies} == {"clear", "flag"}
+    (rejection,) = [line for line in lines if line["type"] == "rejection"]
+    assert set(rejection) == {"type", "file", "reason"}
+    assert rejection["file"] == "note.txt"
+    assert set(lines[-1]) == SUMMARY
+    assert lines[-1]["type"] == "summary"
+    assert result.returncode == 3
+
+
+def test_all_well_leaves_with_0_and_a_flag_with_1_only_if_asked(folder: Path) -> None:
+    assert scan(folder).returncode == 0
+    assert scan(folder, "--fail-on-flag").returncode == 1
+
+
+def test_a_flag_outranks_an_unreadable_file(folder: Path) -> None:
+    (folder / "studies" / "note.txt").write_text("no picture")
+
+    assert scan(folder).returncode == 3
+    assert scan(folder, "--fail-on-flag").returncode == 1
+
+
+def test_the_text_names_log_and_report_and_adds_up(folder: Path) -> None:
+    result = scan(folder)
+
+    text = " ".join(result.stdout.split())
+    assert "Files: 4 consumed + 0 rejected = 4 found." in text
+    assert "Audit log: inspect_ai.db" in text
+    assert (folder / "inspect_ai_out" / "report.html").is_file()
+    assert "Traceback" not in result.stderr
+
+
+def test_a_name_with_control_codes_reaches_neither_terminal_nor_json_as_such(folder: Path) -> None:
+    (folder / "studies" / "part0000.png").rename(folder / "studies" / "a\x1b[2J\u202eb.png")
+
+    text, lines = scan(folder), scan(folder, "--json", "--db", "other.db")
+
+    assert "\x1b[2J" not in text.stdout
+    assert "\u202e" not in text.stdout
+    assert lines.stdout.isascii()
+    assert "\x1b" not in lines.stdout
+
+
+def test_flag_beats_variable_beats_file_beats_default(folder: Path) -> None:
+    (folder / "inspect_ai.toml").write_text('db = "file.db"\n')
+    scan(folder)
+    assert (folder / "file.db").is_file()
+    scan(folder, INSPECT_AI_DB="variable.db")
+    assert (folder / "variable.db").is_file()
+    scan(folder, "--db", "flag.db", INSPECT_AI_DB="variable2.db")
+    assert (folder / "flag.db").is_file()
+    assert not (folder / "variable2.db").exists()
+    assert not (folder / "inspect_ai.db").exists()
+
+
+def test_a_dry_run_says_who_would_decide_and_writes_nothing(folder: Path) -> None:
+    before = sorted(p.name for p in folder.iterdir())
+
+    result = scan(folder, "--dry-run", "--json")
+
+    plans = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(plan["type"], plan["tasks"], plan["known"]) for plan in plans] == [("plan", ["bright"], None)] * 4
+    assert sorted(p.name for p in folder.iterdir()) == before
