@@ -1,4 +1,8 @@
-"""The one place where a score meets a threshold: outcome, reason, certified or not."""
+"""The one place where a score meets a threshold: outcome, reason, certified or not.
+
+What is proved is about `clear_below`: of the positives, at least the promised share scores there or higher, so it is
+not cleared. Whatever is no proper score ends before a person, never as clear.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +22,50 @@ def decide(
     problems: Sequence[str] = (),
     measures: Sequence[Measure] = (),
 ) -> Verdict:
-    """Outcome of one study. Problems and failed measures come first: a score must not hide them."""
+    """Outcome of one study. Problems and failed measures come first: a score must not hide them.
+
+    mismatches: why the point does not belong to what is at work (calibration.matches); they cost the certificate only.
+    problems: why this study cannot be decided. measures: the quality gate.
+    """
+    why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
+    if not why and (score is None or not math.isfinite(score)):
+        why = ["the score is not a number"]
+    if why or score is None:
+        return Verdict(outcome=Outcome.ABSTAIN, reason=f"{'; '.join(why)}: a person must look", certified=False)
+    outcome, where = _place(round(score / GRID) * GRID, point)
     certified = point.certified and not mismatches
-    why = [*problems, *(_failed(m) for m in measures if not m.passed)]
-    if why:
-        return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
-    if score is None or not math.isfinite(score):
-        return Verdict(outcome=Outcome.ABSTAIN, reason="the score is not a number", certified=False)
-    value = round(score / GRID) * GRID
-    if value >= point.flag_from - GRID:
-        outcome, where = Outcome.FLAG, f"score {value:.4f} reaches {point.flag_from:.4f}"
-    elif value < point.clear_below - GRID:
-        outcome, where = Outcome.CLEAR, f"score {value:.4f} is below {point.clear_below:.4f}"
-    else:
-        outcome = Outcome.ABSTAIN
-        where = f"score {value:.4f} lies between {point.clear_below:.4f} and {point.flag_from:.4f}: a person must look"
     return Verdict(outcome=outcome, reason=f"{where}; {_promise(point, mismatches)}", certified=certified)
 
 
+def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
+    """On which side of which line. Five digits, so that two neighbours on the grid never read alike."""
+    said = f"score {score:.5f}"
+    if score >= point.flag_from:
+        return Outcome.FLAG, f"{said} is at or above {point.flag_from:.5f}"
+    if score >= point.flag_from - GRID:
+        return Outcome.FLAG, f"{said} is so close below {point.flag_from:.5f} that it counts as reaching it"
+    if score < point.clear_below - GRID:
+        return Outcome.CLEAR, f"{said} is below {point.clear_below:.5f}"
+    return (
+        Outcome.ABSTAIN,
+        f"{said} is not below {point.clear_below:.5f} and not at {point.flag_from:.5f}: a person must look",
+    )
+
+
 def _promise(point: OperatingPoint, mismatches: Sequence[str]) -> str:
-    if mismatches:
-        return "not certified: " + "; ".join(mismatches)
-    if point.refusal is not None:
-        return f"not certified: {point.refusal}"
-    return f"proved: at least {point.sensitivity:.1%} of positives reach it ({point.confidence:.0%} confidence)"
+    doubts = [*mismatches, *([] if point.refusal is None else [point.refusal])]
+    if doubts:
+        return f"not certified: {'; '.join(doubts)}"
+    share, sure = _percent(point.sensitivity), _percent(point.confidence)
+    return f"proved: at least {share} of positives reach {point.clear_below:.5f} ({sure} confidence)"
+
+
+def _percent(share: float) -> str:
+    """As asked, without rounding up: 0.9995 is 99.95 %."""
+    return f"{100 * share:.10g} %"
 
 
 def _failed(measure: Measure) -> str:
-    return f"{measure.name} is {measure.value:.3g}, below {measure.limit:g}: {measure.advice}"
+    if math.isnan(measure.value):
+        return f"{measure.name} could not be measured: {measure.advice}"
+    return f"{measure.name} is {measure.value:.3g}, less than {measure.limit:.3g}: {measure.advice}"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from inspect_ai import scan
 from inspect_ai.errors import SetupError
-from inspect_ai.phantom import write_studies
+from inspect_ai.phantom import write_rubbish, write_studies
 from inspect_ai.plugins import find_tasks
 from inspect_ai.settings import Settings
 
-STUDIES, READY, SEED = "studies", ".studies_are_whole", 0
+NOTE = "These studies were made by a program for demonstration; no person and no part is on them."
+STUDIES, READY = "studies", ".studies_are_whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class TrainedOn:
 def demo(folder: Path, settings: Settings) -> Iterator[scan.Event]:
     """Make the studies below FOLDER/studies, where they are not yet, and scan them with log and report in FOLDER."""
     studies = make_studies(folder)
-    yield from scan.scan(studies, demo_settings(folder, settings))
+    yield from scan.scan(studies, demo_settings(folder, settings), note=NOTE)
 
 
 def demo_settings(folder: Path, settings: Settings) -> Settings:
@@ -41,7 +42,8 @@ def make_studies(folder: Path) -> Path:
     if not marker.is_file():
         try:
             studies.mkdir(parents=True, exist_ok=True)
-            write_studies(studies, seed=SEED)
+            write_studies(studies)
+            write_rubbish(studies)
             marker.write_text("made by inspect-ai demo\n", "utf-8")
         except OSError as e:
             raise SetupError(f"{folder} cannot be written ({e.strerror}). Choose another folder with --dir.") from e

@@ -221,11 +221,14 @@ def _load(name: str, folder: Path, origin: str, package: str | None) -> FoundTas
 
 
 def _module(name: str, folder: Path) -> ModuleType:
-    """Load FOLDER/task.py by path. The digest of the folder keeps two tasks of one name apart until they are compared."""
+    """Load FOLDER/task.py by path, as a package, so that `from .part import x` finds FOLDER/part.py.
+
+    The digest of the folder keeps two tasks of one name apart until they are compared.
+    """
     unique = MODULE_PREFIX + name + "_" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
     if unique in sys.modules:
         return sys.modules[unique]
-    spec = importlib.util.spec_from_file_location(unique, folder / "task.py")
+    spec = importlib.util.spec_from_file_location(unique, folder / "task.py", submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None:
         raise UsageError(f"{folder / 'task.py'} is no Python module.")
     module = importlib.util.module_from_spec(spec)

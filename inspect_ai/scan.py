@@ -87,8 +87,10 @@ class Summary:
 Event: TypeAlias = StudyDecided | FileRejected | Progress | Summary
 
 
-def scan(root: Path, settings: Settings, *, force: bool = False) -> Iterator[Event]:
+def scan(root: Path, settings: Settings, *, force: bool = False, note: str = "") -> Iterator[Event]:
     """Decide every study below `root`; each event is committed before it is yielded. Ends with a Summary.
+
+    `force` decides again what the log holds, in new rows that name the old ones. `note` stands on top of the report.
 
     Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log.
     An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
@@ -102,7 +104,8 @@ def scan(root: Path, settings: Settings, *, force: bool = False) -> Iterator[Eve
             run = _Run(root, settings, log, router, crew, gallery, force)
             yield from run.events()
         summary = run.summary(remarks)
-        yield replace(summary, report=scan_report(settings.out, log, gallery, run.entries, run.rejections, summary))
+        report = scan_report(settings.out, log, gallery, run.entries, run.rejections, summary, note)
+        yield replace(summary, report=report)
 
 
 def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
@@ -156,7 +159,7 @@ class _Run:
     crew: Crew
     gallery: Gallery
     force: bool
-    entries: list[int] = field(default_factory=list)
+    entries: dict[int, Outcome] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
@@ -290,7 +293,7 @@ class _Run:
 
     def _decided(self, ref: StudyRef, entry: Entry, *, known: bool) -> StudyDecided:
         decision = replace(entry.decision(), study=ref)  # the same content may lie under another name
-        self.entries.append(entry.id)
+        self.entries[entry.id] = decision.verdict.outcome
         self.counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
         self.counts["consumed"] += len(ref.files)
         return StudyDecided(entry=entry.id, decision=decision, known=known)

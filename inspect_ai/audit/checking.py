@@ -216,6 +216,8 @@ def _parsed(row: Any, path: Path) -> dict[str, Any]:
         raise DamagedLog(f"{altered}document and hashes are not text.")
     try:
         fits = link(row.previous, row.document) == row.hash
+    except UnicodeEncodeError as e:
+        raise DamagedLog(f"{altered}its document is no UTF-8.") from e
     except ValueError as e:
         raise DamagedLog(f"{altered}it holds no hash of the entry before.") from e
     if not fits:

@@ -39,6 +39,7 @@ def open_engine(path: Path, *, create: bool, busy_s: float = BUSY_S) -> Engine:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
@@ -50,6 +51,11 @@ def open_engine(path: Path, *, create: bool, busy_s: float = BUSY_S) -> Engine:
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=4)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _text(stored: bytes) -> str:
+    """Text as it is in the file; bytes that are no UTF-8 become surrogates, so that `verify` can name their entry."""
+    return stored.decode("utf-8", "surrogateescape")
 
 
 def _begin(connection: Connection) -> None:
@@ -83,6 +89,8 @@ def sentences(path: Path) -> Iterator[None]:
         raise _explained(path, e.orig) from e
     except sqlite3.Error as e:
         raise _explained(path, e) from e
+    except UnicodeDecodeError as e:  # sqlite3 failed on the very words in which SQLite named the damage
+        raise DamagedLog(_DAMAGE[sqlite3.SQLITE_CORRUPT].format(path=path, name="text that is no UTF-8")) from e
 
 
 def _explained(path: Path, error: BaseException | None) -> AuditError:

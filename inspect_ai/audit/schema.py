@@ -7,7 +7,9 @@ file can remove them, so the chain proves, and `verify` names a trigger that is 
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, text
+from typing import Any, ClassVar
+
+from sqlalchemy import Float, ForeignKey, Index, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 APPLICATION_ID = 0x49414C47  # "IALG", in the file's header, so that a foreign database is not taken for a log
@@ -58,6 +60,8 @@ STATEMENTS = VERSION_1  # all versions in their order: what a log at CURRENT is 
 class Base(DeclarativeBase):
     """The metadata that Alembic compares with a file."""
 
+    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text}
+
 
 class Row(Base):
     """One entry. A test compares this with what the statements make."""
@@ -75,7 +79,7 @@ class Row(Base):
     subject: Mapped[str]
     task: Mapped[str]
     outcome: Mapped[str | None]
-    score: Mapped[float | None]
+    score: Mapped[float | None] = mapped_column(Float)
     reason: Mapped[str]
     refers: Mapped[int | None] = mapped_column(ForeignKey("entry.seq"))
     key: Mapped[str | None]

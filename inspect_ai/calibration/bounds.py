@@ -1,8 +1,17 @@
-"""Exact binomial bounds (C. Clopper, E. Pearson, Biometrika 1934), through the regularised incomplete beta function."""
+"""Exact binomial bounds (C. Clopper, E. Pearson, Biometrika 1934), through the regularised incomplete beta function.
+
+Figures are floats; whether a promise is proved is a yes or no, and where floats come too close to tell, fractions do.
+"""
 
 from __future__ import annotations
 
-from scipy.special import bdtr, betaincinv
+from bisect import bisect_left
+from fractions import Fraction
+
+from scipy.special import betaincc, betaincinv
+
+CLOSE = 1e-6  # relative; thousands of times what betaincc is off by (a test compares it with fractions)
+COUNTABLE = 20_000  # positives up to which a close call is settled by fractions; beyond, it counts as not proved
 
 
 def lower_bound(successes: int, n: int, confidence: float) -> float:
@@ -23,25 +32,47 @@ def clopper_pearson(successes: int, n: int, confidence: float) -> tuple[float, f
     return lower_bound(successes, n, one_sided), upper_bound(successes, n, one_sided)
 
 
+def proves(misses: int, n: int, sensitivity: float, confidence: float) -> bool:
+    """Whether `misses` of `n` positives prove the sensitivity: P(Binomial(n, 1 - s) <= misses) <= 1 - confidence.
+
+    0.987 means 987/1000, not the double nearest to it: 1 - 0.987 in floats is 0.013000000000000012.
+    """
+    if misses >= n:
+        return False
+    miss, doubt = 1 - _as_typed(sensitivity), 1 - _as_typed(confidence)
+    ratio = float(betaincc(misses + 1, n - misses, float(miss))) / float(doubt)
+    if abs(ratio - 1.0) > CLOSE:
+        return ratio < 1.0  # False for NaN
+    return n <= COUNTABLE and _tail_is_within(misses, n, miss, doubt)
+
+
 def misses_allowed(n: int, sensitivity: float, confidence: float) -> int:
     """Largest k with P(Binomial(n, 1 - sensitivity) <= k) <= 1 - confidence; -1 if there is none (n too small)."""
-    k = -1
-    while k + 1 < n and proves(k + 1, n, sensitivity, confidence):
-        k += 1
-    return k
-
-
-def proves(misses: int, n: int, sensitivity: float, confidence: float) -> bool:
-    """Whether `misses` of `n` positives prove the sensitivity. Ties of floats fall to the side of no proof."""
-    return float(bdtr(misses, n, 1.0 - sensitivity)) <= (1.0 - confidence) * (1.0 - 1e-12)
+    return bisect_left(range(n), True, key=lambda k: not proves(k, n, sensitivity, confidence)) - 1
 
 
 def smallest_n(misses: int, sensitivity: float, confidence: float) -> int:
     """Fewest positives of which `misses` may be missed."""
-    low, high = misses, max(2, 2 * misses)
+    low, high = misses, 2 * misses + 2
     while not proves(misses, high, sensitivity, confidence):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if proves(misses, middle, sensitivity, confidence) else (middle, high)
     return high
+
+
+def _as_typed(share: float) -> Fraction:
+    """The decimal that a person wrote: the shortest one that reads back as this double."""
+    return Fraction(repr(float(share)))
+
+
+def _tail_is_within(misses: int, n: int, miss: Fraction, doubt: Fraction) -> bool:
+    """P(Binomial(n, miss) <= misses) <= doubt, in integers: everything is multiplied by denominator ** n."""
+    part, whole = miss.numerator, miss.denominator
+    term = (whole - part) ** n  # of k = 0
+    tail = term
+    for k in range(1, misses + 1):
+        term = term * (n - k + 1) * part // (k * (whole - part))  # exact: C(n, k) part^k (whole - part)^(n - k)
+        tail += term
+    return bool(tail * doubt.denominator <= doubt.numerator * whole**n)

@@ -1,8 +1,11 @@
 """The threshold with a finite-sample guarantee: an order statistic of the positives' scores.
 
-If n independent positives are exchangeable with those to come, then at the (k+1)-th smallest of their scores, where k is
-the largest integer with P(Binomial(n, 1 - s) <= k) <= delta, at least a share s of positives reaches the threshold, with
-confidence 1 - delta over the draw of the calibration set (S. Wilks, Ann. Math. Stat. 1941). Ties only add detections.
+If n independent positives are exchangeable with those to come, then at the (k+1)-th smallest of their scores, where k
+is the largest integer with P(Binomial(n, 1 - s) <= k) <= delta, at least a share s of positives reaches the threshold,
+with confidence 1 - delta over the draw of the calibration set (S. Wilks, Ann. Math. Stat. 1941). Ties only add
+detections.
+Void where the threshold was chosen among several on the same scores, where groups are counted as independent pictures
+(see groups.py), and for any other model, engine or preparation than the one that scored.
 """
 
 from __future__ import annotations
@@ -30,23 +33,26 @@ class Proof:
 def prove(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
     """The threshold for `sensitivity` at `confidence` from one score for each independent positive.
 
-    Raises CalibrationRefused if there are too few, naming how many are needed and what can be proved.
+    Raises CalibrationRefused if there are too few, naming how many are needed and what can be proved, and UsageError
+    for no score, a score that is no number, or a promise outside 0..1.
     """
     ordered = _checked(scores, sensitivity, confidence)
     n = len(ordered)
     allowed = misses_allowed(n, sensitivity, confidence)
     if allowed < 0:
-        best = lower_bound(n, n, confidence)
         raise CalibrationRefused(
-            f"A sensitivity of {sensitivity:g} at {confidence:.0%} confidence needs at least "
+            f"A sensitivity of {sensitivity:g} at {100 * confidence:.6g} % confidence needs at least "
             f"{smallest_n(0, sensitivity, confidence)} independent positives; there are {n}, "
-            f"which prove at most {math.floor(best * 1000) / 1000:.3f} (with no miss)."
+            f"which prove at most {_rounded_down(lower_bound(n, n, confidence))} (with no miss)."
         )
     return _proof(ordered, allowed, confidence)
 
 
 def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
-    """What to work with after a refusal: the lowest positive's score, which misses none of those that are there."""
+    """What to work with after a refusal: the lowest positive's score, which misses none of those that are there.
+
+    Raises as `prove` does, but never CalibrationRefused.
+    """
     return _proof(_checked(scores, sensitivity, confidence), 0, confidence)
 
 
@@ -62,10 +68,17 @@ def _proof(ordered: list[float], allowed: int, confidence: float) -> Proof:
     )
 
 
+def _rounded_down(share: float) -> str:
+    return f"{math.floor(share * 1000) / 1000:.3f}"
+
+
 def _checked(scores: Sequence[float], sensitivity: float, confidence: float) -> list[float]:
     check_promise(sensitivity, confidence)
-    if not scores:
+    ordered = sorted(float(score) for score in scores)
+    if not ordered:
         raise UsageError("There is no positive among the calibration pictures; nothing can be proved.")
-    if not all(math.isfinite(score) for score in scores):
-        raise UsageError("A calibration score is not a number; find the picture with `inspect-ai evaluate --scores` first.")
-    return sorted(float(score) for score in scores)
+    if not all(math.isfinite(score) for score in ordered):
+        raise UsageError(
+            "A calibration score is not a number; find the picture with `inspect-ai evaluate --scores` first."
+        )
+    return ordered

@@ -30,7 +30,8 @@ def calibrate(
 ) -> None:
     """Find the threshold that proves a promised sensitivity.
 
-    Where it cannot be proved, say what would be needed and what can be proved. A refused threshold is written too, so that work can go on; every decision made with it is uncertified.
+    Where it cannot be proved, say what would be needed and what can be proved. A refused threshold is written too, so
+    that work can go on; every decision made with it is uncertified.
 
     Example: inspect-ai calibrate lung_nodule --data ./luna16_candidates --sensitivity 0.987 --out point.json
     """

@@ -118,26 +118,25 @@ def summary_text(summary: Summary) -> None:
 
 
 def decisions_table(decided: list[StudyDecided], rejected: list[FileRejected]) -> None:
-    """All results of a small scan in one table, ordered by name."""
-    rows = [
-        (
-            printable(d.study.key, 60),
-            d.provenance.task,
-            "" if d.score is None else f"{d.score:.4f}",
-            d.verdict.outcome.value,
-            printable(d.verdict.reason, 200),
-            event.entry,
+    """All results of a small scan in one table, ordered by name; what all decisions of a task share, once below."""
+    rows: list[tuple[Any, ...]] = []
+    promises: dict[str, str] = {}
+    for event in decided:
+        d = event.decision
+        reason, _, promise = d.verdict.reason.partition("; ") if d.score is not None else (d.verdict.reason, "", "")
+        score = "" if d.score is None else f"{d.score:.4f}"
+        rows.append(
+            (printable(d.study.key, 60), d.provenance.task, score, d.verdict.outcome.value, reason, event.entry)
         )
-        for event in decided
-        for d in [event.decision]
-    ]
-    rows += [
-        (printable(e.rejection.file, 60), "", "", "rejected", printable(e.rejection.reason, 200), e.entry)
-        for e in rejected
-    ]
+        if promise:
+            promises[d.provenance.task] = promise
+    rows += [(printable(e.rejection.file, 60), "", "", "rejected", e.rejection.reason, e.entry) for e in rejected]
+    shown = [(*row[:4], printable(row[4], 120), row[5]) for row in rows]
     common.table(
-        "", "study", "task", "score", "decision", "reason", "entry", rows=sorted(rows, key=lambda row: str(row[0]))
+        "", "study", "task", "score", "decision", "reason", "entry", rows=sorted(shown, key=lambda r: str(r[0]))
     )
+    for task, promise in sorted(promises.items()):
+        common.results().print(f"{task}: {printable(promise, 500)}", soft_wrap=True)
 
 
 def plan_text(item: Planned | Rejection) -> None:

@@ -179,7 +179,10 @@ def _show_text(case: Case, said: list[Entry], pictures: tuple[Path | None, Path 
     if decision.findings:
         _findings(decision)
     if said:
-        rows = [(e.time[:19], printable(e.operator, 60), e.outcome, printable(e.reason, 500)) for e in said]
+        rows = [
+            (e.time[:19].replace("T", " "), printable(e.operator, 60), e.outcome, printable(e.reason, 500))
+            for e in said
+        ]
         common.table("Said so far", "time (UTC)", "by", "verdict", "reason", rows=rows)
 
 

@@ -36,8 +36,9 @@ def watch(
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
 
-    Each decision stands in the audit log before it is shown. Killed and started again, it goes on. A file counts when two looks find it unchanged and whole. What cannot be read
-    ends as abstain. A part that takes longer than the takt is marked late; its decision stands. Stop with Ctrl-C.
+    Each decision stands in the audit log before it is shown. Killed and started again, it goes on. A file counts when
+    two looks find it unchanged and whole. What cannot be read ends as abstain. A part that takes longer than the takt
+    is marked late; its decision stands. Stop with Ctrl-C.
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """

@@ -86,7 +86,8 @@ class Crew:
             then(e)
 
     def _done(self, ref: StudyRef, route: Route, future: Future[Prepared]) -> Done:
-        who = self._stations[route.candidates[0]].provenance if len(route.candidates) == 1 else self._nobody
+        named = self._settings.task != "auto"
+        who = self._stations[route.candidates[0]].provenance if named else self._nobody
         try:
             prepared = future.result()
         except InputError as e:
@@ -102,9 +103,14 @@ class Crew:
             judged = judge(ref, prepared, self._stations[prepared.task])
         decision = judged.decision
         reach("after_score")
-        drawn = pictures(decision, prepared, judged.outputs) if self._wants_picture(decision.verdict.outcome) else None
-        picture, heat = drawn or (None, None)
+        picture, heat = self._drawn(judged, prepared) or (None, None)
         return Done(ref=ref, decision=decision, rejections=prepared.rejections, picture=picture, heat=heat)
+
+    def _drawn(self, judged: Judged, prepared: Prepared) -> tuple[bytes, bytes | None] | None:
+        if not self._wants_picture(judged.decision.verdict.outcome):
+            return None
+        multiple = self._stations[prepared.task].task.config.input.multiple if prepared.task else 1
+        return pictures(judged.decision, prepared, judged.outputs, multiple)
 
 
 def rejected(ref: StudyRef, reason: str) -> tuple[Rejection, ...]:

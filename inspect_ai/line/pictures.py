@@ -9,6 +9,7 @@ import numpy as np
 
 from inspect_ai.domain import Decision, Finding, Floats, Unit, UnitOutput
 from inspect_ai.line.prepare import Prepared, Preview
+from inspect_ai.model.engine import padded
 from inspect_ai.plugins import probability
 from inspect_ai.report import Mark, draw
 
@@ -16,9 +17,12 @@ MARKS_MOST = 8
 
 
 def pictures(
-    decision: Decision, prepared: Prepared, outputs: Sequence[UnitOutput]
+    decision: Decision, prepared: Prepared, outputs: Sequence[UnitOutput], multiple: int
 ) -> tuple[bytes, bytes | None] | None:
-    """PNG of the picture, and PNG with heat and marks where there was a score. None where there is no picture."""
+    """PNG of the picture, and PNG with heat and marks where there was a score. None where there is no picture.
+
+    `multiple`: what the engine pads units to.
+    """
     if not prepared.previews:
         return None
     top = decision.findings[0].image_index if decision.findings else prepared.previews[0].index
@@ -27,20 +31,23 @@ def pictures(
     if not outputs:
         return draw(picture, heat=None, marks=[])[0], None
     scale = picture.shape[0] / preview.shape_px[0], picture.shape[1] / preview.shape_px[1]
-    shown = [finding for finding in decision.findings if finding.image_index == preview.index][:MARKS_MOST]
-    marks = [mark for finding in shown if (mark := _mark(finding, preview, scale)) is not None]
-    heat = heat_over(prepared.units, outputs, preview, picture.shape[:2])
+    numbered = enumerate(decision.findings[:MARKS_MOST], 1)  # as the report lists them
+    here = [(number, finding) for number, finding in numbered if finding.image_index == preview.index]
+    marks = [mark for number, finding in here if (mark := _mark(number, finding, preview, scale)) is not None]
+    heat = heat_over(prepared.units, outputs, preview, picture.shape[:2], multiple)
     return draw(picture, heat=heat, marks=marks)
 
 
-def heat_over(units: Sequence[Unit], outputs: Sequence[UnitOutput], preview: Preview, shape: tuple[int, ...]) -> Floats:
+def heat_over(
+    units: Sequence[Unit], outputs: Sequence[UnitOutput], preview: Preview, shape: tuple[int, ...], multiple: int
+) -> Floats:
     """[h, w] of `shape`, highest 1 (or all 0): attention of the deciding output, each unit's by its score."""
     canvas: Floats = np.zeros(shape[:2], np.float32)
     scale = shape[0] / preview.shape_px[0], shape[1] / preview.shape_px[1]
     for unit, output in zip(units, outputs, strict=True):
         if unit.image_index != preview.index:
             continue
-        heat = _over_unit(output.heat[0], unit)
+        heat = _over_unit(output.heat[0], unit, multiple)
         rows = _span(unit.origin_px[0], heat.shape[0] * unit.scale_px[0], scale[0], shape[0])
         cols = _span(unit.origin_px[1], heat.shape[1] * unit.scale_px[1], scale[1], shape[1])
         if rows[0] >= rows[1] or cols[0] >= cols[1]:
@@ -49,30 +56,25 @@ def heat_over(units: Sequence[Unit], outputs: Sequence[UnitOutput], preview: Pre
         patch = cv2.resize(heat, (cols[1] - cols[0], rows[1] - rows[0]), interpolation=cv2.INTER_LINEAR) * weight
         region = canvas[rows[0] : rows[1], cols[0] : cols[1]]
         np.maximum(region, patch, out=region)
-    return canvas / np.float32(max(float(canvas.max()), 1e-12))
+    return np.asarray(canvas / max(float(canvas.max()), 1e-12), np.float32)
 
 
-def _over_unit(heat: Floats, unit: Unit) -> Floats:
-    """[h, w] cells over the padded unit -> [H, W] over the unit itself."""
+def _over_unit(heat: Floats, unit: Unit, multiple: int) -> Floats:
+    """[h, w] cells over the unit as the engine pads it -> [H, W] over the unit itself."""
     height, width = unit.pixels.shape[-2:]
-    cell = -(-height // heat.shape[0]), -(-width // heat.shape[1])  # unit pixels a heat cell, as in plugins.hottest
-    whole = cv2.resize(
-        np.ascontiguousarray(heat, np.float32),
-        (heat.shape[1] * cell[1], heat.shape[0] * cell[0]),
-        interpolation=cv2.INTER_LINEAR,
-    )
-    return whole[:height, :width]
+    rows, cols = padded(np.empty((height, width), np.bool_), multiple).shape
+    whole = cv2.resize(np.ascontiguousarray(heat, np.float32), (cols, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[:height, :width], np.float32)
 
 
 def _span(origin: float, length: float, scale: float, limit: int) -> tuple[int, int]:
     return max(0, round(origin * scale)), min(limit, round((origin + length) * scale))
 
 
-def _mark(finding: Finding, preview: Preview, scale: tuple[float, float]) -> Mark | None:
+def _mark(number: int, finding: Finding, preview: Preview, scale: tuple[float, float]) -> Mark | None:
     if finding.row is None or finding.col is None:
         return None
     diameter = None
     if finding.diameter_mm is not None and preview.spacing_mm is not None:
         diameter = finding.diameter_mm / preview.spacing_mm[0] * scale[0]
-    label = f"{finding.name} {finding.score:.2f}"
-    return Mark(row=finding.row * scale[0], col=finding.col * scale[1], diameter_px=diameter, label=label)
+    return Mark(row=finding.row * scale[0], col=finding.col * scale[1], diameter_px=diameter, label=str(number))

@@ -59,7 +59,7 @@ class Prepared:
 
 
 def prepare(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> Prepared:
-    """Decode a study and make one task's units. `candidates` claimed it by its header; a single one needs no more.
+    """Decode a study and make one task's units. `candidates` claimed it by its header; in "auto" one must accept it.
 
     Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
     """
@@ -98,7 +98,7 @@ class _Known:
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
     """The study's task, or None and why. A task that looks at pixels outranks one that goes by the header."""
     tasks = [cached_task(name, settings.tasks) for name in candidates]
-    if len(tasks) == 1:
+    if settings.task != "auto":
         return tasks[0], None
     accepting, faults = [], []
     for task in tasks:

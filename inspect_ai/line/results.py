@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Outcome, Rejection
-from inspect_ai.report import Item, write_report
+from inspect_ai.report import Item, Summary, write_report
 
 PICTURES = "pictures"
-MOST = {Outcome.FLAG: 200, Outcome.ABSTAIN: 60, Outcome.CLEAR: 24}  # drawn in one scan: a page that a browser can open
+ORDER = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)  # on the page
+MOST = {Outcome.FLAG: 150, Outcome.ABSTAIN: 60, Outcome.CLEAR: 24}  # drawn in one scan: a page that a browser can open
 _OURS = re.compile(r"\d+(_heat)?\.png")
 _LOG = "log.txt"  # whose entries the pictures are named after
 
@@ -63,16 +64,29 @@ class Gallery:
 
 
 def scan_report(
-    out: Path, log: Log, gallery: Gallery, entries: Sequence[int], rejections: Sequence[Rejection], summary: object
+    out: Path,
+    log: Log,
+    gallery: Gallery,
+    entries: Mapping[int, Outcome],
+    rejections: Sequence[Rejection],
+    summary: Summary,
+    note: str = "",
 ) -> Path:
-    """Write OUT/report.html about these entries, read again from the log one by one."""
+    """Write OUT/report.html about these entries, flags first, each read again from the log."""
+    flags_first = sorted(entries, key=lambda number: (ORDER.index(entries[number]), number))
     return write_report(
-        out / "report.html", items=_items(log, gallery, entries), rejections=rejections, summary=summary
+        out / "report.html",
+        items=_items(log, gallery, flags_first),
+        rejections=rejections,
+        summary=summary,
+        note=note,
+        log=log.path,
+        head=log.head().hash,
     )
 
 
-def _items(log: Log, gallery: Gallery, entries: Sequence[int]) -> Iterator[Item]:
-    for number in entries:
+def _items(log: Log, gallery: Gallery, numbers: Sequence[int]) -> Iterator[Item]:
+    for number in numbers:
         entry = log.entry(number)
         picture, heat = gallery.find(entry, log)
         yield Item(entry_id=number, decision=entry.decision(), picture_png=picture, heat_png=heat)

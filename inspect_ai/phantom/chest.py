@@ -44,10 +44,10 @@ def make_chest(rng: np.random.Generator, *, nodules: bool) -> Chest:
     vessels = join([tree for tree, _ in trees])
     fill(share, vessels)
     for _, tubes in trees:
-        fill(walls, tubes, 0.75)
+        fill(walls, tubes, 0.65)
         fill(air, tubes)
     hu = body.hu
-    hu += walls * 0.8 * np.maximum(VESSEL_HU - hu, 0)
+    hu += walls * 0.7 * np.maximum(VESSEL_HU - hu, 0)
     hu += air * (AIRWAY_HU - hu) * (body.depth < 4)
     hu += share * np.maximum(VESSEL_HU - hu, 0)
     placed = choose_nodules(rng, body.depth, body.wall, vessels) if nodules else ()
@@ -116,32 +116,32 @@ def _trees(rng: np.random.Generator, depth: NDArray[np.float16]) -> list[tuple[B
         own = places[places[:, 0] * side > 0]
         hilum = np.array(HILA[side])
         for vein in (False, True):
-            tips = own[rng.integers(0, len(own), 900)]
+            tips = own[rng.integers(0, len(own), 1000)]
             root = hilum + (np.array([0.0, 2.0, -16.0]) if vein else np.array([0.0, -2.0, 2.0]))
             tree = grow_tree(rng, root, np.array([float(side), 0.1, -0.2]), tips)
             none = Branches(start=np.zeros((0, 3)), end=np.zeros((0, 3)), radius=np.zeros(0), end_radius=np.zeros(0))
-            grown.append((tree, none if vein else airways(rng, tree, 1.25)))
+            grown.append((tree, none if vein else airways(rng, tree, 1.5)))
     return grown
 
 
 def _scan(rng: np.random.Generator, hu: Field) -> NDArray[np.int16]:
     """Blur of focal spot and detector, and noise with the spectrum that a reconstruction kernel leaves."""
     out = np.empty(hu.shape, np.int16)
-    ramp = _noise_spectrum()
+    ramp, middle, quiet = _noise_spectrum(), _from_middle(), np.float32(rng.uniform(20, 25))
     previous = np.zeros((SIDE, SIDE), np.float32)
     for index, clean in enumerate(hu):
         blurred = cv2.GaussianBlur(clean, (0, 0), 0.62)
         sharp = blurred + 0.35 * (blurred - cv2.GaussianBlur(blurred, (0, 0), 1.1))
         white = rng.standard_normal((SIDE, SIDE), dtype=np.float32)
         noise = np.fft.irfft2(np.fft.rfft2(white) * ramp, s=(SIDE, SIDE)).astype(np.float32)
-        level = 17 + 9 * cover(oval_field(), 60.0)
+        level = quiet * (1 + 0.45 * cover(middle, 60.0))
         mixed = (noise + 0.35 * previous) / np.float32(1.06)
         previous = noise
         out[index] = np.clip(np.rint(sharp + mixed * level), -1024, 2500)
     return out
 
 
-def oval_field() -> Field:
+def _from_middle() -> Field:
     """Distance to the body's middle, where noise is strongest."""
     axis = (np.arange(SIDE, dtype=np.float32) - SIDE / 2) / np.float32(SIDE)
     return np.asarray((np.hypot(axis[None], axis[:, None] * 1.3) - 0.25) * 300, np.float32)

@@ -1,4 +1,4 @@
-"""The frame of a made chest: its voxel grid in patient millimetres, its bent coordinates, and distances to simple shapes.
+"""A made chest's frame: voxel grid in patient millimetres, bent coordinates, distances to simple shapes.
 
 x runs to the patient's left, y to the back, z to the head (LPS); distances are negative inside, in millimetres.
 """
@@ -23,7 +23,10 @@ MIDDLE_Y_MM = 12.0  # the table stands below the body, so the picture's middle l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One slice: its height, the bent coordinates of its pixels, [H, W] each, and the straight ones, [1, W] and [H, 1]."""
+    """One slice: its height, the bent coordinates of its pixels, [H, W] each, and the straight ones, [1, W] and [H, 1].
+
+    coarse_x and coarse_y are the bent ones at half the resolution: distances are smooth, so they are measured there.
+    """
 
     index: int
     z: float
@@ -31,6 +34,8 @@ class Level:
     y: Field
     straight_x: Field
     straight_y: Field
+    coarse_x: Field
+    coarse_y: Field
 
 
 def to_voxel(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,12 +64,29 @@ def levels(rng: np.random.Generator, bend_mm: float) -> Iterator[Level]:
         bent = [cv2.resize(k, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for k in knots]
         across, down = axis[None], axis[:, None] + np.float32(MIDDLE_Y_MM)
         x, y = (across + bent[0]).astype(np.float32), (down + bent[1]).astype(np.float32)
-        yield Level(index=index, z=index * SLICE_MM, x=x, y=y, straight_x=across, straight_y=down)
+        half_x, half_y = (cv2.resize(v, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA) for v in (x, y))
+        yield Level(
+            index=index,
+            z=index * SLICE_MM,
+            x=x,
+            y=y,
+            straight_x=across,
+            straight_y=down,
+            coarse_x=np.asarray(half_x, np.float32),
+            coarse_y=np.asarray(half_y, np.float32),
+        )
 
 
-def oval(level: Level, centre: tuple[float, float], radii: tuple[float, float], turn: float = 0.0, boxy: float = 0.0) -> Field:
+def _fine(coarse: Field) -> Field:
+    """A distance measured at half resolution, at full resolution."""
+    return np.asarray(cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def oval(
+    level: Level, centre: tuple[float, float], radii: tuple[float, float], turn: float = 0.0, boxy: float = 0.0
+) -> Field:
     """Distance to an ellipse (boxy 0) or an oval with fuller corners, measured along the ray from its centre."""
-    right, down = level.x - np.float32(centre[0]), level.y - np.float32(centre[1])
+    right, down = level.coarse_x - np.float32(centre[0]), level.coarse_y - np.float32(centre[1])
     if turn:
         cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
         right, down = right * cos + down * sin, down * cos - right * sin
@@ -73,10 +95,12 @@ def oval(level: Level, centre: tuple[float, float], radii: tuple[float, float], 
     ratio = np.sqrt(wide + deep)
     if boxy:  # a share of the fourth-power oval: looks like a power between 2 and 4 at a tenth of the price
         ratio += np.float32(boxy) * (np.sqrt(np.sqrt(wide * wide + deep * deep)) - ratio)
-    return np.asarray(away * (1 - 1 / np.maximum(ratio, np.float32(1e-3))), np.float32)
+    return _fine(away * (1 - 1 / np.maximum(ratio, np.float32(1e-3))))
 
 
-def ball(level: Level, centre: tuple[float, float, float], radii: tuple[float, float, float], turn: float = 0.0) -> Field | None:
+def ball(
+    level: Level, centre: tuple[float, float, float], radii: tuple[float, float, float], turn: float = 0.0
+) -> Field | None:
     """Distance to an ellipsoid's cut at this level; None where it does not reach."""
     rest = 1 - ((level.z - centre[2]) / radii[2]) ** 2
     if rest <= 0.02:
@@ -85,16 +109,18 @@ def ball(level: Level, centre: tuple[float, float, float], radii: tuple[float, f
     return oval(level, centre[:2], (radii[0] * scale, radii[1] * scale), turn)
 
 
-def rod(level: Level, start: tuple[float, float, float], end: tuple[float, float, float], radius: float) -> Field | None:
+def rod(
+    level: Level, start: tuple[float, float, float], end: tuple[float, float, float], radius: float
+) -> Field | None:
     """Distance to a rod with round ends in space; None where it is farther than 8 mm above or below."""
     if not min(start[2], end[2]) - radius - 8 < level.z < max(start[2], end[2]) + radius + 8:
         return None
     p, q = np.array(start, np.float32), np.array(end, np.float32)
     run = q - p
-    dx, dy, dz = level.x - p[0], level.y - p[1], np.float32(level.z) - p[2]
+    dx, dy, dz = level.coarse_x - p[0], level.coarse_y - p[1], np.float32(level.z) - p[2]
     along = np.clip((dx * run[0] + dy * run[1] + dz * run[2]) / max(float(run @ run), 1e-6), 0, 1)
     off = np.sqrt((dx - along * run[0]) ** 2 + (dy - along * run[1]) ** 2 + (dz - along * run[2]) ** 2)
-    return np.asarray(off - np.float32(radius), np.float32)
+    return _fine(off - np.float32(radius))
 
 
 def cover(distance: Field, soft_mm: float = 1.0) -> Field:

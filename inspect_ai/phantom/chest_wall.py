@@ -1,4 +1,4 @@
-"""Skin, fat, muscle, ribs, shoulder blades, breastbone and spine, told in depth from the pleura and angle from the back."""
+"""Skin, fat, muscle, ribs, shoulder blades, breastbone and spine, by depth from the pleura and angle from the back."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def _muscle(level: Level, hu: Field, pleura: Field, surface: Field, angle: Field
 def _folds(level: Level) -> Field:
     """A wavy field that changes slowly from slice to slice; its zero lines part one muscle from the next."""
     sway = np.sin(level.y / 17 + level.z / 41) * 2
-    return np.asarray(np.sin(level.x / 15 + sway) + np.sin(level.y / 11 + 1.6 * np.sin(level.x / 19 + level.z / 33)), np.float32)
+    return np.asarray(
+        np.sin(level.x / 15 + sway) + np.sin(level.y / 11 + 1.6 * np.sin(level.x / 19 + level.z / 33)), np.float32
+    )
 
 
 def _blade(level: Level, hu: Field, pleura: Field, angle: Field) -> None:
@@ -98,7 +100,7 @@ def _blade(level: Level, hu: Field, pleura: Field, angle: Field) -> None:
 def _ribs(level: Level, hu: Field, pleura: Field, angle: Field, texture: Field) -> None:
     """All ribs at once: they repeat every RIB_STEP_MM and sink by RIB_DROP_MM on their way to the front."""
     course = level.z + np.float32(RIB_DROP_MM) * (angle / np.float32(np.pi)) ** np.float32(1.15)
-    shift = np.where(level.x > 0, np.float32(2.5), np.float32(0.0))
+    shift = np.where(level.x > 0, np.float32(5.0), np.float32(0.0))
     height = np.mod(course + shift, np.float32(RIB_STEP_MM)) - np.float32(RIB_STEP_MM / 2)
     flat = np.sqrt((height / np.float32(6.3)) ** 2 + ((pleura - np.float32(5.2)) / np.float32(3.4)) ** 2)
     rib = ((flat - 1) * 3.4).astype(np.float32)

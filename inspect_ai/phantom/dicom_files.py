@@ -1,4 +1,4 @@
-"""DICOM files of made studies: CT Image Storage slices and Ophthalmic Photography 8 Bit. Nothing in them is anyone's."""
+"""DICOM files of made studies: CT Image Storage and Ophthalmic Photography 8 Bit. Nothing in them is anyone's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     CTImageStorage,
     ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
@@ -30,7 +31,7 @@ def made_uid(*words: object) -> str:
 
 
 def write_ct(folder: Path, hu: NDArray[np.int16], *, name: str, patient: str) -> list[Path]:
-    """Write hu [D, H, W], lowest slice first, one file a slice; gives the files from the head down, as scanners number."""
+    """Write hu [D, H, W], lowest slice first, one file a slice; gives the files from the head down."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, index in enumerate(range(len(hu) - 1, -1, -1), 1):
@@ -117,10 +118,10 @@ def jpeg_bytes(picture: NDArray[np.uint8], quality: int) -> bytes:
 def _start(sop_class: str, uid: str, syntax: str, patient: str, name: str) -> FileDataset:
     """File meta information, patient, study and series."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = uid
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = IMPLEMENTATION
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(uid)
+    meta.TransferSyntaxUID = UID(syntax)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION)
     item = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
     item.SpecificCharacterSet = "ISO_IR 100"
     item.SOPClassUID, item.SOPInstanceUID = sop_class, uid

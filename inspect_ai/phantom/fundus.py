@@ -1,4 +1,4 @@
-"""Colour photographs of the back of the eye: light that the retina's layers absorb, seen through a slightly soft camera."""
+"""Colour photographs of the back of the eye: light that its layers absorb, through a slightly soft camera."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from inspect_ai.phantom.fundus_lesions import Lesions, make_lesions
 from inspect_ai.phantom.fundus_vessels import Eye, Vessels, grow_vessels
-from inspect_ai.phantom.metal_defects import Spot
 from inspect_ai.phantom.noise import Field, fractal, grid, smooth, step
+from inspect_ai.phantom.spot import Spot
 
 # How strongly each layer takes away red, green and blue light; measured by eye against photographs.
 BLOOD = np.array([0.35, 1.00, 0.75], np.float32)
@@ -65,7 +65,7 @@ def _lay_out(rng: np.random.Generator, size: int, laterality: str) -> Eye:
 
 
 def _pigment(rng: np.random.Generator, eye: Eye) -> Field:
-    """Density of pigment: macula, choroid's mottling and its broad veins, fine grain, nerve-fibre sheen round the disc."""
+    """Density of pigment: macula, the choroid's mottling and ribbons, fine grain, nerve-fibre sheen at the disc."""
     shape = (eye.size, eye.size)
     rows, cols = grid(shape)
     unit = eye.size / 720
@@ -105,7 +105,9 @@ def _disc(rng: np.random.Generator, eye: Eye, colour: Field, tint: Field, vessel
     temporal = np.clip(0.5 - eye.side * right / (2 * eye.disc_radius), 0, 1)
     rosy = np.array([0.93, 0.60, 0.30], np.float32) * 0.8 + tint * 0.3
     tissue = rosy + temporal[..., None] * np.array([0.04, 0.13, 0.10], np.float32)
-    tissue = tissue * (1 - cup[..., None]) + cup[..., None] * (0.75 * np.array([1.0, 0.93, 0.62], np.float32) + 0.35 * tint)
+    tissue = tissue * (1 - cup[..., None]) + cup[..., None] * (
+        0.75 * np.array([1.0, 0.93, 0.62], np.float32) + 0.35 * tint
+    )
     tissue = tissue * (1 + 0.03 * fractal(rng, shape, eye.size / 40, 3))[..., None]
     glow = np.exp(-((np.hypot(down, right) / (1.75 * eye.disc_radius)) ** 2)) * 0.06
     over = np.exp(-(_blood(vessels, None) * 1.05)[..., None] * BLOOD)
@@ -138,4 +140,4 @@ def _camera(rng: np.random.Generator, eye: Eye, colour: Field) -> np.ndarray[tup
     level = rng.standard_normal((*shape, 1), dtype=np.float32) * 0.009
     hue = rng.standard_normal((*shape, 3), dtype=np.float32) * 0.007
     noise = cv2.GaussianBlur(level + hue, (0, 0), 0.6) * 1.6 * np.sqrt(np.clip(seen, 0.01, 1))
-    return np.clip(np.rint((seen + noise) * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint((seen + noise) * 255), 0, 255), np.uint8)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from inspect_ai.phantom.fundus_vessels import Eye
-from inspect_ai.phantom.metal_defects import Spot
 from inspect_ai.phantom.noise import Field, Points, fractal, grid, smooth, step
+from inspect_ai.phantom.spot import Spot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,8 @@ def make_lesions(rng: np.random.Generator, eye: Eye, amount: float = 1.0) -> Les
     for place in _places(rng, eye, int(26 * amount), 0.10, 0.42):
         _blob(blood, place, rng.uniform(1.5, 2.8) * scale, rough, 0.15, rng.uniform(0.6, 0.95))
     for place in _places(rng, eye, int(15 * amount), 0.12, 0.40):
-        radius = rng.uniform(4.0, 10.0) * scale
-        _blob(blood, place, radius, rough, 0.22, rng.uniform(0.65, 1.0), stretch=rng.uniform(0.6, 1.5))
+        radius = min(rng.lognormal(1.55, 0.38), 10.0) * scale
+        _blob(blood, place, radius, rough, 0.14, rng.uniform(0.6, 0.95), stretch=rng.uniform(0.6, 1.5))
         spots.append(Spot(row=float(place[1]), col=float(place[0]), diameter=2 * radius))
     rings = _places(rng, eye, 1 + round(1.4 * amount), 0.11, 0.24)
     for place in rings:
@@ -96,4 +95,4 @@ def _cotton(rng: np.random.Generator, canvas: Field, place: Points, radius: floa
     rows, cols = grid(shape)
     away = np.hypot((rows - shape[0] / 2) * 1.35, cols - shape[1] / 2) / radius
     away = away + 0.22 * fractal(rng, shape, radius * 0.7, 3)
-    np.maximum(part, np.exp(-np.maximum(away, 0) ** 2 * 1.6).astype(np.float32), out=part)
+    np.maximum(part, np.exp(-(np.maximum(away, 0) ** 2) * 1.6).astype(np.float32), out=part)

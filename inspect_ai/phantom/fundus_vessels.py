@@ -1,4 +1,4 @@
-"""The retina's vessels: four arcades of artery and vein out of the disc, each giving off twigs until they are hair-thin."""
+"""The retina's vessels: four arcades of artery and vein out of the disc, with twigs down to a hair."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def grow_vessels(rng: np.random.Generator, eye: Eye) -> Vessels:
     return canvases
 
 
-def _arcade(
-    rng: np.random.Generator, eye: Eye, vertical: int, temporal: bool, vein: bool, jitter: float
-) -> Points:
+def _arcade(rng: np.random.Generator, eye: Eye, vertical: int, temporal: bool, vein: bool, jitter: float) -> Points:
     """[N, 2] course of one main vessel: up or down out of the disc, then round the macula or away to the nose."""
     size = eye.size
     t = np.linspace(0, 1, 70)
@@ -62,17 +60,19 @@ def _arcade(
         centre = eye.fovea + np.array([0.02 * size * eye.side, 0])
         reach, rise = abs(eye.disc[0] - centre[0]), size * (0.285 + apart)
         angle = t * np.pi * rng.uniform(0.74, 0.86)
-        along = centre[0] + eye.side * reach * np.cos(angle) * (1 + 0.45 * t)
+        along = centre[0] + eye.side * reach * np.cos(angle) * (1 + 0.62 * t)
         height = eye.disc[1] * (1 - t) ** 3 + centre[1] * (1 - (1 - t) ** 3) + vertical * rise * np.sin(angle) ** 0.75
     else:
         along = eye.disc[0] + eye.side * size * 0.33 * t ** rng.uniform(1.2, 1.9)
         height = eye.disc[1] + vertical * size * (0.42 + 2 * apart) * t ** rng.uniform(0.75, 1.0)
     path = np.stack([along, height], 1)
-    sway = np.stack([profile(rng, len(t), 8), profile(rng, len(t), 8)], 1) * (0.0065 if vein else 0.007) * size
+    sway = np.stack([profile(rng, len(t), 6), profile(rng, len(t), 6)], 1) * (0.0075 if vein else 0.008) * size
     return np.asarray(path + sway * np.minimum(t * 6, 1)[:, None], np.float64)
 
 
-def _curved(rng: np.random.Generator, start: Points, aim: Points, length: float, size: int, turn: float = 0.0) -> Points:
+def _curved(
+    rng: np.random.Generator, start: Points, aim: Points, length: float, size: int, turn: float = 0.0
+) -> Points:
     """[N, 2] wavy course from start towards aim that bends away by `turn` radians over its length."""
     straight = aim - start
     count = max(int(length / (size * 0.007)), 5)
@@ -92,7 +92,7 @@ def _grow(
         path = path[: near[0]]  # nothing enters the avascular zone
     if len(path) < 3:
         return
-    widths = width * np.linspace(1.0, 0.45 if level == 0 else 0.55, len(path))
+    widths = width * np.linspace(1.0, 0.3 if level == 0 else 0.5, len(path))
     strength = float(np.clip(0.25 + width / (0.010 * eye.size), 0.35, 1.0))
     draw(canvases.veins if vein else canvases.arteries, path, widths, strength)
     if not vein and level == 0:

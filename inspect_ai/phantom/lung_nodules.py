@@ -1,4 +1,4 @@
-"""Solid nodules: nearly round, lobed or spiculated, each where such nodules are found: on a vessel, at the wall, deep."""
+"""Solid nodules, nearly round or spiculated, each where such nodules are found: on a vessel, at the wall, deep."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Nodule:
 def choose_nodules(
     rng: np.random.Generator, depth: NDArray[np.float16], wall: NDArray[np.float16], vessels: Branches
 ) -> tuple[Nodule, ...]:
-    """Three nodules. depth: distance to the lung's border, wall: to the pleura at the ribs, [D, H, W], negative inside."""
+    """Three nodules. depth: distance to the lung's border; wall: to the ribs' pleura; [D, H, W], negative inside."""
     beside = _on_vessel(rng, depth, vessels, 9.0)
     at_wall = _at_depth(rng, (wall < -4.5) & (wall > -5.5) & (np.abs(depth - wall) < 0.5), 118, 158, 1)
     deep = _at_depth(rng, (depth < -18) & (wall < -20) & (wall > -34), 130, 160, -1)
@@ -50,7 +50,13 @@ def _on_vessel(
     voxels = np.rint(to_voxel(vessels.end)).astype(int)
     inside = ((voxels >= 0) & (voxels < (SLICES, SIDE, SIDE))).all(1)
     z, r, c = np.clip(voxels, 0, (SLICES - 1, SIDE - 1, SIDE - 1)).T
-    fits = inside & (depth[z, r, c] < -16) & (vessels.end[:, 0] < -45) & (vessels.end[:, 2] > 70) & (vessels.end[:, 2] < 120)
+    fits = (
+        inside
+        & (depth[z, r, c] < -16)
+        & (vessels.end[:, 0] < -45)
+        & (vessels.end[:, 2] > 70)
+        & (vessels.end[:, 2] < 120)
+    )
     fits &= (vessels.radius > 1.1) & (vessels.radius < 1.6)
     chosen = rng.choice(np.flatnonzero(fits))
     aside = np.cross(vessels.end[chosen] - vessels.start[chosen], rng.normal(0, 1, 3))
@@ -64,8 +70,8 @@ def _at_depth(
 ) -> tuple[float, float, float]:
     """A random voxel of the mask between two heights, on one side (+1 is the patient's left)."""
     low_slice, high_slice = int(low / SLICE_MM), int(high / SLICE_MM)
-    found = np.argwhere(mask[low_slice:high_slice]).astype(np.float64) + (low_slice, 0, 0)
-    places = to_mm(found)
+    found = np.argwhere(mask[low_slice:high_slice]) + np.array([low_slice, 0, 0])
+    places = to_mm(found.astype(np.float64))
     places = places[places[:, 0] * side > 20]
     x, y, z = rng.choice(places)
     return float(x), float(y), float(z)

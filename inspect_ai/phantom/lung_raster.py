@@ -1,11 +1,11 @@
-"""Trees into voxels, with the partial volume that makes a thin vessel dim: thick pieces by distance, thin ones by mass."""
+"""Trees into voxels, with the partial volume that dims a thin vessel: thick pieces by distance, thin ones by mass."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from inspect_ai.phantom.chest_frame import PIXEL_MM, SIDE, SLICE_MM, SLICES, to_mm, to_voxel
-from inspect_ai.phantom.lung_tree import Branches
+from inspect_ai.phantom.lung_tree import Branches, Vectors
 from inspect_ai.phantom.noise import Field
 
 SHAPE = (SLICES, SIDE, SIDE)
@@ -17,14 +17,16 @@ HEIGHTS = np.array([-0.36, -0.12, 0.12, 0.36]) * SLICE_MM  # where a slice of th
 def fill(canvas: Field, branches: Branches, grow_mm: float = 0.0) -> None:
     """Raise canvas [D, H, W] to the share of each voxel that the pieces (grown by grow_mm) take."""
     thick = branches.thicker(SPLIT_MM)
-    for start, end, r0, r1 in zip(thick.start, thick.end, thick.radius + grow_mm, thick.end_radius + grow_mm, strict=True):
+    for start, end, r0, r1 in zip(
+        thick.start, thick.end, thick.radius + grow_mm, thick.end_radius + grow_mm, strict=True
+    ):
         _piece(canvas, start, end, float(r0), float(r1))
     thin = branches.thinner(SPLIT_MM)
     if len(thin.radius) and grow_mm == 0:
         np.maximum(canvas, np.minimum(_splat(thin), 1.0), out=canvas)
 
 
-def _piece(canvas: Field, start: np.ndarray, end: np.ndarray, r0: float, r1: float) -> None:  # type: ignore[type-arg]
+def _piece(canvas: Field, start: Vectors, end: Vectors, r0: float, r1: float) -> None:
     """One tapering piece, by the distance of every voxel near it."""
     reach = max(r0, r1) + 1.5
     corners = to_voxel(np.stack([np.minimum(start, end) - reach, np.maximum(start, end) + reach]))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float64]
-TIP_MM = 0.42  # radius of the last twigs that a scanner shows
+TIP_MM = 0.40  # radius of the last twigs that a scanner shows
 MURRAY = 1 / 2.6  # a branch's radius grows with this power of the number of tips that it feeds
 
 
@@ -57,7 +57,7 @@ def grow_tree(rng: np.random.Generator, root: Vectors, heading: Vectors, tips: V
             _bend(rng, pieces, place, direction, rest[0], radius, 0.6 * radius)
             continue
         middle = rest.mean(0)
-        goal = place + (middle - place) * rng.uniform(0.32, 0.55) + rng.normal(0, 1.0, 3)
+        goal = place + (middle - place) * rng.uniform(0.20, 0.42) + rng.normal(0, 0.6, 3)
         new_direction = _bend(rng, pieces, place, direction, goal, radius, 0.93 * radius)
         spread = rest - middle
         axis = np.linalg.eigh(spread.T @ spread)[1][:, -1] + rng.normal(0, 0.25, 3)
@@ -83,7 +83,7 @@ def _bend(
     """Add a curve from place to goal that leaves along `direction`; gives the heading at its end."""
     length = float(np.linalg.norm(goal - place))
     count = int(np.clip(length / 4, 2, 7))
-    knee = place + direction * (0.38 * length) + rng.normal(0, 0.05, 3) * length
+    knee = place + direction * (0.30 * length) + rng.normal(0, 0.035, 3) * length
     t = np.linspace(0, 1, count + 1)[:, None]
     path = (1 - t) ** 2 * place + 2 * t * (1 - t) * knee + t**2 * goal
     radii = np.linspace(radius, end_radius, count + 1)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inspect_ai.phantom.metal_defects import DEFECTS, Spot
+from inspect_ai.phantom.metal_defects import DEFECTS
 from inspect_ai.phantom.noise import Field, draw, fractal, grid, profile, smooth, wander
+from inspect_ai.phantom.spot import Spot
 
 __all__ = ["Surface", "make_surface"]
 
@@ -44,10 +45,16 @@ def _light(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 
 def _grinding(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
-    """Relative brightness of the grain: columns of several widths that fade in and out, rare bright grooves, speckle."""
-    height, width = shape
+    """Relative brightness of the grain: streaks of several widths and lengths, rare bright grooves, speckle."""
+    width = shape[1]
     grain = np.zeros(shape, np.float32)
-    for cell, length, weight in ((1.0, 60, 0.040), (1.3, 14, 0.045), (1.8, 5, 0.030), (5, 160, 0.022), (16, 260, 0.025)):
+    for cell, length, weight in (
+        (1.0, 60, 0.040),
+        (1.3, 14, 0.045),
+        (1.8, 5, 0.030),
+        (5, 160, 0.022),
+        (16, 260, 0.025),
+    ):
         grain += np.float32(weight) * smooth(rng, shape, (length, cell))
     grooves = np.zeros(width, np.float32)
     where = rng.integers(2, width - 2, rng.integers(5, 12))
@@ -85,11 +92,11 @@ def _borders(rng: np.random.Generator, face: Field) -> Field:
         glint = np.exp(-(((inward - edge - chamfer) / 1.3) ** 2)) * rng.uniform(0.05, 0.5)
         behind = rng.uniform(6, 16) + 3 * smooth(rng, (height, width), (40, 4))
         fade = np.clip(inward - edge + 0.5, 0, 1)
-        face = (face * (1 + glint)) * fade + behind * (1 - fade)
+        face = np.asarray((face * (1 + glint)) * fade + behind * (1 - fade), np.float32)
     for side in (0, 1):
         inward = rows if side == 0 else height - 1 - rows
         bow = rng.uniform(-3, 2) + rng.uniform(-4, 6) * np.cos((cols / width - 0.5) * 3) + 0.3 * profile(rng, width, 30)
         fade = np.clip((inward - bow) / 1.5, 0, 1)
         rim = 1 - 0.35 * np.exp(-(((inward - bow) / 4) ** 2))
-        face = face * rim * fade + rng.uniform(8, 18) * (1 - fade)
-    return np.asarray(face, np.float32)
+        face = np.asarray(face * rim * fade + rng.uniform(8, 18) * (1 - fade), np.float32)
+    return face

@@ -1,25 +1,15 @@
-"""The four defects that a made tile can have. Each takes the lit face and gives it back with the defect and its place."""
+"""The four defects that a made tile can have. Each takes the lit face and gives it back with its defect's place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
 
 from inspect_ai.phantom.noise import Field, draw, fractal, grid, profile, smooth, step, wander
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a made lesion or defect lies: its middle and the diameter of a circle around it, in pixels."""
-
-    row: float
-    col: float
-    diameter: float
-
+from inspect_ai.phantom.spot import Spot
 
 Maker: TypeAlias = Callable[[np.random.Generator, Field], tuple[Field, Spot]]
 
@@ -96,8 +86,8 @@ def _fray(rng: np.random.Generator, face: Field) -> tuple[Field, Spot]:
     for _ in range(5):
         crumb = np.array([col + rng.uniform(-0.6, 0.6) * wide, row + tall * rng.uniform(0.85, 1.0)])
         draw(marks, np.stack([crumb, crumb + rng.uniform(-3, 3, 2)]), np.array([2.0]), rng.uniform(0.8, 2.0))
-    face = face * (1 - leaf) + dull * leaf
-    return np.asarray(face * (1 + marks), np.float32), Spot(row=row, col=col, diameter=2 * wide)
+    worn = face * (1 - leaf) + dull * leaf
+    return np.asarray(worn * (1 + marks), np.float32), Spot(row=row, col=col, diameter=2 * wide)
 
 
 DEFECTS: Final[dict[str, Maker]] = {"blowhole": _blowhole, "crack": _crack, "break": _break, "fray": _fray}

@@ -1,4 +1,4 @@
-"""Random fields that everything here is textured with: smooth, fractal, and bent curves. All of one generator's draws."""
+"""Random fields and curves that everything here is textured with, all of one generator's draws."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def smooth(rng: np.random.Generator, shape: tuple[int, int], cell: float | tuple
     return np.asarray(field * 1.35, np.float32)
 
 
-def fractal(rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 4, fall: float = 0.55) -> Field:
+def fractal(
+    rng: np.random.Generator, shape: tuple[int, int], cell: float, octaves: int = 4, fall: float = 0.55
+) -> Field:
     """[H, W] sum of smooth fields, each half as wide and `fall` as strong as the one before; deviation about 1."""
     weights = fall ** np.arange(octaves)
     total = np.zeros(shape, np.float32)
@@ -35,7 +37,7 @@ def fractal(rng: np.random.Generator, shape: tuple[int, int], cell: float, octav
 
 def profile(rng: np.random.Generator, length: int, cell: float) -> Field:
     """[length] smooth random curve of mean 0 and deviation about 1."""
-    return smooth(rng, (1, length), (1.0, cell))[0]
+    return np.asarray(smooth(rng, (1, length), (1.0, cell))[0], np.float32)
 
 
 def step(distance: Field, softness: float = 1.0) -> Field:
@@ -69,7 +71,9 @@ def draw(canvas: Field, points: Points, widths: Points, value: float = 1.0) -> N
     np.maximum(part, small, out=part)
 
 
-def wander(rng: np.random.Generator, start: Points, heading: float, length: float, bend: float, step_px: float) -> Points:
+def wander(
+    rng: np.random.Generator, start: Points, heading: float, length: float, bend: float, step_px: float
+) -> Points:
     """[N, 2] points of a walk whose heading drifts; `bend` is the drift's deviation in radians a step, smoothed."""
     count = max(int(length / step_px), 3)
     turns = np.convolve(rng.normal(0, bend, count), np.ones(3) / 3, mode="same")

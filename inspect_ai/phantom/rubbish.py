@@ -6,7 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from inspect_ai.errors import InputError
+from inspect_ai.phantom.dicom_files import write_photograph
+from inspect_ai.phantom.fundus import make_fundus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,19 +21,17 @@ class MadeRubbish:
     what: str
 
 
-def write_rubbish(folder: Path) -> list[MadeRubbish]:
-    """Add rubbish to a folder that `write_studies` filled: four files, made from what lies there.
+def write_rubbish(folder: Path, *, seed: int = 7) -> list[MadeRubbish]:
+    """Add four files to a folder that `write_studies` or `write_metal` filled; one copies a tile that lies there.
 
-    Raises InputError when the studies are not there.
+    Raises InputError when that tile is not there.
     """
-    photograph, tile = folder / "fundus" / "healthy_3.dcm", folder / "metal" / "tile_1.jpg"
-    for needed in (photograph, tile):
-        if not needed.is_file():
-            raise InputError(f"{needed} is not there: write the made studies into {folder} first, then the rubbish")
+    tile = folder / "metal" / "tile_1.jpg"
+    if not tile.is_file():
+        raise InputError(f"{tile} is not there: write the made studies into {folder} first, then the rubbish")
     where = folder / "rubbish"
     where.mkdir(parents=True, exist_ok=True)
-    whole = photograph.read_bytes()
-    (where / "cut_transfer.dcm").write_bytes(whole[: len(whole) // 3])
+    _cut_photograph(where / "cut_transfer.dcm", seed)
     (where / "notes.txt").write_text("Made by the demo. This file is no study.\n", encoding="utf-8")
     (where / "empty.dcm").write_bytes(b"")
     shutil.copyfile(tile, where / "tile_1_copy.jpg")
@@ -39,3 +41,10 @@ def write_rubbish(folder: Path) -> list[MadeRubbish]:
         MadeRubbish(file="rubbish/empty.dcm", what="an empty file"),
         MadeRubbish(file="rubbish/tile_1_copy.jpg", what="an exact copy of metal/tile_1.jpg"),
     ]
+
+
+def _cut_photograph(path: Path, seed: int) -> None:
+    """A DICOM photograph of its own study that lost the last two thirds of its bytes."""
+    photo = make_fundus(np.random.default_rng([seed, 900]), size=160, laterality="R", lesions=0.0, tint="brown")
+    write_photograph(path, photo.picture, laterality="R", name=f"{seed}/cut", patient="MADE-0091", jpeg=False)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])

@@ -1,4 +1,4 @@
-"""The demo's study folder: chest CT, fundus photographs and metal surfaces, made from a seed, with the truth of each."""
+"""The demo's study folder: chest CT, fundus photographs, metal surfaces, made from a seed, with their truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inspect_ai.phantom.metal import make_surface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something was put: file relative to the made folder, middle and diameter in pixels, for CT millimetres too."""
+    """Where something was put: file relative to the made folder, middle and diameter in pixels; for CT in mm too."""
 
     file: str
     row: float
@@ -112,7 +112,9 @@ def write_chests(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
                 folder_or_file=where.as_posix(),
                 task="lung_nodule",
                 truth="positive" if with_nodules else "negative",
-                what=f"chest CT phantom with {len(places)} nodules: {told}" if places else "chest CT phantom, no nodule",
+                what=f"chest CT phantom with {len(places)} nodules: {told}"
+                if places
+                else "chest CT phantom, no nodule",
                 places=tuple(places),
             )
         )

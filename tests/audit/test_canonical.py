@@ -24,10 +24,7 @@ def test_the_examples_of_rfc_8785_come_out_byte_for_byte() -> None:
     # section 3.2.3, its keys in ASCII; section 3.2.2.2 for the escapes
     value = {"string": '€$\u000f\nA\'B"\\\\"/', "literals": [None, True, False], "1": "One", "": "empty", "\r": 1}
 
-    expected = (
-        '{"":"empty","\\r":1,"1":"One","literals":[null,true,false],'
-        '"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
-    )
+    expected = '{"":"empty","\\r":1,"1":"One","literals":[null,true,false],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
     assert canonical(value) == expected
 
 

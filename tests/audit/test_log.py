@@ -93,7 +93,9 @@ def test_a_rejection_is_written_once_for_its_content_path_and_reason(tmp_path: P
 
 
 def test_a_note_on_a_certificate_may_be_written_twice(tmp_path: Path) -> None:
-    note = CertificateNote(task="fundus", operating_point_sha256="d" * 64, certified=False, statement="too few positives")
+    note = CertificateNote(
+        task="fundus", operating_point_sha256="d" * 64, certified=False, statement="too few positives"
+    )
     with open_log(tmp_path / "log.db") as log:
         entries = log.append([note, note])
 
@@ -191,7 +193,10 @@ def test_a_clock_that_goes_back_is_tolerated_and_noted(tmp_path: Path) -> None:
 )
 def test_the_file_itself_refuses_changes_even_from_a_tool_without_our_pragmas(statement: str, tmp_path: Path) -> None:
     make_log(tmp_path / "log.db", 4)
-    with closing(sqlite3.connect(tmp_path / "log.db")) as foreign, pytest.raises(sqlite3.IntegrityError, match="append"):
+    with (
+        closing(sqlite3.connect(tmp_path / "log.db")) as foreign,
+        pytest.raises(sqlite3.IntegrityError, match="append"),
+    ):
         foreign.execute(statement)
 
     assert verify(tmp_path / "log.db").ok

@@ -53,7 +53,9 @@ def insert(volume: Volume, nodules: list[Made]) -> Volume:
         dr = (r - nodule.centre[1]) * volume.spacing_mm[1]
         dc = (c - nodule.centre[2]) * volume.spacing_mm[2]
         distance = np.sqrt(dz[:, :, None, None] ** 2 + dr[:, None] ** 2 + dc**2)  # [z, 8, r, c]
-        inside = np.vectorize(math.erfc)((np.clip(distance, radius - 3, radius + 3) - radius) / (math.sqrt(2) * EDGE_MM))
+        inside = np.vectorize(math.erfc)(
+            (np.clip(distance, radius - 3, radius + 3) - radius) / (math.sqrt(2) * EDGE_MM)
+        )
         share = inside.mean(axis=1) / 2
         part = hu[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
         brighter = np.maximum(part, nodule.hu)  # a nodule on the pleura takes nothing away from the wall
@@ -101,8 +103,12 @@ def recall(volume: Volume, rounds: int, seed: int, most: list[int], name: str) -
         counts.append(len(candidates))
         for nodule in nodules:
             ranks[nodule.diameter_mm].append(rank_of(nodule, candidates, changed))
-    print(f"\n{name}: {rounds} nodules a size, {np.mean(counts):.0f} candidates before the cut, {spent / rounds:.2f} s a series")
-    print("diameter  " + "".join(f"  top {n:<4d}" for n in most) + "   found   median rank   diameter said (10, 50, 90 %)")
+    print(
+        f"\n{name}: {rounds} nodules a size, {np.mean(counts):.0f} candidates before the cut, {spent / rounds:.2f} s a series"
+    )
+    print(
+        "diameter  " + "".join(f"  top {n:<4d}" for n in most) + "   found   median rank   diameter said (10, 50, 90 %)"
+    )
     totals = np.zeros(len(most) + 1)
     for diameter, rows in ranks.items():
         hits = [(rank, said) for rank, said in rows if rank is not None]
@@ -124,8 +130,13 @@ def boxes(volume: Volume, file: Path, most: list[int]) -> None:
         for row in rows:
             top, left, bottom, right = (float(row[k]) for k in ("row_min", "col_min", "row_max", "col_max"))
             if slices[row["sop_instance_uid"]] == c.slice_index and top <= c.row <= bottom and left <= c.col <= right:
-                hits.append(f"rank {rank + 1}, {c.diameter_mm:.0f} mm, {(c.row - top) / (bottom - top):.0%} down, {(c.col - left) / (right - left):.0%} across")
-    print(f"boxed tumour in {len(rows)} slices: {len(hits)} of the first {max(most)} candidates lie in it" + "".join(f"\n   {h}" for h in hits))
+                hits.append(
+                    f"rank {rank + 1}, {c.diameter_mm:.0f} mm, {(c.row - top) / (bottom - top):.0%} down, {(c.col - left) / (right - left):.0%} across"
+                )
+    print(
+        f"boxed tumour in {len(rows)} slices: {len(hits)} of the first {max(most)} candidates lie in it"
+        + "".join(f"\n   {h}" for h in hits)
+    )
 
 
 def main() -> None:

@@ -1,0 +1,14 @@
+"""Where something was put into a made picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """The middle of a made lesion or defect and the diameter of a circle around it, in pixels."""
+
+    row: float
+    col: float
+    diameter: float
