@@ -1,4 +1,6 @@
-"""The calibration journey: scores of held-out positives become a threshold with a proof, or a refusal that says what is missing."""
+"""The calibration journey: scores of held-out positives become a threshold with a proof, or a refusal that says what
+is missing.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,8 @@ def _refuse_what_was_seen(scored: list[Scored], engine: Engine, data: Path) -> N
     if seen:
         file, name = seen[0]
         raise UsageError(
-            f"{len(seen)} of {len(scored)} pictures in {data} trained or selected this model (the first is {file}, in {name}); "
+            f"{len(seen)} of {len(scored)} pictures in {data} trained or selected this model "
+            f"(the first is {file}, in {name}); "
             f"scores of pictures that a model has met prove nothing. Use the calibration split, or other pictures."
         )
 
@@ -106,12 +109,16 @@ def _point(
         engine=engine.name,
         calibration_sha256=hashlib.sha256("".join(sorted(s.sha256 for s in scored)).encode()).hexdigest(),
         refusal=refusal,
-        flag_volume_from=_volume_line(scored, labels, float(task.config.options.get("volume_alarms", 0.0)), proof.threshold),
+        flag_volume_from=_volume_line(
+            scored, labels, float(task.config.options.get("volume_alarms", 0.0)), proof.threshold
+        ),
     )
 
 
 def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
-    """The lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is 0."""
+    """The lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is
+    0.
+    """
     negatives = sorted((s.score for s in scored if s.row.label not in labels.positive), reverse=True)
     if not share or not negatives:
         return None
@@ -119,7 +126,9 @@ def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: fl
 
 
 def _in_pictures(scored: list[Scored], labels: LabelSet, groups: int, confidence: float) -> str:
-    """What the same positives would prove if each picture were independent, so that nobody mistakes one count for the other."""
+    """What the same positives would prove if each picture were independent, so that nobody mistakes one count for the
+    other.
+    """
     pictures = sum(s.row.label in labels.positive for s in scored)
     if pictures == groups:
         return ""

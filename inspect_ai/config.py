@@ -1,4 +1,6 @@
-"""What a person may change about a task, typed: configs/NAME.yaml becomes a frozen TaskConfig. Unknown keys are errors."""
+"""What a person may change about a task, typed: configs/NAME.yaml becomes a frozen TaskConfig. Unknown keys are
+errors.
+"""
 
 from __future__ import annotations
 

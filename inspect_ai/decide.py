@@ -28,10 +28,11 @@ def decide(
     problems: why this study cannot be decided. measures: the quality gate.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
-    if not why and (score is None or not math.isfinite(score)):
-        why = ["the score is not a number"]
+    if not why and (score is None or not 0.0 <= score <= 1.0):  # true for NaN too
+        number = score is not None and math.isfinite(score)
+        why = [f"the score {score:g} does not lie between 0 and 1" if number else "the score is not a number"]
     if why or score is None:
-        return Verdict(outcome=Outcome.ABSTAIN, reason=f"{'; '.join(why)}: a person must look", certified=False)
+        return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
     outcome, where = _place(round(score / GRID) * GRID, point)
     certified = point.certified and not mismatches
     return Verdict(outcome=outcome, reason=f"{where}; {_promise(point, mismatches)}", certified=certified)
@@ -48,7 +49,7 @@ def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
         return Outcome.CLEAR, f"{said} is below {point.clear_below:.5f}"
     return (
         Outcome.ABSTAIN,
-        f"{said} is not below {point.clear_below:.5f} and not at {point.flag_from:.5f}: a person must look",
+        f"{said} lies between {point.clear_below:.5f} and {point.flag_from:.5f}: a person must look",
     )
 
 

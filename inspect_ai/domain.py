@@ -52,7 +52,7 @@ class StudyRef:
     `key` names it on screen and never holds a patient's name; `digest` is SHA-256 over its sorted file digests.
     `kind` is "image" (camera file) or "dicom". `modality` is DICOM's (CT, OP, ...) or "" for image files.
     `body_part`, `sop_class_uid` and `frames` serve routing. `problems` are reasons known from headers alone that forbid
-    a decision (two slices at one position, a gap ...); `notes` are remarks that do not (one duplicate counted once ...).
+    a decision (two slices at one position, a gap ...); `notes` are remarks that do not (a duplicate counted once ...).
     `patient_hash` is a keyed hash or None.
     """
 
@@ -76,7 +76,10 @@ class StudyRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One picture. pixels: [H, W] grey or [H, W, 3] RGB, uint8 or uint16, as stored; `white` is its full-scale value."""
+    """One picture.
+
+    pixels: [H, W] grey or [H, W, 3] RGB, uint8 or uint16, as stored; `white` is its full-scale value.
+    """
 
     pixels: Pixels = field(compare=False, repr=False)
     white: int = 255
@@ -117,7 +120,9 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What a task decides on: the reference plus its decoded pixels. Pictures or volumes, never neither unless `problems`."""
+    """What a task decides on: the reference plus its decoded pixels. Pictures or volumes, never neither unless
+    `problems`.
+    """
 
     ref: StudyRef
     images: tuple[Image, ...] = ()
@@ -162,7 +167,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitOutput:
-    """What the network says of one unit. logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1."""
+    """What the network says of one unit.
+
+    logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1.
+    """
 
     logits: Floats = field(compare=False, repr=False)
     heat: Floats = field(compare=False, repr=False)
@@ -233,7 +241,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Everything that made the decision besides the pixels; together with the study's digest it is the decision's key."""
+    """What made the decision besides the pixels; together with the study's digest it is the decision's key."""
 
     task: str
     task_version: str

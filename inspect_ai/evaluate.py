@@ -113,7 +113,9 @@ def measure(
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     classes = _classes(scored, labels, config)
     hits = sum(classes[i][i] for i in range(len(classes)))
-    why_not = "no operating point" if point is None else "; ".join([*([point.refusal] if point.refusal else []), *mismatches])
+    why_not = (
+        "no operating point" if point is None else "; ".join([*([point.refusal] if point.refusal else []), *mismatches])
+    )
     return Evaluation(
         task=task,
         data=data,
@@ -147,7 +149,13 @@ def write_scores(path: Path, scored: Sequence[Scored], labels: LabelSet) -> None
             writer = csv.writer(f, lineterminator="\n")
             writer.writerow(["file", "group", "label", "positive", "score"])
             for s in scored:
-                row = [_cell(s.row.file), _cell(s.row.group), _cell(s.row.label), int(s.row.label in labels.positive), repr(s.score)]
+                row = [
+                    _cell(s.row.file),
+                    _cell(s.row.group),
+                    _cell(s.row.label),
+                    int(s.row.label in labels.positive),
+                    repr(s.score),
+                ]
                 writer.writerow(row)
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --scores.") from e
@@ -190,4 +198,6 @@ def _classes(scored: Sequence[Scored], labels: LabelSet, config: TaskConfig) -> 
     first = config.outputs.index(labels.class_outputs[0])
     truth = [labels.classes.index(s.row.label) for s in scored]
     answer = [int(s.logits[first : first + len(labels.classes)].argmax()) for s in scored]
-    return tuple(tuple(int(v) for v in row) for row in confusion_matrix(truth, answer, labels=range(len(labels.classes))))
+    return tuple(
+        tuple(int(v) for v in row) for row in confusion_matrix(truth, answer, labels=range(len(labels.classes)))
+    )

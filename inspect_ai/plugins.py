@@ -106,7 +106,8 @@ def whole_picture(picture: Floats, config: TaskConfig, index: int = 0, sop_insta
     height, width = picture.shape[:2]
     if size is not None and (height, width) != (size, size):
         shrinks = size < min(height, width)
-        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        picture = np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.float32)
     scale = (1.0, 1.0) if size is None else (height / size, width / size)
     pixels = in_channels(picture, config.input.channels)
     return Unit(pixels=pixels, image_index=index, scale_px=scale, sop_instance_uid=sop_instance_uid)
@@ -122,11 +123,17 @@ def in_channels(picture: Floats, channels: int) -> Floats:
 
 
 def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
-    """Row and column of the heat's peak in source pixels, and the spot's diameter there. heat: [h, w] over the padded unit."""
+    """Row and column of the heat's peak in source pixels, and the spot's diameter there.
+
+    heat: [h, w] over the padded unit.
+    """
     h, w = heat.shape
     r, c = np.unravel_index(int(np.argmax(heat)), heat.shape)
     height, width = unit.pixels.shape[-2:]
-    cell = -(-height // h), -(-width // w)  # unit pixels a heat cell; padding to a multiple makes it exact or one larger
+    cell = (
+        -(-height // h),
+        -(-width // w),
+    )  # unit pixels a heat cell; padding to a multiple makes it exact or one larger
     row = unit.origin_px[0] + min((r + 0.5) * cell[0], height - 1) * unit.scale_px[0]
     col = unit.origin_px[1] + min((c + 0.5) * cell[1], width - 1) * unit.scale_px[1]
     cells = int((heat >= HEAT_SUPPORT * heat.max()).sum())
@@ -142,9 +149,21 @@ def picture_quality(picture: Floats) -> list[Measure]:
     edges = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)
     focus = float(edges.std() / max(float(high - low), 1e-6)) if high > low else 0.0
     return [
-        Measure(name="smaller side (px)", value=float(min(height, width)), limit=16.0, advice="use the original, uncropped picture"),
-        Measure(name="contrast", value=float(high - low), limit=0.02, advice="check light and exposure: the picture is almost uniform"),
-        Measure(name="not overexposed", value=float(1.0 - (grey >= 0.995).mean()), limit=0.3, advice="reduce the exposure"),
+        Measure(
+            name="smaller side (px)",
+            value=float(min(height, width)),
+            limit=16.0,
+            advice="use the original, uncropped picture",
+        ),
+        Measure(
+            name="contrast",
+            value=float(high - low),
+            limit=0.02,
+            advice="check light and exposure: the picture is almost uniform",
+        ),
+        Measure(
+            name="not overexposed", value=float(1.0 - (grey >= 0.995).mean()), limit=0.3, advice="reduce the exposure"
+        ),
         Measure(name="focus", value=focus, limit=0.002, advice="clean the lens and focus again"),
     ]
 
@@ -161,7 +180,10 @@ class FoundTask:
 
 
 def find_tasks(extra: str = "") -> list[FoundTask]:
-    """All tasks, sorted by name. `extra`: folders separated as in PATH (setting `tasks`). Never raises for one broken task."""
+    """All tasks, sorted by name.
+
+    `extra`: folders separated as in PATH (setting `tasks`). Never raises for one broken task.
+    """
     found = [_load(name, folder, origin, package) for name, folder, origin, package in _places(extra)]
     return sorted(found, key=lambda f: (f.name, f.origin))
 
@@ -172,7 +194,9 @@ def task_named(name: str, extra: str = "") -> Task:
     mine = [f for f in everything if f.name == name]
     if not mine:
         known = ", ".join(sorted({f.name for f in everything})) or "none"
-        raise UsageError(f"There is no task {name!r}. Installed tasks: {known}. `inspect-ai tasks` says where each came from.")
+        raise UsageError(
+            f"There is no task {name!r}. Installed tasks: {known}. `inspect-ai tasks` says where each came from."
+        )
     if len(mine) > 1:
         raise UsageError(f"Two tasks are called {name!r}: {mine[0].folder} and {mine[1].folder}. Rename or remove one.")
     task = mine[0].task
@@ -216,7 +240,9 @@ def _load(name: str, folder: Path, origin: str, package: str | None) -> FoundTas
         module = importlib.import_module(package) if package else _module(name, folder)
         task = _subclass(module, folder)(_config(name, folder), folder)
     except Exception as e:  # noqa: BLE001 - a third party's code may raise anything; it is listed, not fatal
-        return FoundTask(name=name, origin=origin, folder=folder, task=None, error=f"{type(e).__name__}: {' '.join(str(e).split())}")
+        return FoundTask(
+            name=name, origin=origin, folder=folder, task=None, error=f"{type(e).__name__}: {' '.join(str(e).split())}"
+        )
     return FoundTask(name=task.name, origin=origin, folder=folder, task=task)
 
 
@@ -242,9 +268,15 @@ def _module(name: str, folder: Path) -> ModuleType:
 
 
 def _subclass(module: ModuleType, folder: Path) -> type[Task]:
-    mine = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Task) and v.__module__ == module.__name__]
+    mine = [
+        v
+        for v in vars(module).values()
+        if isinstance(v, type) and issubclass(v, Task) and v.__module__ == module.__name__
+    ]
     if len(mine) != 1:
-        raise UsageError(f"{folder} must define exactly one subclass of inspect_ai.plugins.Task; it defines {len(mine)}.")
+        raise UsageError(
+            f"{folder} must define exactly one subclass of inspect_ai.plugins.Task; it defines {len(mine)}."
+        )
     task = mine[0]
     if not isinstance(getattr(task, "name", None), str):
         task.name = folder.name
@@ -252,8 +284,12 @@ def _subclass(module: ModuleType, folder: Path) -> type[Task]:
 
 
 def _config(name: str, folder: Path) -> TaskConfig:
-    """The task's own config.yaml beside task.py, else configs/NAME.yaml beside its tasks folder, else the bundled one."""
-    for file in (folder / "config.yaml", folder.parent.parent / "configs" / f"{name}.yaml", bundled("configs") / f"{name}.yaml"):
+    """The task's own config.yaml beside task.py, else configs/NAME.yaml beside its tasks, else the bundled one."""
+    for file in (
+        folder / "config.yaml",
+        folder.parent.parent / "configs" / f"{name}.yaml",
+        bundled("configs") / f"{name}.yaml",
+    ):
         if file.is_file():
             return read_config(file)
     raise UsageError(f"{folder} has no config: write {folder / 'config.yaml'} or configs/{name}.yaml.")

@@ -170,6 +170,7 @@ class _Run:
         self.stopped = threading.Event()
         self.rejected_before: dict[tuple[str, str | None], int] | None = None
         self.waiting: deque[StudyRef] = deque()
+        self.resumes = next(iter(self.log.entries(kind="decision", limit=1)), None) is not None
         self.again: dict[str, int] = {}  # digest -> the row that --force decides again
         self.fresh: set[int] = set()  # rows that --force has written
         self.under_way = 0
@@ -234,7 +235,7 @@ class _Run:
             self.ahead.release()
             self.counts["found"] += 1
             route = self.router.route(ref)
-            entry = self.log.find_any(ref.digest, self.router.provenances(route))
+            entry = self.log.find_any(ref.digest, self.router.provenances(route)) if self.resumes else None
             if entry is not None and (not self.force or entry.id in self.fresh):
                 yield from self._known(ref, entry)
                 continue
@@ -266,7 +267,7 @@ class _Run:
                 entry = next(entries)
                 self.fresh |= {entry.id} if self.force else set()
                 self.gallery.hang(entry, done.picture, done.heat, self.log)
-                yield self._decided(done.ref, entry, known=False)
+                yield self._decided(done.ref, entry, _as_logged(done.decision, entry), known=False)
                 self.counts["consumed"] -= len(done.rejections)
             else:
                 self.counts["finished"] += 1
@@ -284,15 +285,15 @@ class _Run:
             for old in self.log.entries(kind="rejection"):
                 rejection = old.rejection()
                 self.rejected_before[rejection.file, rejection.sha256] = old.id
-        yield self._decided(ref, entry, known=True)
+        yield self._decided(ref, entry, entry.decision(), known=True)
         for file in ref.files:
             row = self.rejected_before.get((file.path, file.sha256))
             if row is not None:
                 self.counts["consumed"] -= 1
                 yield self._rejected(self.log.entry(row).rejection(), row)
 
-    def _decided(self, ref: StudyRef, entry: Entry, *, known: bool) -> StudyDecided:
-        decision = replace(entry.decision(), study=ref)  # the same content may lie under another name
+    def _decided(self, ref: StudyRef, entry: Entry, logged: Decision, *, known: bool) -> StudyDecided:
+        decision = replace(logged, study=ref)  # the same content may lie under another name
         self.entries[entry.id] = decision.verdict.outcome
         self.counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
         self.counts["consumed"] += len(ref.files)
@@ -313,6 +314,12 @@ class _Run:
             seconds=time.monotonic() - self.started,
             remarks=remarks,
         )
+
+
+def _as_logged(decision: Decision, entry: Entry) -> Decision:
+    """What the log says is what is shown, should another process have been first; reading it back costs time."""
+    same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
+    return decision if same else entry.decision()
 
 
 def _rows(done: Done | Rejection) -> list[Decision | Rejection]:

@@ -1,4 +1,6 @@
-"""One typed object of settings: flag > INSPECT_AI_* variable > ./inspect_ai.toml > default. And where bundled folders lie."""
+"""One typed object of settings: flag > INSPECT_AI_* variable > ./inspect_ai.toml > default. And where bundled folders
+lie.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ def load(*, folder: Path | None = None, **flags: object) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise UsageError(f"{file} is not valid TOML ({e}). Correct it or move it away.") from e
     values |= _checked(
-        {key[len(PREFIX) :].lower(): text for key, text in os.environ.items() if key.startswith(PREFIX) and _is_setting(key)},
+        {
+            key[len(PREFIX) :].lower(): text
+            for key, text in os.environ.items()
+            if key.startswith(PREFIX) and _is_setting(key)
+        },
         "the environment",
     )
     values |= _checked({key: value for key, value in flags.items() if value is not None}, "the command line")
@@ -75,7 +81,7 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     return checked
 
 
-def _typed(key: str, value: Any, kind: type, source: str) -> Any:
+def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     kind = Path if issubclass(kind, Path) else kind
     try:
         typed = kind(value)
@@ -87,9 +93,14 @@ def _typed(key: str, value: Any, kind: type, source: str) -> Any:
 
 
 def bundled(name: str) -> Path:
-    """The folder `tasks`, `configs`, `data_cards` or `migrations`, in a wheel (below the package) or in a checkout (beside it)."""
+    """The folder `tasks`, `configs`, `data_cards` or `migrations`, in a wheel (below the package) or in a checkout
+    (beside it).
+    """
     package = Path(__file__).resolve().parent
     for folder in (package / name, package.parent / name):
         if folder.is_dir():
             return folder
-    raise SetupError(f"The installation lacks its folder {name!r} (looked in {package} and beside it). Install inspect-ai-vision again.")
+    raise SetupError(
+        f"The installation lacks its folder {name!r} (looked in {package} and beside it). "
+        f"Install inspect-ai-vision again."
+    )

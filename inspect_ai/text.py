@@ -5,7 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 # Invisible or direction-changing: bidi marks and isolates, zero-width signs, line and paragraph separators.
-_HIDDEN = frozenset("\u061c\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+_HIDDEN = frozenset(
+    "\u061c\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 
 
 def printable(text: str, limit: int = 200) -> str:

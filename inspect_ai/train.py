@@ -73,14 +73,18 @@ def train_task(
     lightning.seed_everything(seed, verbose=False)
     corpus = read_corpus(task, data, settings)
     network = _fresh_network(task.config)
-    module, epoch, steps = _fit(network, corpus, task.config, out, seed=seed, device=device, resume=resume, progress=progress)
+    module, epoch, steps = _fit(
+        network, corpus, task.config, out, seed=seed, device=device, resume=resume, progress=progress
+    )
     manifest = _ship(module, corpus, task, out, seed=seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
     return Trained(folder=out, manifest=manifest)
 
 
 def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> _Corpus:
     """Decode train and val of all folders. Raises UsageError where one of them is missing or knows no positives."""
-    folders = with_splits([read_folder(d, task.config) for d in data], calibration_share=task.config.train.calibration_share)
+    folders = with_splits(
+        [read_folder(d, task.config) for d in data], calibration_share=task.config.train.calibration_share
+    )
     train: list[Sample] = []
     val: list[Sample] = []
     names: list[str] = []
@@ -93,7 +97,9 @@ def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> _Corpus
         names += [folder.root.resolve().name] * len(chosen)
         use.append(_data_use(folder, [*mine, *chosen]))
     if not any(s.positive == 1 for s in train) or not any(s.positive == 0 for s in train):
-        raise UsageError("The training part needs both positives and negatives of the decision; check labels.csv and the config.")
+        raise UsageError(
+            "The training part needs both positives and negatives of the decision; check labels.csv and the config."
+        )
     return _Corpus(train=train, val=val, val_folders=names, use=tuple(use))
 
 
@@ -120,7 +126,15 @@ def _fresh_network(config: TaskConfig) -> Network:
 
 
 def _fit(
-    network: Network, corpus: _Corpus, config: TaskConfig, out: Path, *, seed: int, device: str, resume: bool, progress: bool
+    network: Network,
+    corpus: _Corpus,
+    config: TaskConfig,
+    out: Path,
+    *,
+    seed: int,
+    device: str,
+    resume: bool,
+    progress: bool,
 ) -> tuple[Inspector, int, int]:
     """Train; returns the module with the best averaged weights, their epoch and step."""
     import lightning
@@ -139,7 +153,9 @@ def _fit(
         TrainSet(corpus.train, config, seed), schedule.batch, sampler=sampler, collate_fn=collate, drop_last=True
     )
     val = DataLoader(whole_batches(corpus.val, config, 16), batch_size=None)  # type: ignore[arg-type,var-annotated]
-    best = ModelCheckpoint(out / "checkpoints", "best", monitor="val", mode="max", save_last=True, enable_version_counter=False)
+    best = ModelCheckpoint(
+        out / "checkpoints", "best", monitor="val", mode="max", save_last=True, enable_version_counter=False
+    )
     callbacks: list[Any] = [
         best,
         EarlyStopping("val", mode="max", patience=schedule.patience),
@@ -173,7 +189,9 @@ def _precision(device: str) -> Any:
     """bfloat16 autocast on a GPU; float32 on a CPU, where bfloat16 without native units is eight times slower."""
     import torch
 
-    return "bf16-mixed" if device != "cpu" and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+    return (
+        "bf16-mixed" if device != "cpu" and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+    )
 
 
 def _ship(
@@ -192,7 +210,8 @@ def _ship(
         task=task.name,
         task_version=task.version,
         software=f"inspect-ai-vision {__version__}",
-        versions={"python": platform.python_version()} | {p: version(p) for p in ("torch", "lightning", "monai", "onnxruntime")},
+        versions={"python": platform.python_version()}
+        | {p: version(p) for p in ("torch", "lightning", "monai", "onnxruntime")},
         config=config,
         seed=seed,
         epoch=epoch,
@@ -208,7 +227,10 @@ def _ship(
 
 
 def _measured(manifest: Manifest, corpus: _Corpus, out: Path) -> Manifest:
-    """The manifest with val metrics of the serving engine. Raises SetupError if the graph does not say what torch says."""
+    """The manifest with val metrics of the serving engine.
+
+    Raises SetupError if the graph does not say what torch says.
+    """
     import dataclasses
 
     import numpy as np
@@ -218,12 +240,16 @@ def _measured(manifest: Manifest, corpus: _Corpus, out: Path) -> Manifest:
     from inspect_ai.plugins import probability
     from inspect_ai.training.metrics import validation_metrics
 
-    units = [Unit(pixels=np.ascontiguousarray(s.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)) for s in corpus.val]
+    units = [
+        Unit(pixels=np.ascontiguousarray(s.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)) for s in corpus.val
+    ]
     onnx = [o.logits for o in open_engine(out, kind="onnx").run(units)]
     torch_ = [o.logits for o in open_engine(out, kind="torch").run(units[:PARITY_UNITS])]
     worst = max(abs(probability(a[0]) - probability(b[0])) for a, b in zip(onnx, torch_, strict=False))
     if not worst <= PARITY:
-        raise SetupError(f"The exported graph differs from torch by {worst:.5f} in a probability; {out} is not fit to ship.")
+        raise SetupError(
+            f"The exported graph differs from torch by {worst:.5f} in a probability; {out} is not fit to ship."
+        )
     metrics = validation_metrics(corpus.val_folders, corpus.val, np.stack(onnx), manifest.config)
     manifest = dataclasses.replace(manifest, metrics={name: round(value, 5) for name, value in metrics.items()})
     write_manifest(manifest, out)

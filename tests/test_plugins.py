@@ -93,14 +93,19 @@ def test_a_package_brings_its_task_through_an_entry_point(tmp_path: Path) -> Non
     code = "from inspect_ai.plugins import find_tasks; print([(f.name, f.origin, f.error) for f in find_tasks()])"
 
     out = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     assert "('theirs', 'entry point their-dist', None)" in out
 
 
 def test_finding_tasks_loads_no_tensor_library() -> None:
-    code = "import sys; from inspect_ai.plugins import find_tasks; find_tasks(); print({'torch','monai','lightning'} & set(sys.modules))"
+    heavy = "{'torch', 'monai', 'lightning'}"
+    code = f"import sys; from inspect_ai.plugins import find_tasks; find_tasks(); print({heavy} & set(sys.modules))"
 
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
@@ -108,7 +113,14 @@ def test_finding_tasks_loads_no_tensor_library() -> None:
 
 
 def plain_task() -> Task:
-    config = parse_config({"name": "plain", "labels": [{"name": "p", "classes": ["good", "bad"], "positive": ["bad"]}], "input": {"size": 32}}, "t")
+    config = parse_config(
+        {
+            "name": "plain",
+            "labels": [{"name": "p", "classes": ["good", "bad"], "positive": ["bad"]}],
+            "input": {"size": 32},
+        },
+        "t",
+    )
     return type("Plain", (Task,), {"name": "plain"})(config, Path())
 
 

@@ -36,9 +36,16 @@ def test_paths_arrive_as_paths(tmp_path: Path, no_variables: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("takt_m = 3\n", "takt_ms"), ("takt_ms = 'soon'\n", "must be float"), ("takt_ms = 0\n", "above 0"), ("takt_ms =\n", "TOML")],
+    [
+        ("takt_m = 3\n", "takt_ms"),
+        ("takt_ms = 'soon'\n", "must be float"),
+        ("takt_ms = 0\n", "above 0"),
+        ("takt_ms =\n", "TOML"),
+    ],
 )
-def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, no_variables: pytest.MonkeyPatch, text: str, word: str) -> None:
+def test_what_is_wrong_with_the_file_is_said(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, text: str, word: str
+) -> None:
     (tmp_path / "inspect_ai.toml").write_text(text)
 
     with pytest.raises(UsageError, match=word):

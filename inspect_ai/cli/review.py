@@ -186,6 +186,10 @@ def _show_text(case: Case, said: list[Entry], pictures: tuple[Path | None, Path 
         common.table("Said so far", "time (UTC)", "by", "verdict", "reason", rows=rows)
 
 
+def _moment(entry: Entry) -> str:
+    return entry.time[:19].replace("T", " ")
+
+
 def _findings(decision: Decision) -> None:
     from inspect_ai.text import printable
 

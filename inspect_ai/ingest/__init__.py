@@ -1,4 +1,7 @@
-"""DICOM studies and camera files become studies or reasons. Every file is accounted for; decoding happens in children."""
+"""DICOM studies and camera files become studies or reasons.
+
+Every file is accounted for; decoding happens in children.
+"""
 
 from inspect_ai.ingest.discover import discover, image_ref
 from inspect_ai.ingest.load import load

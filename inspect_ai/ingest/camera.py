@@ -1,4 +1,5 @@
-"""Picture files from cameras: PNG, JPEG, BMP, TIFF; 8 and 16 bit. What is no single, whole, plain picture is refused by name.
+"""Picture files from cameras: PNG, JPEG, BMP, TIFF; 8 and 16 bit. What is no single, whole, plain picture is refused
+by name.
 
 The colour profile is ignored. Exif orientation is applied once, so rows and columns are those that a person sees.
 """
@@ -26,7 +27,15 @@ NO_PICTURE = {
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"\xd0\xcf\x11\xe0": "an Office or thumbnail database: no picture",
 }
-PICTURE = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF"}
+PICTURE = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
 
 
 def sniff(head: bytes) -> str:

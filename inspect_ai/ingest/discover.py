@@ -1,7 +1,10 @@
-"""What is below a folder: pictures as they are met, DICOM series once all headers are read, and a reason for everything else."""
+"""What is below a folder: pictures as they are met, DICOM series once all headers are read, and a reason for
+everything else.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,39 +27,69 @@ def discover(
     root: Path, *, settings: Settings, pool: Pool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
     """Every file below `root` ends in exactly one reference or rejection. Raises InputError if there is no such root."""
-    chunk: list[SourceFile] = []
-    jobs: list[tuple[list[SourceFile], Future[list[Header | str]]]] = []
-    good: list[Instance] = []
-    broken: list[Instance] = []
-
-    def send() -> None:
-        paths = [path_of(root, f) for f in chunk]
-        jobs.append((list(chunk), pool.submit(read_headers, paths, settings.max_pixels, patient_key, timeout_s=settings.decode_timeout_s)))
-        chunk.clear()
-
-    def receive() -> Iterator[Rejection]:
-        files, future = jobs.pop(0)
-        for file, answer in zip(files, _answers(files, future, root, settings, pool, patient_key), strict=True):
-            if isinstance(answer, str):
-                yield Rejection(file=file.path, reason=answer, sha256=file.sha256)
-            else:
-                (broken if answer.broken else good).append(Instance(file=file, header=answer))
-
+    headers = _Headers(root, settings, pool, patient_key)
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
         sorted_out = _sorted_out(found)
         if isinstance(sorted_out, SourceFile):
-            chunk.append(sorted_out)
-            if len(chunk) == CHUNK:
-                send()
-            if len(jobs) > AHEAD:
-                yield from receive()
+            yield from headers.ask(sorted_out)
         else:
             yield sorted_out
-    if chunk:
-        send()
-    while jobs:
-        yield from receive()
-    yield from series_refs(good, broken, keyed=patient_key is not None)
+    yield from headers.rest()
+    yield from series_refs(headers.good, headers.broken, keyed=patient_key is not None)
+
+
+class _Headers:
+    """Reads headers in children, some files a job and some jobs ahead; keeps what they say."""
+
+    def __init__(self, root: Path, settings: Settings, pool: Pool, patient_key: bytes | None) -> None:
+        self.good: list[Instance] = []
+        self.broken: list[Instance] = []
+        self._root, self._settings, self._pool, self._key = root, settings, pool, patient_key
+        self._chunk: list[SourceFile] = []
+        self._jobs: deque[tuple[list[SourceFile], Future[list[Header | str]]]] = deque()
+
+    def ask(self, file: SourceFile) -> Iterator[Rejection]:
+        """Send one more file on its way; rejections of earlier ones come back."""
+        self._chunk.append(file)
+        if len(self._chunk) == CHUNK:
+            self._send()
+        while len(self._jobs) > AHEAD:
+            yield from self._receive()
+
+    def rest(self) -> Iterator[Rejection]:
+        """Wait for all that is under way."""
+        if self._chunk:
+            self._send()
+        while self._jobs:
+            yield from self._receive()
+
+    def _send(self) -> None:
+        self._jobs.append((self._chunk, self._job(self._chunk)))
+        self._chunk = []
+
+    def _job(self, files: list[SourceFile]) -> Future[list[Header | str]]:
+        paths = [path_of(self._root, file) for file in files]
+        limit_s = self._settings.decode_timeout_s
+        return self._pool.submit(read_headers, paths, self._settings.max_pixels, self._key, timeout_s=limit_s)
+
+    def _receive(self) -> Iterator[Rejection]:
+        files, future = self._jobs.popleft()
+        for file, answer in zip(files, self._answers(files, future), strict=True):
+            if isinstance(answer, str):
+                yield Rejection(file=file.path, reason=answer, sha256=file.sha256)
+            else:
+                (self.broken if answer.broken else self.good).append(Instance(file=file, header=answer))
+
+    def _answers(self, files: list[SourceFile], future: Future[list[Header | str]]) -> list[Header | str]:
+        """The job's answers; file by file where its child died, so that one file alone pays."""
+        try:
+            return future.result()
+        except (WorkerDied, WorkerTimeout) as e:
+            if len(files) == 1:
+                return [str(e)]
+        except InputError as e:
+            return [str(e)] * len(files)
+        return [answer for file in files for answer in self._answers([file], self._job([file]))]
 
 
 def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFile:
@@ -75,7 +108,9 @@ def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFi
 def image_ref(file: SourceFile) -> StudyRef:
     """The reference of one camera file."""
     notes = ("a picture under a DICOM name; read as what it is",) if file.path.lower().endswith(".dcm") else ()
-    return StudyRef(key=file.path, source=file.path, kind="image", digest=study_digest([file]), files=(file,), notes=notes)
+    return StudyRef(
+        key=file.path, source=file.path, kind="image", digest=study_digest([file]), files=(file,), notes=notes
+    )
 
 
 def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) -> list[Header | str]:
@@ -90,28 +125,4 @@ def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) 
             answers.append("the header needs more memory than a decoder may have")
         except Exception as e:  # noqa: BLE001 - broken headers raise anything; the class alone is told, messages quote values
             answers.append(f"the DICOM header is damaged ({type(e).__name__})")
-    return answers
-
-
-def _answers(
-    files: list[SourceFile],
-    future: Future[list[Header | str]],
-    root: Path,
-    settings: Settings,
-    pool: Pool,
-    patient_key: bytes | None,
-) -> list[Header | str]:
-    """The chunk's answers; file by file where the chunk's child died, so that one file alone pays."""
-    try:
-        return future.result()
-    except (WorkerDied, WorkerTimeout) as e:
-        if len(files) == 1:
-            return [str(e)]
-    except InputError as e:
-        return [str(e)] * len(files)
-    answers = []
-    for file in files:
-        path = path_of(root, file)
-        alone = pool.submit(read_headers, [path], settings.max_pixels, patient_key, timeout_s=settings.decode_timeout_s)
-        answers += _answers([file], alone, root, settings, pool, patient_key)
     return answers

@@ -1,6 +1,6 @@
 """One DICOM header, read without its pixels and believed only as far as the file's length carries it.
 
-Runs in a decoding child. References: PS3.10 7.1 (preamble), PS3.5 9.1 (UIDs), PS3.3 C.7.6.2 and C.7.6.3 (plane, pixels).
+Runs in a decoding child. From PS3.10 7.1 (preamble), PS3.5 9.1 (UIDs), PS3.3 C.7.6.2 and C.7.6.3 (plane, pixels).
 Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name.
 """
 
@@ -54,15 +54,47 @@ NO_PICTURE = {  # SOP classes whose pixels are derived, not a picture to inspect
     "1.2.840.10008.5.1.4.1.1.481.2": "a dose grid",
     "1.2.840.10008.5.1.4.39.1": "a colour palette",
 }
-TAGS = (
-    "SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID Modality StudyInstanceUID SeriesInstanceUID "
-    "FrameOfReferenceUID PatientID IssuerOfPatientID BodyPartExamined Rows Columns NumberOfFrames SamplesPerPixel "
-    "PhotometricInterpretation PlanarConfiguration BitsAllocated BitsStored HighBit PixelRepresentation "
-    "ImagePositionPatient ImageOrientationPatient PixelSpacing ImagerPixelSpacing RescaleSlope RescaleIntercept RescaleType "
-    "ModalityLUTSequence PixelPaddingValue PixelPaddingRangeLimit ImageLaterality Laterality BurnedInAnnotation "
-    "LossyImageCompression SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence "
-    "TemporalPositionIdentifier AcquisitionNumber"
-).split()
+TAGS = [
+    "SpecificCharacterSet",
+    "ImageType",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "IssuerOfPatientID",
+    "BodyPartExamined",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "ModalityLUTSequence",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "ImageLaterality",
+    "Laterality",
+    "BurnedInAnnotation",
+    "LossyImageCompression",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "TemporalPositionIdentifier",
+    "AcquisitionNumber",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +153,9 @@ def _parsed(f: BinaryIO) -> Any:
         f.seek(0)
         dataset = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=TAGS, force=True)
         if not getattr(dataset.file_meta, "TransferSyntaxUID", None):
-            raise InputError("no picture file that can be recognised, and no DICOM file with a transfer syntax") from None
+            raise InputError(
+                "no picture file that can be recognised, and no DICOM file with a transfer syntax"
+            ) from None
     return dataset
 
 
@@ -146,7 +180,7 @@ def _inflated(path: Path) -> BinaryIO:
     meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     out = BytesIO()
     out.write(b"\0" * 128 + b"DICM")
-    write_file_meta_info(out, meta, enforce_standard=False)
+    write_file_meta_info(out, meta, enforce_standard=False)  # type: ignore[arg-type]  # any binary file serves
     out.write(body)
     out.seek(0)
     return out
@@ -167,7 +201,9 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
     planes, problems = _planes(ds, frames)
     broken = None
     try:
-        halved = str(ds.PhotometricInterpretation) == "YBR_FULL_422"  # two pixels share their colour: two values a pixel
+        halved = (
+            str(ds.PhotometricInterpretation) == "YBR_FULL_422"
+        )  # two pixels share their colour: two values a pixel
         _check_length(announced, syntax, rows * columns * (2 if halved else samples) * frames, allocated)
     except InputError as e:
         broken = str(e)
@@ -211,11 +247,14 @@ def _pixel_data(f: BinaryIO, ds: Any) -> tuple[int, int] | None:
 
 
 def _checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int, int, int]:
-    """Rows, columns, frames, samples, bits allocated; claims that no picture can make are rejected before anything is allocated."""
+    """Rows, columns, frames, samples, bits allocated; claims that no picture can make are rejected before anything is
+    allocated.
+    """
     if syntax not in SYNTAXES:
-        import pydicom
+        from pydicom.uid import UID as KnownUID
 
-        name = pydicom.uid.UID(syntax).name if syntax in pydicom.uid.UID_dictionary else "unknown"
+        name = KnownUID(syntax).name
+        name = "unknown" if name == syntax else name
         raise InputError(f"transfer syntax {syntax[:64] if UID.fullmatch(syntax) else '?'} ({name}) is not supported")
     rows, columns = _integer(ds, "Rows"), _integer(ds, "Columns")
     frames = _integer(ds, "NumberOfFrames", 1) or 1
@@ -263,7 +302,12 @@ def _check_rescale(ds: Any) -> None:
 
 def _hounsfield_problems(ds: Any) -> list[str]:
     shared = ds.get("SharedFunctionalGroupsSequence") or ds.get("PerFrameFunctionalGroupsSequence")
-    if "RescaleSlope" not in ds and "ModalityLUTSequence" not in ds and not shared and ds.get("RescaleType", "") != "HU":
+    if (
+        "RescaleSlope" not in ds
+        and "ModalityLUTSequence" not in ds
+        and not shared
+        and ds.get("RescaleType", "") != "HU"
+    ):
         return ["no rescale slope and intercept: the values are no Hounsfield units"]
     if "RescaleSlope" in ds and _float(ds.RescaleSlope) < 0:
         return ["negative rescale slope: Hounsfield units would be turned over"]
@@ -271,7 +315,10 @@ def _hounsfield_problems(ds: Any) -> list[str]:
 
 
 def _planes(ds: Any, frames: int) -> tuple[tuple[Plane | None, ...], list[str]]:
-    """Planes of the frames and what is wrong with them. Raises InputError where frames and functional groups disagree."""
+    """Planes of the frames and what is wrong with them.
+
+    Raises InputError where frames and functional groups disagree.
+    """
     per_frame = ds.get("PerFrameFunctionalGroupsSequence")
     if not per_frame:
         plane, problem = _plane(ds, ds, ds)
@@ -364,7 +411,7 @@ def _code(value: Any) -> str:
 
 
 def _patient(ds: Any, key: bytes | None) -> str:
-    """A keyed hash of issuer and ID; "" where there is no ID. Without a key it only serves to tell two patients apart."""
+    """A keyed hash of issuer and ID; "" where there is no ID. Without a key it only tells two patients apart."""
     identity = "\0".join(str(ds.get(name, "") or "") for name in ("IssuerOfPatientID", "PatientID"))
     if identity == "\0":
         return ""

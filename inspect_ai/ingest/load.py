@@ -107,7 +107,7 @@ def _volume(slices: list[Slice], decoded: dict[str, Frames], series_uid: str) ->
 
 
 def _images(members: list[Instance], decoded: dict[str, Frames]) -> tuple[Image, ...]:
-    images = []
+    images: list[Image] = []
     for m in members:
         frames = decoded[m.file.path]
         dataset = frames.dataset

@@ -1,4 +1,5 @@
-"""Pixels of one DICOM file: decoded by a fixed choice of decoders, masked to what is stored, in Hounsfield units or grey.
+"""Pixels of one DICOM file: decoded by a fixed choice of decoders, masked to what is stored, in Hounsfield units or
+grey.
 
 Order of steps (PS3.3 C.7.6.3, C.11.1): padding mask, Bits Stored, rescale of each frame, MONOCHROME1. Runs in a child.
 """
@@ -24,16 +25,22 @@ PALETTE += [f"Segmented{c}PaletteColorLookupTableData" for c in ("Red", "Green",
 JPEG = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
 # What decodes what, in this order; the first that succeeds counts. GDCM fails loudly on cut JPEG streams, but ends the
 # process on broken JPEG 2000 ones, which openjpeg refuses; libjpeg alone reads 12-bit JPEG Extended.
-DECODERS = {"JPEG 2000": ("pylibjpeg",), "HTJ2K": ("pylibjpeg",), "JPEG": ("gdcm", "pylibjpeg"), "RLE": ("pylibjpeg", "pydicom")}
+DECODERS = {
+    "JPEG 2000": ("pylibjpeg",),
+    "HTJ2K": ("pylibjpeg",),
+    "JPEG": ("gdcm", "pylibjpeg"),
+    "RLE": ("pylibjpeg", "pydicom"),
+}
 DISTRIBUTIONS = {
     "gdcm": "python-gdcm", "pydicom": "pydicom",
-    "JPEG 2000": "pylibjpeg-openjpeg", "HTJ2K": "pylibjpeg-openjpeg", "RLE": "pylibjpeg-rle", "JPEG": "pylibjpeg-libjpeg",
+    "JPEG 2000": "pylibjpeg-openjpeg", "HTJ2K": "pylibjpeg-openjpeg",
+    "RLE": "pylibjpeg-rle", "JPEG": "pylibjpeg-libjpeg",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """stored: [F, H, W] or [F, H, W, 3] as stored; padding: [F, H, W] or None; dataset: the header that belongs to it."""
+    """stored: [F, H, W] or [F, H, W, 3]; padding: [F, H, W] or None; dataset: the header that belongs to it."""
 
     stored: Pixels = field(repr=False)
     padding: NDArray[np.bool_] | None = field(repr=False)
@@ -45,6 +52,7 @@ class Frames:
 def read_frames(path: Path) -> Frames:
     """Decode all frames of one file. Raises InputError that says why not."""
     import pydicom
+    from pydicom.pixels.processing import apply_color_lut
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
     with warnings.catch_warnings():
@@ -65,18 +73,20 @@ def read_frames(path: Path) -> Frames:
         array = _stored_bits(array, dataset) if syntax in NATIVE else array
         padding = _padding(array, dataset)
     elif dataset.PhotometricInterpretation == "PALETTE COLOR":
-        array = pydicom.pixels.apply_color_lut(array, dataset)
-    lossy = str(dataset.get("LossyImageCompression", "")) == "01" or syntax.endswith((".50", ".51", ".81", ".91", ".203"))
+        array = apply_color_lut(array, dataset)
+    lossy = str(dataset.get("LossyImageCompression", "")) == "01" or syntax.endswith(
+        (".50", ".51", ".81", ".91", ".203")
+    )
     return Frames(stored=array, padding=padding, dataset=dataset, decoder=decoder, lossy=lossy)
 
 
 def hounsfield(frames: Frames, index: int) -> NDArray[np.int16]:
     """[H, W] Hounsfield units of one frame with its own rescale; padding and what lies below air are air."""
-    import pydicom
+    from pydicom.pixels.processing import apply_modality_lut
 
     dataset, stored = frames.dataset, frames.stored[index]
     if dataset.get("ModalityLUTSequence"):
-        values = pydicom.pixels.apply_modality_lut(stored, dataset).astype(np.float32)
+        values = apply_modality_lut(stored, dataset).astype(np.float32)
     else:
         slope, intercept = _rescale(dataset, index)
         values = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
@@ -138,7 +148,9 @@ def _cut_surplus(dataset: Any, frames: int) -> None:
 
 
 def _check_ends(dataset: Any, frames: int) -> None:
-    """Every JPEG frame must reach its end-of-image marker: a decoder may fill what is missing with grey and say nothing."""
+    """Every JPEG frame must reach its end-of-image marker: a decoder may fill what is missing with grey and say
+    nothing.
+    """
     from pydicom.encaps import generate_frames
 
     for frame in generate_frames(dataset.PixelData, number_of_frames=frames):
@@ -163,7 +175,8 @@ def _padding(array: Pixels, dataset: Any) -> NDArray[np.bool_] | None:
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
     low, high = sorted((int(value), int(value if limit is None else limit)))
-    mask: NDArray[np.bool_] = (array >= low) & (array <= high)
+    values: NDArray[Any] = array
+    mask: NDArray[np.bool_] = (values >= low) & (values <= high)
     return mask if mask.any() else None
 
 

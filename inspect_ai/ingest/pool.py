@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from inspect_ai.errors import InputError, InspectError
 
-P = ParamSpec("P")
 R = TypeVar("R")
 GIB = 1 << 30
 
@@ -63,7 +62,9 @@ class Pool:
             thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._closing.set()
         with contextlib.suppress(queue.Empty):
             while True:
@@ -78,10 +79,11 @@ class Pool:
         for thread in self._threads:
             thread.join()
 
-    def submit(self, function: Callable[P, R], *args: P.args, timeout_s: float, **kwargs: P.kwargs) -> Future[R]:
-        """Run a module-level function in a child. The future raises WorkerDied, WorkerTimeout, or what the function raised."""
-        if kwargs:
-            raise TypeError("jobs take positional arguments alone")
+    def submit(self, function: Callable[..., R], *args: object, timeout_s: float) -> Future[R]:
+        """Run a module-level function in a child.
+
+        The future raises WorkerDied, WorkerTimeout, or what the function raised.
+        """
         future: Future[R] = Future()
         self._jobs.put(_Job(function, args, timeout_s, future))
         return future
@@ -127,7 +129,9 @@ class Pool:
         try:
             pipe.send((job.function, job.arguments))
             if not pipe.poll(job.timeout_s):
-                job.future.set_exception(WorkerTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped"))
+                job.future.set_exception(
+                    WorkerTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped")
+                )
                 return False
             fine, answer = pipe.recv()
         except (EOFError, OSError):
@@ -140,7 +144,7 @@ class Pool:
             job.future.set_exception(answer)
         else:
             job.future.set_exception(WorkerFailed(f"decoding failed with {answer}"))
-        return answer != "MemoryError"  # after it, a child may be left with little
+        return bool(answer != "MemoryError")  # after it, a child may be left with little
 
 
 def _cause(exitcode: int | None) -> str:

@@ -1,4 +1,5 @@
-"""From headers to series: one reference each, with its slices in order along the normal, or the reasons why they are none.
+"""From headers to series: one reference each, with its slices in order along the normal, or the reasons why they are
+none.
 
 PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
 """
@@ -44,9 +45,12 @@ class Slice:
     plane: Plane
 
 
-def series_refs(instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool) -> Iterable[StudyRef | Rejection]:
+def series_refs(
+    instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool
+) -> Iterable[StudyRef | Rejection]:
     """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up."""
-    good, bad = defaultdict(list), defaultdict(list)
+    good: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+    bad: dict[tuple[str, str], list[Instance]] = defaultdict(list)
     for group, members in ((good, instances), (bad, broken)):
         for member in members:
             series = member.header.series_uid or member.file.sha256  # without a UID, a picture is a series of its own
@@ -130,7 +134,9 @@ def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str
         for frame, plane in enumerate(m.header.planes):
             missing = missing or plane is None
             if plane is not None:
-                slices.append(Slice(path=m.file.path, frame=frame, sop_instance_uid=m.header.sop_instance_uid, plane=plane))
+                slices.append(
+                    Slice(path=m.file.path, frame=frame, sop_instance_uid=m.header.sop_instance_uid, plane=plane)
+                )
     if missing:
         return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"], notes
     problems = _shape_problems(kept, slices)
@@ -172,7 +178,9 @@ def _order_problems(ordered: Sequence[Slice], heights: NDArray[np.float64], norm
         return [f"several pictures at one position ({at:.1f} mm along the normal): not one volume"]
     median = float(np.median(steps))
     if (steps > GAP * median).any():
-        places = ", ".join(f"{heights[i]:.1f} to {heights[i + 1]:.1f} mm" for i in np.flatnonzero(steps > GAP * median)[:3])
+        places = ", ".join(
+            f"{heights[i]:.1f} to {heights[i + 1]:.1f} mm" for i in np.flatnonzero(steps > GAP * median)[:3]
+        )
         return [f"gaps between slices ({places}); the median step is {median:.2f} mm"]
     problems = []
     if float(np.abs(steps - median).max()) > max(EVEN * median, EVEN_MM):
@@ -181,7 +189,9 @@ def _order_problems(ordered: Sequence[Slice], heights: NDArray[np.float64], norm
     cosine = float(np.dot(along, normal) / (np.linalg.norm(along) * np.linalg.norm(normal)))
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
     if not angle <= TILT_DEGREES:  # true for NaN too
-        problems.append(f"the stack leans {angle:.1f} degrees to its slices (gantry tilt): not corrected, so not decided")
+        problems.append(
+            f"the stack leans {angle:.1f} degrees to its slices (gantry tilt): not corrected, so not decided"
+        )
     return problems
 
 

@@ -1,4 +1,7 @@
-"""Every file below a folder, once, with its digest or the reason why it is not read. Links out, pipes and loops end here."""
+"""Every file below a folder, once, with its digest or the reason why it is not read.
+
+Links out, pipes and loops end here.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,16 @@ class FoundFile:
 
 def is_temporary(name: str) -> bool:
     """Names of files that somebody is still writing."""
-    return name.lower().endswith(TEMPORARY_ENDINGS) or (name.startswith(".") and name.lower().endswith((".swp", ".part", ".tmp")))
+    return name.lower().endswith(TEMPORARY_ENDINGS) or (
+        name.startswith(".") and name.lower().endswith((".swp", ".part", ".tmp"))
+    )
 
 
 def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
-    """All files below `root` (or `root` itself, if it is a file), in order of name. Raises InputError if there is no root."""
+    """All files below `root` (or `root` itself, if it is a file), in order of name.
+
+    Raises InputError if there is no root.
+    """
     if not root.exists():
         raise InputError(f"{printable(str(root))} does not exist. Give a folder of studies, or one file.")
     if root.is_file():
@@ -72,7 +80,11 @@ def _leads_to_file(link: Path) -> bool | None:
 
 
 def _link_reason(link: Path) -> str:
-    return "a link that leads nowhere" if _leads_to_file(link) is None else "a link; links are not followed, give the folder that it points to"
+    return (
+        "a link that leads nowhere"
+        if _leads_to_file(link) is None
+        else "a link; links are not followed, give the folder that it points to"
+    )
 
 
 def _utf8(name: str) -> str:

@@ -1,4 +1,6 @@
-"""Labelled pictures along the same line as at work: ingest, quality, units, engine, decision. For calibrate and evaluate."""
+"""Labelled pictures along the same line as at work: ingest, quality, units, engine, decision. For calibrate and
+evaluate.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from inspect_ai.training.samples import study_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """One labelled picture with its score. `verdict` is None without an operating point; logits: [K] of its last unit."""
+    """One labelled picture with its score.
+
+    `verdict` is None without an operating point; logits: [K] of its last unit.
+    """
 
     row: Row
     sha256: str
@@ -38,7 +43,7 @@ def score_rows(
     mismatches: tuple[str, ...] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Scored]:
-    """Score every row; the quality gate may abstain but hides no score. Raises UsageError for a picture without units."""
+    """Score every row; the quality gate hides no score. Raises UsageError for a picture without units."""
     wanted = list(rows)
     scored = []
     with folder.unpacked(wanted) as root:

@@ -69,10 +69,12 @@ def prepare(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Sett
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
         return known.prepared(None, problems=(*ref.problems, *study.problems), unread=unread)
     previews = _image_previews(study)
+    problems = (*ref.problems, *study.problems)
+    if problems:  # no task can decide it; whose it would be is told where only one claims it
+        return known.prepared(candidates[0] if len(candidates) == 1 else None, problems=problems, previews=previews)
     task, problem = _recognise(study, candidates, settings)
-    problems = (*ref.problems, *study.problems, *((problem,) if problem else ()))
-    if task is None or problems:
-        return known.prepared(task.name if task else None, problems=problems, previews=previews)
+    if task is None:
+        return known.prepared(None, problems=(problem or "",), previews=previews)
     try:
         measures = tuple(task.quality(study))
         units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()

@@ -13,7 +13,7 @@ from inspect_ai.report import Item, Summary, write_report
 
 PICTURES = "pictures"
 ORDER = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)  # on the page
-MOST = {Outcome.FLAG: 150, Outcome.ABSTAIN: 60, Outcome.CLEAR: 24}  # drawn in one scan: a page that a browser can open
+MOST = {Outcome.FLAG: 100, Outcome.ABSTAIN: 40, Outcome.CLEAR: 16}  # drawn in one scan: a page that a browser can open
 _OURS = re.compile(r"\d+(_heat)?\.png")
 _LOG = "log.txt"  # whose entries the pictures are named after
 

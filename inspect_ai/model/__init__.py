@@ -1,1 +1,4 @@
-"""The shared trunk, the readout over scales, weights on disk, and the engines that run them. Nothing heavy loads here."""
+"""The shared trunk, the readout over scales, weights on disk, and the engines that run them.
+
+Nothing heavy loads here.
+"""

@@ -42,7 +42,9 @@ class Attention(nn.Module):
 
 
 class Stripe(Attention):
-    """Cost: N * width**(axes - 1) * longest axis for N cells, where global attention pays N * N. Heads: a multiple of 6."""
+    """Cost: N * width**(axes - 1) * longest axis for N cells, where global attention pays N * N. Heads: a multiple of
+    6.
+    """
 
     def __init__(self, channels: int, heads: int, width: int = 2) -> None:
         super().__init__(channels, heads)
@@ -79,11 +81,13 @@ class ShiftedWindow(Attention):
         scale = self.log_scale.clamp(max=math.log(100.0)).exp().squeeze(-1) * math.sqrt(q.shape[-1])  # [heads, 1]
         qkv = torch.stack([F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v], dim=-3)
         box = [min(self.width, size) for size in qkv.shape[1:-3]]
-        offset = [side // 2 if self.shift and side < size else 0 for side, size in zip(box, qkv.shape[1:-3], strict=True)]
+        offset = [
+            side // 2 if self.shift and side < size else 0 for side, size in zip(box, qkv.shape[1:-3], strict=True)
+        ]
         return attend_in_boxes(qkv, box, offset=offset, bias=self.log_spaced_bias(box))
 
     def log_spaced_bias(self, box: Sequence[int]) -> Tensor:
-        """[heads, L, L] for the L cells of a box; offsets are signed log2(1 + |cells|), axes missing in 2-D are zero."""
+        """[heads, L, L] for the L cells of a box; offsets are signed log2(1 + |cells|), depth is 0 in 2-D."""
         at = torch.stack(torch.meshgrid(*[torch.arange(side) for side in box], indexing="ij"), dim=-1).flatten(0, -2)
         offset = (at[:, None] - at[None]).to(self.log_scale)  # [L, L, axes]
         offset = F.pad(offset.sign() * torch.log2(1 + offset.abs()), (3 - offset.shape[-1], 0))  # [L, L, 3]
@@ -127,7 +131,8 @@ def attend_in_boxes(
         qkv = F.pad(qkv, [0, 0, 0, 0, 0, 0, *margins])
         seen = split(inside, box)[:, None, None, :, 0] > 0  # [S, 1, 1, L]
         mask = seen.repeat(qkv.shape[0], 1, 1, 1)  # [B*S, 1, 1, L]
-        # A box that holds no cell of the picture would be a softmax over nothing: let it see itself, it is cropped anyway.
+        # A box that holds no cell of the picture would be a softmax over nothing: let it see itself, it is cropped
+        # anyway.
         mask = mask | ~mask.any(dim=-1, keepdim=True)
         mask = torch.zeros_like(mask, dtype=qkv.dtype).masked_fill(~mask, float("-inf"))
     if bias is not None:

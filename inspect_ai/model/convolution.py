@@ -14,7 +14,7 @@ BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # EfficientNet-Lite's
 
 
 class ConvNorm(nn.Module):
-    """Convolution and batch norm; `fold` merges them into one biased convolution for work, where no batch may matter."""
+    """Convolution and batch norm; `fold` merges them into one biased convolution for work."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ConvNorm(nn.Module):
 
 
 class MBConv(nn.Module):
-    """[B, inputs, H, W] -> [B, outputs, H / stride, W / stride]: widen, convolve each channel alone, narrow; residual."""
+    """[B, inputs, H, W] -> [B, outputs, H / stride, W / stride]: widen, convolve channels, narrow."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop_path: float) -> None:
         super().__init__()

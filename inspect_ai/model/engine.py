@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inspect_ai.domain import Floats, Unit, UnitOutput
+from inspect_ai.domain import Unit, UnitOutput
 from inspect_ai.errors import SetupError
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, file_sha256, read_manifest
+
+Number = TypeVar("Number", np.uint8, np.float32, np.bool_)
 
 if TYPE_CHECKING:
     import torch
 
 
 class Engine(Protocol):
-    """A loaded model. `problems` are sentences about files that are not what the manifest says; they void certificates."""
+    """A loaded model.
+
+    `problems` are sentences about files that are not what the manifest says; they void certificates.
+    """
 
     name: str
     model_sha256: str
@@ -41,7 +47,7 @@ def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1) -> Engine
     raise SetupError(f"There is no engine {kind!r}; engines are onnx and torch.")
 
 
-def padded(pixels: Floats, multiple: int) -> Floats:
+def padded(pixels: NDArray[Number], multiple: int) -> NDArray[Number]:
     """[C, ..., H, W] with edge values repeated at the bottom and right until H and W are multiples."""
     height, width = pixels.shape[-2:]
     margins = [(0, 0)] * (pixels.ndim - 2) + [(0, -height % multiple), (0, -width % multiple)]
@@ -67,9 +73,13 @@ class OnnxEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
-        except Exception as e:  # noqa: BLE001 - the runtime raises classes of its own without a common base
-            raise SetupError(f"{folder / GRAPH} cannot be loaded ({type(e).__name__}). Install again or train again.") from e
+            self._session: Any = onnxruntime.InferenceSession(
+                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as e:
+            raise SetupError(
+                f"{folder / GRAPH} cannot be loaded ({type(e).__name__}). Install again or train again."
+            ) from e
         self.manifest = manifest
         self.name = f"onnxruntime {onnxruntime.__version__} float32 cpu"
         self.model_sha256 = manifest.weights_sha256

@@ -1,4 +1,6 @@
-"""What a weights file is: where it came from, what it learnt from, how it did. manifest.json beside weights.safetensors."""
+"""What a weights file is: where it came from, what it learnt from, how it did. manifest.json beside
+weights.safetensors.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ SHORT = 16  # hex digits of a training picture's digest that the manifest keeps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataUse:
-    """One labelled folder that the model met. `seen` are the first digits of the SHA-256 of each train and val picture."""
+    """One labelled folder that the model met.
+
+    `seen` are the first digits of the SHA-256 of each train and val picture.
+    """
 
     name: str
     labels: str
@@ -73,7 +78,9 @@ def read_manifest(folder: Path) -> Manifest:
         values["data"] = tuple(DataUse(**{**use, "seen": tuple(use["seen"])}) for use in values["data"])
         return Manifest(**values)
     except FileNotFoundError as e:
-        raise SetupError(f"{folder} holds no trained model ({MANIFEST} is missing). Train one: inspect-ai train TASK --data DIR.") from e
+        raise SetupError(
+            f"{folder} holds no trained model ({MANIFEST} is missing). Train one: inspect-ai train TASK --data DIR."
+        ) from e
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise SetupError(f"{path} is damaged ({type(e).__name__}). Install again or train again.") from e
 

@@ -1,8 +1,8 @@
 """Readout over scales: a learned query for each output attends over the tokens of strides 8, 16 and 32.
 
 Its attention is the heat map, its pooled vector gives the logit (attention pooling as in multiple-instance learning,
-arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision, or is
-the decision: a defect of a few pixels counts however large the picture is, and a part's identity does not count at all.
+arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision, or
+is the decision: a defect of a few pixels counts however large the picture is, and a part's identity does not count at all.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Readout(nn.Module):
         if decision != "pooled":
             # Strides 8 and 16 alone: cells at stride 32 see the whole picture, and would recognise it.
             self.evidence = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
-            nn.init.constant_(self.evidence[-1].bias, -3.0)  # most cells show nothing
+            last = self.evidence[-1]
+            assert isinstance(last, nn.Linear)  # noqa: S101 - for the type checker
+            nn.init.constant_(last.bias, -3.0)  # most cells show nothing
             self.evidence_gain = nn.Parameter(torch.tensor([1.0, 0.0]))  # slope and offset of its share in the decision
 
     def forward(self, scales: tuple[Tensor, ...]) -> Readings:

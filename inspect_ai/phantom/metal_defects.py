@@ -59,7 +59,7 @@ def _break(rng: np.random.Generator, face: Field) -> tuple[Field, Spot]:
     edge = away - radius * (1 + 0.14 * smooth(rng, (height, width), 30) + 0.03 * smooth(rng, (height, width), 6))
     chip = step(np.asarray(edge, np.float32), 2.0)
     ripples = 1 + 0.22 * np.sin(away / rng.uniform(2.2, 3.0) + smooth(rng, (height, width), 20))
-    floor = face.mean() * (0.5 + 0.16 * fractal(rng, (height, width), 12, 3)) * ripples
+    floor = face.mean() * (0.48 + 0.13 * fractal(rng, (height, width), 12, 3)) * ripples
     lip = np.exp(-(((edge - 0.5) / 1.3) ** 2)) * np.clip(0.6 + 0.6 * smooth(rng, (height, width), 9), 0, 1.4)
     face = face * (1 - chip) + np.clip(floor, 6, None) * chip
     shadow = np.exp(-(((edge + 3) / 2.0) ** 2))

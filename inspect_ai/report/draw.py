@@ -31,14 +31,18 @@ class Mark:
 def draw(
     picture: Floats, *, heat: Floats | None, marks: Sequence[Mark] = (), limit_px: int = 512
 ) -> tuple[bytes, bytes]:
-    """PNG of the picture, and PNG with heat map and marks. picture: [H, W] or [H, W, 3] RGB in 0..1; heat: [h, w] in 0..1."""
+    """PNG of the picture, and PNG with heat map and marks.
+
+    picture: [H, W] or [H, W, 3] RGB in 0..1; heat: [h, w] in 0..1.
+    """
     colour = _eight_bits(picture)
     height, width = colour.shape[:2]
     longest = max(height, width)
     factor = limit_px / longest if longest > limit_px else max(1, SMALLEST_PX // longest)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    shown = cv2.resize(colour, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
-    marked = shown if heat is None else _with_heat(shown, heat)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    shown = np.asarray(cv2.resize(colour, size, interpolation=how), np.uint8)
+    marked = shown.copy() if heat is None else _with_heat(shown, heat)
     for number, mark in enumerate(marks, 1):
         _circle(marked, mark, factor, mark.label or str(number))
     return _png(shown), _png(marked)
@@ -55,7 +59,8 @@ def _with_heat(shown: NDArray[np.uint8], heat: Floats) -> NDArray[np.uint8]:
     smooth = cv2.resize(np.clip(np.nan_to_num(heat), 0, 1), shown.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap((smooth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     alpha = (STRONGEST * smooth)[..., None]
-    return (shown * (1 - alpha) + colours * alpha).round().astype(np.uint8)
+    blend: NDArray[np.uint8] = (shown * (1 - alpha) + colours * alpha).round().astype(np.uint8)
+    return blend
 
 
 def _circle(canvas: NDArray[np.uint8], mark: Mark, factor: float, label: str) -> None:

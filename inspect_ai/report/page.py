@@ -87,7 +87,9 @@ def write_report(
             f.writelines(stream)
         partial.replace(path)
     except OSError as e:
-        raise SetupError(f"{path} cannot be written ({e.strerror}). The decisions stand in the log; give another --out.") from e
+        raise SetupError(
+            f"{path} cannot be written ({e.strerror}). The decisions stand in the log; give another --out."
+        ) from e
     return path
 
 
@@ -106,12 +108,16 @@ def _prepared(items: Iterable[Item]) -> Iterator[tuple[Item, Markup | None, Mark
 
 def _uri(png: bytes | None) -> Markup | None:
     """Base64 has no character that HTML minds."""
-    return None if png is None else Markup("data:image/png;base64," + base64.b64encode(png).decode())  # noqa: S704
+    return None if png is None else Markup("data:image/png;base64," + base64.b64encode(png).decode())
 
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["plain"] = lambda text, limit=300: printable(str(text), limit)
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"

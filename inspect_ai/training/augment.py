@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for a newer version on import otherwise
 
-import albumentations as A  # noqa: E402
-import cv2  # noqa: E402
+import albumentations as A
+import cv2
 
-from inspect_ai.config import Augment  # noqa: E402
+from inspect_ai.config import Augment
 
 ON_MASK = 0.7  # share of a positive's crops that are taken around its mask
 
@@ -70,7 +70,11 @@ def _common(c: Augment) -> list[Any]:
     if c.noise:
         steps.append(A.GaussNoise(std_range=(0.01, 0.04), p=c.noise))
     if c.erase:
-        steps.append(A.CoarseDropout(num_holes_range=(1, 3), hole_height_range=(0.05, 0.15), hole_width_range=(0.05, 0.15), p=c.erase))
+        steps.append(
+            A.CoarseDropout(
+                num_holes_range=(1, 3), hole_height_range=(0.05, 0.15), hole_width_range=(0.05, 0.15), p=c.erase
+            )
+        )
     return steps
 
 

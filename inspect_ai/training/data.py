@@ -21,7 +21,8 @@ MIN_MASK_PIXELS = 12  # a crop that shows less of a defect than this is neither 
 
 @dataclass
 class Batch:
-    """pixels [B, C, H, W] in 0..1; positive [B]; classes [B, S] index within each label set; grade [B, S]; mask [B, H, W].
+    """pixels [B, C, H, W] in 0..1; positive [B]; classes [B, S] index within each label set; grade [B, S]; mask [B, H,
+    W].
 
     IGNORE (-1) stands where a target is unknown; in mask too.
     """
@@ -53,7 +54,9 @@ class TrainSet(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         sample = self.samples[index]
-        known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)  # an empty mask of a positive is none
+        known = sample.mask is not None and (
+            sample.mask.any() or sample.positive == 0
+        )  # an empty mask of a positive is none
         pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
         positive = int(mask.any()) if mask is not None else sample.positive
         pixels, mask = self.augment(pixels, mask)
@@ -88,7 +91,8 @@ def collate(items: list[Item]) -> Batch:
 
 
 class BalancedSampler(Sampler[int]):
-    """Draws `count` samples an epoch: each label set by its samples times its `draw`, `positive_share` of a deciding set's
+    """Draws `count` samples an epoch: each label set by its samples times its `draw`, `positive_share` of a deciding
+    set's
     draws from its positives. Resumable: the draws of an epoch follow from seed and epoch alone."""
 
     def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:

@@ -54,7 +54,9 @@ class LabelledFolder:
 
     @contextmanager
     def unpacked(self, rows: Iterable[Row]) -> Iterator[Path]:
-        """A folder that holds the rows' pictures and masks as files: the folder itself, or a temporary one out of images.zip."""
+        """A folder that holds the rows' pictures and masks as files: the folder itself, or a temporary one out of
+        images.zip.
+        """
         archive = self.root / "images.zip"
         if not archive.is_file():
             yield self.root
@@ -106,14 +108,16 @@ def with_splits(folders: list[LabelledFolder], *, calibration_share: float) -> l
 
 
 def _resplit(rows: tuple[Row, ...], source: str, target: str, share: float) -> tuple[Row, ...]:
-    """Move a share of the source split's groups; which ones follows from their names alone, and labels stay balanced."""
+    """Move a share of a split's groups; which ones follows from their names alone, and labels stay balanced."""
     groups: dict[str, str] = {}
     for row in rows:
         if row.split == source:
             groups[row.group] = max(groups.get(row.group, ""), row.label)
     moved = set()
     for label in sorted(set(groups.values())):
-        mine = sorted((g for g, kind in groups.items() if kind == label), key=lambda g: hashlib.sha256(g.encode()).digest())
+        mine = sorted(
+            (g for g, kind in groups.items() if kind == label), key=lambda g: hashlib.sha256(g.encode()).digest()
+        )
         moved.update(mine[: round(share * len(mine))])
     return tuple(replace(row, split=target) if row.split == source and row.group in moved else row for row in rows)
 
@@ -123,7 +127,9 @@ def _table(path: Path) -> Iterator[dict[str, str]]:
         with path.open(newline="", encoding="utf-8-sig") as f:
             reader = csv.DictReader(f)
             if "file" not in (reader.fieldnames or ()):
-                raise UsageError(f"{path} needs a header line with a column 'file' (and 'label'); it has {reader.fieldnames}.")
+                raise UsageError(
+                    f"{path} needs a header line with a column 'file' (and 'label'); it has {reader.fieldnames}."
+                )
             for line in reader:
                 yield {key: value or "" for key, value in line.items() if key is not None}
     except (UnicodeDecodeError, csv.Error) as e:

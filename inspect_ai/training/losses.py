@@ -33,11 +33,15 @@ class TaskLoss:
                 )
                 at += n
             if n := len(labels.grade_outputs):
-                parts[f"{labels.name}_grade"] = schedule.grade_weight * cumulative(readings.logits[:, at : at + n], batch.grade[:, s])
+                parts[f"{labels.name}_grade"] = schedule.grade_weight * cumulative(
+                    readings.logits[:, at : at + n], batch.grade[:, s]
+                )
                 at += n
         if readings.evidence is not None:
             parts["mask"] = schedule.mask_weight * self.evidence(readings.evidence, batch.mask)
-            parts["attention"] = schedule.mask_weight * ATTENTION_WEIGHT * attention_off_mask(readings.attention, batch.mask)
+            parts["attention"] = (
+                schedule.mask_weight * ATTENTION_WEIGHT * attention_off_mask(readings.attention, batch.mask)
+            )
         return torch.stack(list(parts.values())).sum(), parts
 
     def evidence(self, logits: Tensor, mask: Tensor) -> Tensor:
@@ -60,7 +64,9 @@ def decision(logits: Tensor, positive: Tensor, smoothing: float) -> Tensor:
 
 
 def cumulative(logits: Tensor, grade: Tensor) -> Tensor:
-    """Ordinal target as grade >= 1, >= 2, ...: logits [B, G-1], grade [B] (CORAL, arXiv 1901.07884, without shared weights)."""
+    """Ordinal target as grade >= 1, >= 2, ...: logits [B, G-1], grade [B] (CORAL, arXiv 1901.07884, without shared
+    weights).
+    """
     known = grade != IGNORE
     if not known.any():
         return logits.sum() * 0.0
@@ -69,7 +75,10 @@ def cumulative(logits: Tensor, grade: Tensor) -> Tensor:
 
 
 def attention_off_mask(attention: tuple[Tensor, ...], mask: Tensor) -> Tensor:
-    """Mean -log of the first query's attention inside the mask, over positives with a mask. attention: [B, K, h, w] each."""
+    """Mean -log of the first query's attention inside the mask, over positives with a mask.
+
+    attention: [B, K, h, w] each.
+    """
     shown = (mask == 1).flatten(1).any(dim=1)
     if not shown.any():
         return attention[0].sum() * 0.0

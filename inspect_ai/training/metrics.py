@@ -15,15 +15,18 @@ from inspect_ai.training.samples import IGNORE, Sample
 def validation_metrics(
     folders: Sequence[str], samples: Sequence[Sample], logits: NDArray[np.float32], config: TaskConfig
 ) -> dict[str, float]:
-    """FOLDER/auc and FOLDER/accuracy where they are defined, and their mean. logits: [N, K]; folders: one name a sample."""
+    """FOLDER/auc and FOLDER/accuracy where they are defined, and their mean.
+
+    logits: [N, K]; folders: one name a sample.
+    """
     metrics: dict[str, float] = {}
     names = np.array(folders)
     for name in dict.fromkeys(folders):
-        mine = np.flatnonzero(names == name)
+        mine = np.flatnonzero(names == name).tolist()
         positive = np.array([samples[i].positive for i in mine])
         if {0, 1} <= set(positive.tolist()):
             known = positive != IGNORE
-            metrics[f"{name}/auc"] = float(roc_auc_score(positive[known], logits[mine][known, 0]))
+            metrics[f"{name}/auc"] = float(roc_auc_score(positive[known], logits[mine, 0][known]))
         labels = samples[mine[0]].labels
         if labels.class_outputs:
             first = config.outputs.index(labels.class_outputs[0])

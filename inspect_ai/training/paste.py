@@ -1,5 +1,6 @@
-"""Defects of one sample on another (after "Simple copy-paste", arXiv 2012.07177): a network that learns which tile has a
-defect, instead of what a defect is, is wrong then. Borders are feathered; nothing of this reaches calibration or val."""
+"""Defects of one sample on another (after "Simple copy-paste", arXiv 2012.07177): a network that learns which tile has
+a
+defect, instead of what a defect is, is wrong then. Nothing of this reaches calibration or val."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ MOST_OF_A_SIDE = 0.8  # a defect larger than this share of the picture is not pa
 
 
 class Paster:
-    """(pixels [H, W, C] uint8, mask [H, W]) -> the same with another sample's defect, for negatives, with `probability`."""
+    """(pixels [H, W, C] uint8, mask [H, W]) -> the same with another sample's defect, for negatives, with
+    `probability`.
+    """
 
     def __init__(self, samples: list[Sample], probability: float, seed: int) -> None:
         self.probability = probability
@@ -36,7 +39,9 @@ class Paster:
             return pixels, mask
         top, left = int(self.random.integers(height - h + 1)), int(self.random.integers(width - w + 1))
         window = np.s_[top : top + h, left : left + w]
-        alpha = cv2.GaussianBlur(cv2.dilate(np.ascontiguousarray(shape), np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 1.5)
+        alpha = cv2.GaussianBlur(
+            cv2.dilate(np.ascontiguousarray(shape), np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 1.5
+        )
         pixels, mask = pixels.copy(), mask.copy()
         blend = pixels[window] * (1 - alpha[..., None]) + patch * alpha[..., None]
         pixels[window] = np.rint(blend).astype(np.uint8)

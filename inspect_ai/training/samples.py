@@ -1,4 +1,6 @@
-"""Labelled pictures as cached, decoded units: the same ingest and the same task.units as at work, once, before training."""
+"""Labelled pictures as cached, decoded units: the same ingest and the same task.units as at work, once, before
+training.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ IGNORE = -1  # this target is unknown for this sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One unit ready for augmentation. pixels: [H, W, C] uint8, as albumentations takes them; mask: [H, W] uint8 0 or 1."""
+    """One unit ready for augmentation.
+
+    pixels: [H, W, C] uint8, as albumentations takes them; mask: [H, W] uint8 0 or 1.
+    """
 
     pixels: NDArray[np.uint8] = field(compare=False, repr=False)
     mask: NDArray[np.uint8] | None = field(compare=False, repr=False)
@@ -46,7 +51,9 @@ def study_of(root: Path, file: str, settings: Settings) -> Study:
     source = SourceFile(path=file, sha256=digest, size_bytes=len(content))
     study = load(root, StudyRef(key=file, source=file, kind=kind, digest=digest, files=(source,)), settings)
     if study.rejections or not (study.images or study.volumes):
-        raise UsageError(f"{root / file} cannot be read: {'; '.join(r.reason for r in study.rejections) or 'no picture'}.")
+        raise UsageError(
+            f"{root / file} cannot be read: {'; '.join(r.reason for r in study.rejections) or 'no picture'}."
+        )
     return study
 
 
@@ -57,7 +64,10 @@ def read_samples(
     settings: Settings,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Sample]:
-    """Decode the rows' pictures through ingest and the task. Raises UsageError for a picture without exactly one unit."""
+    """Decode the rows' pictures through ingest and the task.
+
+    Raises UsageError for a picture without exactly one unit.
+    """
     wanted = list(rows)
     samples = []
     with folder.unpacked(wanted) as root:
@@ -65,7 +75,9 @@ def read_samples(
             study = study_of(root, row.file, settings)
             units = list(task.units(study))
             if len(units) != 1:
-                raise UsageError(f"{row.file} gives {len(units)} units; a labelled picture must give exactly one to learn from.")
+                raise UsageError(
+                    f"{row.file} gives {len(units)} units; a labelled picture must give exactly one to learn from."
+                )
             samples.append(_sample(root, row, folder.labels, units[0], study))
             progress(done)
     return samples
@@ -83,22 +95,27 @@ def _sample(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) ->
 
 
 def _mask(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> NDArray[np.uint8] | None:
-    """The union of the row's masks in unit pixels; zeros for a negative of a set with masks; None where nothing is known."""
+    """The union of the row's masks in unit pixels; zeros for a negative of a set with masks; None where nothing is
+    known.
+    """
     height, width = unit.pixels.shape[-2:]
     if not row.masks:
         negative = labels.decides and row.label not in labels.positive and row.grade in (None, 0)
         known = labels.mask_column is not None and negative
         return np.zeros((height, width), np.uint8) if known else None
     source = study.images[0].pixels.shape[:2]
-    union = np.zeros(source, np.uint8)
+    union: NDArray[np.uint8] = np.zeros(source, np.uint8)
     for file in row.masks:
         mask = cv2.imread(str(root / file), cv2.IMREAD_GRAYSCALE)
         if mask is None or mask.shape != source:
-            raise InspectError(f"{root / file} is no mask of {row.file}: it must be a picture of {source[1]} x {source[0]} px.")
-        union |= (mask > 0).astype(np.uint8)
+            raise InspectError(
+                f"{root / file} is no mask of {row.file}: it must be a picture of {source[1]} x {source[0]} px."
+            )
+        np.maximum(union, (mask > 0).astype(np.uint8), out=union)
     (row0, col0), (per_row, per_col) = unit.origin_px, unit.scale_px
     if per_row > 1.0 or per_col > 1.0:  # a unit pixel covers several source pixels: one lesion pixel among them counts
-        union = cv2.dilate(union, np.ones((int(np.ceil(per_row)), int(np.ceil(per_col))), np.uint8))
+        window = np.ones((int(np.ceil(per_row)), int(np.ceil(per_col))), np.uint8)
+        union = np.asarray(cv2.dilate(union, window), np.uint8)
     to_source = np.array([[per_col, 0.0, col0], [0.0, per_row, row0]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(union, to_source, (width, height), flags=flags), np.uint8)

@@ -1,4 +1,4 @@
-"""Referable diabetic retinopathy on colour fundus photographs: the disc of the eye, evened out, at every pixel it has."""
+"""Referable diabetic retinopathy on colour fundus photographs: the lit field, evened out, at every pixel it has."""
 
 from __future__ import annotations
 
@@ -47,8 +47,18 @@ class Fundus(Task):
             lit = float((in_channels(inside, 1)[0] > DARK).mean())
             measures += [m for m in picture_quality(picture) if m.name != "not overexposed"]
             measures += [
-                Measure(name="field of view (px)", value=float(min(height, width)), limit=200.0, advice="use the original photograph"),
-                Measure(name="lit part of the field", value=lit, limit=0.4, advice="repeat the photograph: too dark or cut off"),
+                Measure(
+                    name="field of view (px)",
+                    value=float(min(height, width)),
+                    limit=200.0,
+                    advice="use the original photograph",
+                ),
+                Measure(
+                    name="lit part of the field",
+                    value=lit,
+                    limit=0.4,
+                    advice="repeat the photograph: too dark or cut off",
+                ),
             ]
         return measures
 
@@ -71,7 +81,7 @@ class Fundus(Task):
 
 
 def field_of_view(picture: Floats) -> tuple[int, int, int, int]:
-    """Top, left, height, width of the lit part of [H, W, 3] or [H, W]; the whole picture if there is no dark surround."""
+    """Top, left, height, width of the lit part of [H, W, 3] or [H, W]; all of it without a dark surround."""
     bright = picture if picture.ndim == 2 else picture.max(axis=-1)
     lit = cv2.medianBlur((bright * 255).astype(np.uint8), 5) > DARK * 255
     rows, columns = np.flatnonzero(lit.mean(axis=1) > 0.02), np.flatnonzero(lit.mean(axis=0) > 0.02)

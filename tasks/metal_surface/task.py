@@ -12,14 +12,16 @@ from inspect_ai.plugins import Task, in_channels
 
 
 class MetalSurface(Task):
-    """Pass or flag for magnetic tiles; names the defect class for hot-rolled steel strip, which it learnt from catalogues."""
+    """Pass or flag for magnetic tiles; names the defect class for hot-rolled steel strip, which it learnt from
+    catalogues.
+    """
 
     name = "metal_surface"
     version = "1"
     title = "Defects on metal surfaces"
     covers = (
-        "grey pictures of magnetic tiles under the light of the training set; on other surfaces the score is uncertified "
-        "in fact, whatever the operating point says"
+        "grey pictures of magnetic tiles under the light of the training set; on other surfaces nothing is promised, "
+        "whatever the operating point says"
     )
 
     def accepts(self, study: Study) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspect_ai.cli import common
 from tests.line.making import make_pictures, make_task
 
 STUDY = {
@@ -82,16 +83,22 @@ def test_a_name_with_control_codes_reaches_neither_terminal_nor_json_as_such(fol
     assert "\x1b" not in lines.stdout
 
 
-def test_flag_beats_variable_beats_file_beats_default(folder: Path) -> None:
-    (folder / "inspect_ai.toml").write_text('db = "file.db"\n')
-    scan(folder)
-    assert (folder / "file.db").is_file()
-    scan(folder, INSPECT_AI_DB="variable.db")
-    assert (folder / "variable.db").is_file()
-    scan(folder, "--db", "flag.db", INSPECT_AI_DB="variable2.db")
+def test_flag_beats_variable_beats_file_beats_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INSPECT_AI_DB", raising=False)
+    assert common.settings(db=None).db == Path("inspect_ai.db")
+    (tmp_path / "inspect_ai.toml").write_text('db = "file.db"\n')
+    assert common.settings(db=None).db == Path("file.db")
+    monkeypatch.setenv("INSPECT_AI_DB", "variable.db")
+    assert common.settings(db=None).db == Path("variable.db")
+    assert common.settings(db=Path("flag.db")).db == Path("flag.db")
+
+
+def test_the_flag_reaches_the_scan(folder: Path) -> None:
+    scan(folder, "--db", "flag.db", INSPECT_AI_DB="variable.db")
+
     assert (folder / "flag.db").is_file()
-    assert not (folder / "variable2.db").exists()
-    assert not (folder / "inspect_ai.db").exists()
+    assert not (folder / "variable.db").exists()
 
 
 def test_a_dry_run_says_who_would_decide_and_writes_nothing(folder: Path) -> None:

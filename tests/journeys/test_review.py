@@ -14,7 +14,7 @@ import pytest
 from inspect_ai import cli
 from inspect_ai.audit import Review, open_log, verify
 from inspect_ai.cli.review import VERDICTS
-from inspect_ai.domain import Outcome
+from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import UsageError
 from inspect_ai.review import MOVES, WAITING, WORDS, Answer, State, case, decide, history, pictures, queue
 from tests.audit.making import decision, raw_rows, rejection, tamper
@@ -39,7 +39,7 @@ WAY_TO = {"open": [], "second_reader": ["second_reader"], **{s: [s] for s in ("p
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     """Entries 1 to 8, among them flags 2, 5, 6, abstentions 3, 4, 8; a clear one and a rejection."""
-    made = [
+    made: list[Decision | Rejection] = [
         decision(1, outcome=Outcome.CLEAR, score=0.01),
         decision(2, score=0.7),
         decision(3, outcome=Outcome.ABSTAIN, score=None),

@@ -97,9 +97,9 @@ def test_killed_at_a_named_point_the_next_scan_completes_the_log(point: str, sca
 
 def test_killed_at_random_moments_the_log_ends_with_every_study_once(scanner: Scanner) -> None:
     random = np.random.default_rng(3)
-    for _ in range(5):
+    for _ in range(20):
         process = scanner.start()
-        time.sleep(float(random.uniform(0.3, 2.0)))
+        time.sleep(float(random.uniform(0.3, 1.3)))
         process.kill()
         out, _ = process.communicate(timeout=60)
         check_shown(out, scanner.committed())

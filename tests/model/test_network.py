@@ -11,7 +11,9 @@ PARAMETERS = {"tiny": 885_892, "small": 2_642_164}  # as the model cards say
 
 
 def awake(size: str = "tiny", attention: str = "stripe") -> Network:
-    """A network whose answer depends on its picture: as initialised, branches are scaled down and depth starts at zero."""
+    """A network whose answer depends on its picture: as initialised, branches are scaled down and depth starts at
+    zero.
+    """
     network = Network(config_of(size=size, attention=attention)).eval()
     with torch.no_grad():
         for p in network.parameters():

@@ -1,4 +1,6 @@
-"""The lung plugin on made chests of known content: simple bodies drawn from their equations, nothing shared with its code."""
+"""The lung plugin on made chests of known content: simple bodies drawn from their equations, nothing shared with its
+code.
+"""
 
 from __future__ import annotations
 

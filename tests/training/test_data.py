@@ -14,7 +14,9 @@ LABELS = [{"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "ma
 
 
 def config(**augment: object) -> TaskConfig:
-    return parse_config({"name": "parts", "labels": LABELS, "augment": {"crop": 64, "scale": 0, "shift": 0, **augment}}, "test")
+    return parse_config(
+        {"name": "parts", "labels": LABELS, "augment": {"crop": 64, "scale": 0, "shift": 0, **augment}}, "test"
+    )
 
 
 def sample(label: str, mask: NDArray[np.uint8] | None, size: tuple[int, int] = (200, 200)) -> Sample:

@@ -11,7 +11,14 @@ from inspect_ai.errors import InputError, UsageError
 from inspect_ai.training.folder import read_folder, with_splits
 
 LABELS = [
-    {"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "mask_column": "mask", "grade_column": "grade", "grades": 3},
+    {
+        "name": "parts",
+        "classes": ["good", "bad"],
+        "positive": ["bad"],
+        "mask_column": "mask",
+        "grade_column": "grade",
+        "grades": 3,
+    },
     {"name": "steel", "classes": ["dent", "rust", "scratch"], "positive": ["dent", "rust", "scratch"]},
 ]
 
@@ -31,7 +38,9 @@ def write_table(root: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def parts(n: int, **more: str) -> list[dict[str, str]]:
-    return [{"file": f"{i}.png", "label": "bad" if i % 3 == 0 else "good", "group": f"g{i // 2}", **more} for i in range(n)]
+    return [
+        {"file": f"{i}.png", "label": "bad" if i % 3 == 0 else "good", "group": f"g{i // 2}", **more} for i in range(n)
+    ]
 
 
 def test_a_table_gives_rows_with_grades_and_masks(tmp_path: Path, config: TaskConfig) -> None:
@@ -136,7 +145,9 @@ def test_a_picture_that_the_archive_lacks_is_named(tmp_path: Path, config: TaskC
         pass
 
 
-@pytest.mark.parametrize(("content", "word"), [(b"name,label\na,good\n", "'file'"), (b"file,label\n\xff\xfe,good\n", "UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "word"), [(b"name,label\na,good\n", "'file'"), (b"file,label\n\xff\xfe,good\n", "UTF-8")]
+)
 def test_a_broken_table_is_a_sentence(tmp_path: Path, config: TaskConfig, content: bytes, word: str) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
 

@@ -10,7 +10,14 @@ from inspect_ai.training.losses import TaskLoss, attention_off_mask, cells, cumu
 from inspect_ai.training.samples import IGNORE
 
 LABELS = [
-    {"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "mask_column": "mask", "grade_column": "g", "grades": 3},
+    {
+        "name": "parts",
+        "classes": ["good", "bad"],
+        "positive": ["bad"],
+        "mask_column": "mask",
+        "grade_column": "g",
+        "grades": 3,
+    },
     {"name": "steel", "classes": ["dent", "rust", "scratch"], "positive": ["dent", "rust", "scratch"]},
 ]
 
@@ -40,8 +47,19 @@ def test_a_sample_of_which_nothing_is_known_costs_nothing() -> None:
 
 def test_each_target_lands_on_its_own_logits() -> None:
     config = parse_config({"name": "parts", "labels": LABELS}, "test")
-    assert config.outputs == ("positive", "parts:grade>=1", "parts:grade>=2", "steel:dent", "steel:rust", "steel:scratch")
-    for target, row in ((batch(1, IGNORE, IGNORE, IGNORE), [0]), (batch(IGNORE, 1, IGNORE, IGNORE), [1, 2]), (batch(IGNORE, IGNORE, 2, IGNORE), [3, 4, 5])):
+    assert config.outputs == (
+        "positive",
+        "parts:grade>=1",
+        "parts:grade>=2",
+        "steel:dent",
+        "steel:rust",
+        "steel:scratch",
+    )
+    for target, row in (
+        (batch(1, IGNORE, IGNORE, IGNORE), [0]),
+        (batch(IGNORE, 1, IGNORE, IGNORE), [1, 2]),
+        (batch(IGNORE, IGNORE, 2, IGNORE), [3, 4, 5]),
+    ):
         logits = torch.zeros(1, 6, requires_grad=True)
 
         TaskLoss(config)(readings(logits), target)[0].backward()
@@ -54,7 +72,9 @@ def test_decision_loss_is_the_binary_cross_entropy_of_known_samples() -> None:
     logits, positive = torch.tensor([2.0, -1.0, 5.0]), torch.tensor([1, 0, IGNORE])
     p = 1 / (1 + torch.exp(-logits))
 
-    assert decision(logits, positive, 0.0).item() == pytest.approx(float(-(p[0].log() + (1 - p[1]).log()) / 2), abs=1e-6)
+    assert decision(logits, positive, 0.0).item() == pytest.approx(
+        float(-(p[0].log() + (1 - p[1]).log()) / 2), abs=1e-6
+    )
 
 
 def test_a_higher_grade_asks_for_all_lower_steps() -> None:
