@@ -33,7 +33,8 @@ def demo(
             "surfaces, and some rubbish as every real folder has it. No person and no part is on them."
         )
         for learnt in journey.trained_on(settings):
-            print(f"The weights of {learnt.task} were trained on real data: {', '.join(learnt.data)}.")
+            names = ", ".join(learnt.data) or "its manifest names none"
+            print(f"The weights of {learnt.task} were trained on real data: {names}.")
     decided, rejected, summary = [], [], None
     for event in following(journey.demo(folder, settings)):
         if as_json:

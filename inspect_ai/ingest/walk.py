@@ -5,6 +5,7 @@ Links out, pipes and loops end here.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -19,6 +20,9 @@ from inspect_ai.text import printable
 TEMPORARY_ENDINGS = (".part", ".tmp", ".crdownload", ".partial", "~")
 HEAD_BYTES = 512
 CHUNK = 1 << 20
+ANYBODY = (
+    stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+)  # root reads everything; what is closed to all stays closed to it too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Re
     while stack:
         here, before = stack.pop()
         try:
+            if not here.stat().st_mode & ANYBODY:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             entries = sorted(os.scandir(here), key=lambda e: e.name)
         except OSError as e:
             yield Rejection(file=before or ".", reason=f"the folder cannot be entered ({e.strerror})")
@@ -109,6 +115,8 @@ def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
         return Rejection(file=name, reason=f"cannot be opened ({e.strerror})")
     with os.fdopen(descriptor, "rb") as f:
         status = os.fstat(f.fileno())
+        if not status.st_mode & ANYBODY:
+            return Rejection(file=name, reason="nobody has the right to read it")
         if not stat.S_ISREG(status.st_mode):
             return Rejection(file=name, reason="no regular file (a pipe, socket or device)")
         if status.st_size == 0:

@@ -49,11 +49,11 @@ def _grinding(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
     width = shape[1]
     grain = np.zeros(shape, np.float32)
     for cell, length, weight in (
-        (1.0, 90, 0.024),
+        (1.0, 90, 0.018),
         (2.0, 120, 0.022),
-        (1.2, 24, 0.020),
+        (1.2, 24, 0.015),
         (2.2, 9, 0.012),
-        (2.0, 3, 0.012),
+        (2.0, 3, 0.019),
         (5, 160, 0.018),
         (16, 300, 0.030),
     ):

@@ -1,26 +1,34 @@
-"""One HTML page about a scan. Written piece by piece, so that a large scan does not fill the memory."""
+"""One HTML page about a scan: self-contained, without script, written piece by piece so that memory stays flat."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import cv2
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from inspect_ai import __version__
-from inspect_ai.domain import Decision, Outcome, Rejection
+from inspect_ai.domain import Decision, OperatingPoint, Outcome, Rejection
 from inspect_ai.errors import SetupError
+from inspect_ai.report.shelf import Shelf
+from inspect_ai.report.view import card_view, point_view, rank, study_view
 from inspect_ai.text import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_PICTURES = 150  # on one page, flagged ones first come; beyond it a study has its line without a picture
-MOST_CLEAR_PICTURES = 24
-ORDER = {Outcome.FLAG: "flagged", Outcome.ABSTAIN: "left to a person", Outcome.CLEAR: "clear"}
+# Of flagged, abstained and clear studies: what a person looks through, and what a browser opens.
+CARDS_MOST = (150, 60, 24)
+ROWS_MOST = (10_000, 10_000, 5_000)
+REJECTIONS_MOST = 5_000
+TEXT_LIMIT = 1_000  # characters of any one text
+JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]  # on the page; a tenth of the PNG's bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,52 +71,72 @@ def write_report(
     note: str = "",
     log: Path | None = None,
     head: str = "",
+    points: Sequence[OperatingPoint] = (),
+    remarks: Sequence[str] = (),
 ) -> Path:
-    """Write the page whole or not at all. Raises SetupError if the place cannot be written (full, read-only)."""
-    template = _environment().get_template("report.html")
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    stream = template.stream(
-        items=_prepared(items),
-        rejections=rejections,
-        summary=summary,
-        note=note,
-        made=made,
-        software=f"inspect-ai-vision {__version__}",
-        log=log,
-        head=head,
-        words=ORDER,
-        most=MOST_PICTURES,
-    )
-    stream.enable_buffering(50)
+    """Write the page whole or not at all: studies worst first, in whatever order they come.
+
+    `head`: last hash of the log when the page was made. `points`: whose promises the page explains. Raises SetupError
+    if the place cannot be written (full, read-only).
+    """
     partial = path.with_name(path.name + ".part")
+    page = {
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "software": f"inspect-ai-vision {__version__}",
+        "summary": summary,
+        "note": note,
+        "remarks": remarks,
+        "points": [point_view(point) for point in points],
+        "rejections": rejections[:REJECTIONS_MOST],
+        "command": f"inspect-ai audit verify --db {shlex.quote(str(log))}" if log else "inspect-ai audit verify",
+        "log": log,
+        "head": head,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as f:
+        with Shelf(path.parent) as rows, Shelf(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
+            _fill(rows, cards, items)
+            listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
+            stream = (
+                _environment()
+                .get_template("page.html")
+                .stream(
+                    **page,
+                    rows=rows.take(listed),
+                    unlisted=len(rows) - len(listed),
+                    cards=cards.take(shown),
+                    carded=cards.keys(shown),
+                    uncarded=len(cards) - len(shown),
+                )
+            )
+            stream.enable_buffering(20)
             f.writelines(stream)
         partial.replace(path)
     except OSError as e:
         raise SetupError(
-            f"{path} cannot be written ({e.strerror}). The decisions stand in the log; give another --out."
+            f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another folder with --out."
         ) from e
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 
-def _prepared(items: Iterable[Item]) -> Iterator[tuple[Item, Markup | None, Markup | None]]:
-    """Items with their pictures as data URIs, as long as the page has room for pictures."""
-    left = {Outcome.FLAG: MOST_PICTURES, Outcome.ABSTAIN: MOST_PICTURES, Outcome.CLEAR: MOST_CLEAR_PICTURES}
-    total = MOST_PICTURES
+def _fill(rows: Shelf, cards: Shelf, items: Iterable[Item]) -> None:
+    """Every study gets its line; those that a person must look at, or whose picture is there, a card as well."""
     for item in items:
-        outcome = item.decision.verdict.outcome
-        room = item.picture_png is not None and left[outcome] > 0 and total > 0
-        if room:
-            left[outcome] -= 1
-            total -= 1
-        yield item, _uri(item.picture_png if room else None), _uri(item.heat_png if room else None)
+        decision, at = item.decision, rank(item.decision)
+        rows.put(item.entry_id, at, study_view(item.entry_id, decision))
+        if item.picture_png is not None or decision.verdict.outcome is not Outcome.CLEAR:
+            pictures = {"picture": _embedded(item.picture_png), "heat": _embedded(item.heat_png)}
+            cards.put(item.entry_id, at, card_view(item.entry_id, decision) | pictures)
 
 
-def _uri(png: bytes | None) -> Markup | None:
-    """Base64 has no character that HTML minds."""
-    return None if png is None else Markup("data:image/png;base64," + base64.b64encode(png).decode())
+def _embedded(png: bytes | None) -> str | None:
+    """A data URI of the picture as JPEG; None for what is no picture."""
+    pixels = None if not png else cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(cv2.imencode(".jpg", pixels, JPEG)[1].tobytes()).decode("ascii")
 
 
 def _environment() -> Environment:
@@ -118,7 +146,12 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_safe,
     )
-    environment.filters["plain"] = lambda text, limit=300: printable(str(text), limit)
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    environment.filters["picture"] = Markup  # of _embedded alone: base64 has no character that HTML minds
     return environment
+
+
+def _safe(value: Any) -> Any:
+    """Every text on its way into the page: no control, bidi or other hidden characters, bounded; escaping comes after."""
+    return value if isinstance(value, Markup | int | float) else printable(str(value), TEXT_LIMIT)

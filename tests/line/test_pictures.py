@@ -40,7 +40,8 @@ def test_a_crop_at_another_scale_is_laid_back_over_its_place() -> None:
     heat = heat_over([unit], [output(8, 8, (0, 7))], preview(200, 200), (200, 200), 32)
 
     r, c = np.unravel_index(int(heat.argmax()), heat.shape)
-    assert (100 <= r <= 104) and (68 <= c <= 72)  # first row, last column of a patch of 32 source pixels
+    assert 100 <= r <= 104  # first row, last column of a patch of 32 source pixels
+    assert 68 <= c <= 72
     outside = heat.copy()
     outside[100:132, 40:72] = 0
     assert outside.max() == 0.0

@@ -1,0 +1,97 @@
+"""A decision as the page shows it: every figure already in words, plain values alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from inspect_ai.domain import Decision, Finding, OperatingPoint, Outcome
+from inspect_ai.text import printable
+
+ORDER = {Outcome.FLAG: 0, Outcome.ABSTAIN: 1, Outcome.CLEAR: 2}  # on the page
+FINDINGS_MOST = 12  # listed of one study
+REASON_LIMIT = 900  # characters
+EDGE = math.log(65535.0)  # log-odds of the highest score below 1 on the grid of scores: the end of the bar
+
+
+def rank(decision: Decision) -> float:
+    """Flagged first, then those left to a person, then clear ones; within each the highest score first."""
+    score = decision.score if decision.score is not None else 1.0  # unread is worse than any score
+    return ORDER[decision.verdict.outcome] + 0.5 * (1.0 - min(max(score, 0.0), 1.0))
+
+
+def study_view(entry_id: int, decision: Decision) -> dict[str, Any]:
+    """One line of the table, and the head of a card."""
+    study = decision.study
+    return {
+        "entry": entry_id,
+        "key": printable(study.key),
+        "task": printable(decision.provenance.task, 60) or "no task",
+        "what": ", ".join(filter(None, (printable(study.modality, 16), _size(decision)))),
+        "outcome": decision.verdict.outcome.value,
+        "score": None if decision.score is None else f"{decision.score:.5f}",
+        "line": None if decision.threshold is None else f"{decision.threshold:.5f}",
+        "score_at": None if decision.score is None else place(decision.score),
+        "line_at": None if decision.threshold is None else place(decision.threshold),
+        "certified": decision.verdict.certified,
+        "reason": printable(decision.verdict.reason, REASON_LIMIT),
+        "supersedes": decision.supersedes,
+    }
+
+
+def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
+    """What a card says beyond the table's line."""
+    findings = decision.findings[:FINDINGS_MOST]
+    return study_view(entry_id, decision) | {
+        "findings": [_finding(number, finding) for number, finding in enumerate(findings, 1)],
+        "more": len(decision.findings) - len(findings),
+        "notes": [printable(note, REASON_LIMIT) for note in decision.study.notes[:FINDINGS_MOST]],
+    }
+
+
+def point_view(point: OperatingPoint) -> dict[str, Any]:
+    """What one operating point proves, in figures that are rounded down, never up."""
+    bound = math.floor(1000.0 * point.proved_sensitivity) / 10.0
+    return {
+        "task": printable(point.task, 60),
+        "certified": point.certified,
+        "line": f"{point.clear_below:.5f}",
+        "asked": f"{100.0 * point.sensitivity:.10g}",
+        "confidence": f"{100.0 * point.confidence:.10g}",
+        "positives": point.n_positive,
+        "missed": point.n_missed,
+        "bound": f"{bound:.1f}",
+        "covers": printable(point.covers, REASON_LIMIT),
+        "refusal": printable(point.refusal or "", REASON_LIMIT),
+        "engine": printable(point.engine, 80),
+        "model": printable(point.model_sha256, 64)[:12],
+    }
+
+
+def place(score: float) -> float:
+    """Where on the bar, 0..100: on log-odds, so that 0.001 and 0.01 stand as far apart as 0.99 and 0.999."""
+    if score <= 0.0:
+        return 0.0
+    odds = math.inf if score >= 1.0 else math.log(score / (1.0 - score))
+    return round(50.0 + 50.0 * min(max(odds / EDGE, -1.0), 1.0), 2)
+
+
+def _size(decision: Decision) -> str:
+    study = decision.study
+    slices = f" × {study.frames}" if study.frames > 1 else f", {len(study.files)} files" if len(study.files) > 1 else ""
+    return f"{study.columns} × {study.rows}{slices}" if study.rows and study.columns else ""
+
+
+def _finding(number: int, finding: Finding) -> dict[str, Any]:
+    """Source pixels count from 0, as in the log; slices are counted from 1, as at a viewing station."""
+    pixel = "" if finding.row is None or finding.col is None else f"row {finding.row}, column {finding.col}"
+    in_volume = finding.position_mm is not None
+    return {
+        "number": number,
+        "name": printable(finding.name, 60),
+        "score": f"{finding.score:.5f}",
+        "pixel": pixel,
+        "slice": finding.image_index + 1 if in_volume or finding.image_index else None,
+        "mm": ", ".join(f"{v:.1f}" for v in finding.position_mm) if finding.position_mm is not None else "",
+        "diameter": f"{finding.diameter_mm:.1f}" if finding.diameter_mm is not None else "",
+    }

@@ -1,0 +1,115 @@
+"""Camera files: what is a whole plain picture is read as it is seen; everything else is refused by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.ingest.conftest import Given
+
+Ingest = Callable[[Path], Given]
+
+
+def ramp(dtype: type = np.uint8, factor: int = 1) -> np.ndarray:
+    return (np.add.outer(np.arange(48) * 2, np.arange(64)) * factor).astype(dtype)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "no_ending"])
+def test_lossless_formats_keep_every_pixel(tmp_path: Path, ingest: Ingest, name: str) -> None:
+    Pillow.fromarray(ramp()).save(tmp_path / name, format=None if "." in name else "PNG")
+
+    (study,) = ingest(tmp_path).studies
+
+    assert np.array_equal(study.images[0].pixels, ramp())
+
+
+def test_sixteen_bits_are_scaled_by_their_depth(tmp_path: Path, ingest: Ingest) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), ramp(np.uint16, 400))
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    assert image.white == 65535
+    assert np.array_equal(image.pixels, ramp(np.uint16, 400))
+
+
+def test_exif_orientation_is_applied_once(tmp_path: Path, ingest: Ingest) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(ramp()).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    assert image.pixels.shape == (64, 48)
+    assert image.pixels[0, 0] > image.pixels[0, -1]  # the left column of a turned ramp came from its bottom row
+
+
+def test_palettes_become_colours_and_opaque_alpha_is_dropped(tmp_path: Path, ingest: Ingest) -> None:
+    colour = np.dstack([ramp(), ramp()[::-1], ramp()])
+    Pillow.fromarray(colour).quantize(256).save(tmp_path / "palette.png")
+    Pillow.fromarray(np.dstack([colour, np.full((48, 64), 255, np.uint8)])).save(tmp_path / "opaque.png")
+
+    shapes = {s.ref.key: s.images[0].pixels.shape for s in ingest(tmp_path).studies}
+
+    assert shapes == {"palette.png": (48, 64, 3), "opaque.png": (48, 64, 3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "word"),
+    [
+        ("cmyk.jpg", lambda p: Pillow.fromarray(ramp()).convert("CMYK").save(p), "CMYK"),
+        ("clear.png", lambda p: Pillow.fromarray(np.zeros((48, 64, 4), np.uint8)).save(p), "transparent"),
+        ("float.tif", lambda p: Pillow.fromarray(ramp().astype(np.float32)).save(p), "32-bit"),
+        ("move.gif", lambda p: Pillow.fromarray(ramp()).save(p), "GIF"),
+        (
+            "pages.tif",
+            lambda p: Pillow.fromarray(ramp()).save(p, save_all=True, append_images=[Pillow.fromarray(ramp())]),
+            "several pages",
+        ),
+        ("page.jpg", lambda p: p.write_text("<!doctype html><b>"), "markup"),
+        ("notes.txt", lambda p: p.write_text("remember the light"), "text"),
+        ("empty.png", lambda p: p.touch(), "empty"),
+        ("being_written.png.part", lambda p: p.write_bytes(b"\x89PNG"), "temporary"),
+    ],
+)
+def test_what_is_no_plain_picture_is_refused_by_name(
+    tmp_path: Path, ingest: Ingest, name: str, make: Callable[[Path], object], word: str
+) -> None:
+    make(tmp_path / name)
+
+    given = ingest(tmp_path)
+
+    assert given.readable == []
+    assert word in given.rejections[0].reason
+
+
+@pytest.mark.parametrize("name", ["cut.png", "cut.jpg", "cut.bmp"])
+def test_a_cut_picture_is_refused(tmp_path: Path, ingest: Ingest, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
+    path = tmp_path / name
+    Pillow.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+
+    given = ingest(tmp_path)
+
+    assert given.readable == []
+    assert len(given.rejections) == 1
+
+
+def test_a_link_out_of_the_folder_a_pipe_and_a_loop_are_named_and_not_followed(tmp_path: Path, ingest: Ingest) -> None:
+    import os
+
+    root = tmp_path / "root"
+    root.mkdir()
+    Pillow.fromarray(ramp()).save(root / "good.png")
+    Pillow.fromarray(ramp()).save(tmp_path / "outside.png")
+    (root / "leak.png").symlink_to(tmp_path / "outside.png")
+    (root / "again").symlink_to(".", target_is_directory=True)
+    os.mkfifo(root / "pipe.png")
+
+    given = ingest(root)
+
+    assert [s.ref.key for s in given.studies] == ["good.png"]
+    assert sorted(r.file for r in given.rejections) == ["leak.png", "pipe.png"]
