@@ -122,7 +122,7 @@ class _Watch:
         self.station = self.router.stations[self.task]
         self.started = time.monotonic()
         for entry in self.log.entries(kind="decision", task=self.task):
-            self.last_entry[entry.decision().study.source] = entry.id
+            self.last_entry[entry.source] = entry.id
 
     def events(self) -> Iterator[WatchEvent]:
         """Look, send what counts, commit what came back; again."""
@@ -143,7 +143,8 @@ class _Watch:
         now = time.monotonic()
         found = list_parts(self.folder)
         moving = False
-        for path, seen in found.items():
+        newest_first = sorted(found.items(), key=lambda item: -item[1].mtime_ns)  # a new part before what the log knows
+        for path, seen in newest_first:
             before = self.looked.get(path)
             state = before if before is not None and before.same(seen) else replace(seen, since=now)
             found[path] = state
@@ -151,8 +152,10 @@ class _Watch:
                 continue
             if state is not before or now - state.since < LOOK_S:
                 moving = True  # seen so for the first time, or just now: a later look decides
-            elif len(self.busy) >= UNDER_WAY * self.settings.workers:
-                moving = True
+            elif len(self.busy) >= UNDER_WAY * self.settings.workers or time.monotonic() - now > LOOK_S:
+                moving = (
+                    True  # its turn comes; the folder is looked at again before, so that nothing new waits for long
+                )
             else:
                 yield from self._consider(path, state)
         for gone in self.looked.keys() - found.keys():

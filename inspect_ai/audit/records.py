@@ -105,6 +105,11 @@ class Entry:
         """Who stood behind it."""
         return text_from_plain(json.loads(self.document)["operator"])
 
+    @property
+    def source(self) -> str:
+        """Where the decided study lay; read without making the whole decision again. Raises KeyError if this is none."""
+        return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
+
     def decision(self) -> Decision:
         """The decision, equal to the one that was appended. Raises UsageError if this entry is none."""
         return self._body(Decision)

@@ -15,9 +15,10 @@ from inspect_ai.text import printable
 STRONGEST = 0.7  # opacity of the hottest places; what lies under them must stay readable
 PALEST = 70  # of 255: where in the colour map a faint heat begins, since its first colours are black
 SMALL_PX = 384  # pictures much smaller than this are enlarged by a whole factor, so that marks have room
+SEEN_PX = 300  # how wide a picture stands on the page: marks are sized for that
 LEAST_RADIUS_PX = 8
 GAP_PX = 4  # between what is marked and its circle
-FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
+FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
 LABEL_LIMIT = 24  # characters
 INK, RIM = (255, 255, 255), (0, 0, 0)
 
@@ -98,17 +99,19 @@ def _circle(canvas: Bytes, mark: Mark, factor: float, label: str) -> None:
     if not abs(mark.row) + abs(mark.col) + (mark.diameter_px or 0.0) < 10 * longest / factor:
         return  # far outside or no number
     col, row = round(mark.col * factor), round(mark.row * factor)
-    radius = min(max(LEAST_RADIUS_PX, round((mark.diameter_px or 0.0) * factor / 2 + GAP_PX)), longest)
-    (text_width, text_height), _ = cv2.getTextSize(label, FONT, FONT_SCALE, 1)
+    larger = max(1.0, longest / SEEN_PX)
+    radius = min(round(max(LEAST_RADIUS_PX * larger, (mark.diameter_px or 0.0) * factor / 2 + GAP_PX)), longest)
+    (text_width, text_height), _ = cv2.getTextSize(label, FONT, FONT_SCALE * larger, 1)
     beside = col + radius + 3
     left = beside if beside + text_width < width else col - radius - 3 - text_width
     at = (
         min(max(left, 1), max(1, width - text_width - 1)),
         min(max(row + text_height // 2, text_height + 1), height - 2),
     )
-    for colour, thickness in ((RIM, 3), (INK, 1)):
+    fine = 1 if larger < 1.3 else 2
+    for colour, thickness in ((RIM, fine + 2), (INK, fine)):
         cv2.circle(canvas, (col, row), radius, colour, thickness, cv2.LINE_AA)
-        cv2.putText(canvas, label, at, FONT, FONT_SCALE, colour, thickness, cv2.LINE_AA)
+        cv2.putText(canvas, label, at, FONT, FONT_SCALE * larger, colour, thickness, cv2.LINE_AA)
 
 
 def _png(picture: Bytes) -> bytes:

@@ -114,7 +114,7 @@ def write_report(
         partial.replace(path)
     except OSError as e:
         raise SetupError(
-            f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another folder with --out."
+            f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
     finally:
         partial.unlink(missing_ok=True)
@@ -153,5 +153,5 @@ def _environment() -> Environment:
 
 
 def _safe(value: Any) -> Any:
-    """Every text on its way into the page: no control, bidi or other hidden characters, bounded; escaping comes after."""
+    """Every text on its way into the page: bounded, without control, bidi or hidden characters; escaped after this."""
     return value if isinstance(value, Markup | int | float) else printable(str(value), TEXT_LIMIT)

@@ -1,4 +1,4 @@
-"""Studies wait on disk until the page comes to them, so that its order costs no memory: 32 bytes stay for each study."""
+"""Studies wait on disk until the page comes to them, so that its order costs 32 bytes of memory for each."""
 
 from __future__ import annotations
 

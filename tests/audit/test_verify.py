@@ -151,6 +151,14 @@ def test_a_document_that_is_none_is_altered_even_with_all_hashes_made_anew(docum
     assert "Entry 2 of" in fault(db)
 
 
+def test_a_number_changed_in_a_document_is_found_even_with_all_hashes_made_anew(db: Path) -> None:
+    tamper(db, "UPDATE entry SET document = replace(document, '\"seq\":2', '\"seq\":7') WHERE seq = 2")
+    rehash(db, 2)
+
+    assert "Entry 2 of" in fault(db)
+    assert "it calls itself entry 7" in fault(db)
+
+
 def test_a_chain_rewritten_as_a_whole_is_seen_by_the_anchor_alone(db: Path, tmp_path: Path) -> None:
     with open_log(db) as log:
         export(log, tmp_path / "anchor.jsonl")

@@ -5,6 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from inspect_ai.phantom.chest import make_chest
 from inspect_ai.phantom.lung_tree import TIP_MM, grow_tree
 from tests.phantom.conftest import Made
 
@@ -100,3 +101,8 @@ def test_a_tree_reaches_every_tip_and_tapers_towards_it() -> None:
     assert tree.radius[0] > 6 * TIP_MM
     assert (tree.end_radius <= tree.radius + 1e-9).all()
     assert tree.radius.min() > 0.5 * TIP_MM
+
+
+def test_a_chest_made_again_from_its_stream_of_the_seed_is_the_same_voxel_by_voxel(made: Made) -> None:
+    _, hu = _series(made.folder / made.one("chest_clear").folder_or_file)
+    assert (make_chest(np.random.default_rng([7, 101]), nodules=False).hu == hu).all()
