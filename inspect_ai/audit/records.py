@@ -107,7 +107,7 @@ class Entry:
 
     @property
     def source(self) -> str:
-        """Where the decided study lay; read without making the whole decision again. Raises KeyError if this is none."""
+        """Where the decided study lay, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
 
     def decision(self) -> Decision:

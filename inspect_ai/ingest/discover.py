@@ -26,7 +26,7 @@ AHEAD = 8  # jobs that wait
 def discover(
     root: Path, *, settings: Settings, pool: Pool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
-    """Every file below `root` ends in exactly one reference or rejection. Raises InputError if there is no such root."""
+    """Every file below `root` ends in exactly one reference or rejection. Raises InputError without such a root."""
     headers = _Headers(root, settings, pool, patient_key)
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
         sorted_out = _sorted_out(found)

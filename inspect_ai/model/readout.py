@@ -2,7 +2,7 @@
 
 Its attention is the heat map, its pooled vector gives the logit (attention pooling as in multiple-instance learning,
 arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision, or
-is the decision: a defect of a few pixels counts however large the picture is, and a part's identity does not count at all.
+is decision and heat map: a defect of a few pixels counts however large the picture is, and which part it lies on does not.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class Readout(nn.Module):
             if self.decision == "both":
                 decisive = decisive + logits[:, 0]
             logits = torch.cat([decisive[:, None], logits[:, 1:]], dim=1)
-        return Readings(logits, merged_heat(parts), tuple(parts), evidence)
+        heat = merged_heat(parts)  # [B, K, h, w]
+        if evidence is not None and self.decision == "evidence":
+            heat = torch.cat([evidence_heat(evidence)[:, None], heat[:, 1:]], dim=1)
+        return Readings(logits, heat, tuple(parts), evidence)
 
 
 def aligned(maps: list[Tensor]) -> list[Tensor]:
@@ -82,6 +85,13 @@ def aligned(maps: list[Tensor]) -> list[Tensor]:
         m = m.repeat_interleave(factor_r, dim=-3).repeat_interleave(factor_c, dim=-2)
         out.append(m[..., :height, :width, :])
     return out
+
+
+def evidence_heat(evidence: Tensor) -> Tensor:
+    """Logits [B, *grid] -> [B, h, w] that sums to 1: what decided; of a volume, the strongest slice at each place."""
+    shown = evidence.sigmoid()
+    shown = shown if shown.ndim == 3 else shown.amax(dim=1)
+    return shown / shown.sum(dim=(-1, -2), keepdim=True)
 
 
 def merged_heat(parts: list[Tensor]) -> Tensor:

@@ -70,8 +70,8 @@ def _blobs(
     box = bounding_box(inside)
     corner = np.array([s.start for s in box])
     inside = inside[box]
-    clipped = np.where(inside > 0, np.minimum(hu[box], np.int16(BRIGHTEST_HU)), np.int16(lungs.air_hu))
-    clipped = clipped.astype(np.float32)
+    clipped = np.full(inside.shape, lungs.air_hu, np.float32)
+    np.minimum(hu[box], np.float32(BRIGHTEST_HU), out=clipped, where=inside > 0)
     lung_around = _smoothed(lungs.mask.astype(np.float32), AROUND * octave_mm, lungs.spacing_mm)
     found = []
     for sigma in SIGMAS_PX:
@@ -107,9 +107,9 @@ def _candidates(
 
 def _smoothed(hu: Floats, sigma_mm: float, spacing: Millimetres) -> Floats:
     """[D, H, W] blurred to `sigma_mm` in plane; across slices by what their own thickness has not done already."""
-    blurred = np.stack(
-        [cv2.GaussianBlur(one, (0, 0), sigmaX=sigma_mm / spacing[2], sigmaY=sigma_mm / spacing[1]) for one in hu]
-    )
+    blurred = np.empty_like(hu)
+    for z, one in enumerate(hu):
+        blurred[z] = cv2.GaussianBlur(one, (0, 0), sigmaX=sigma_mm / spacing[2], sigmaY=sigma_mm / spacing[1])
     across = np.sqrt(max(0.0, sigma_mm**2 - spacing[0] ** 2 / 12)) / spacing[0]
     if across < 0.3:
         return blurred

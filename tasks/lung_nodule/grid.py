@@ -29,7 +29,10 @@ def shrink(hu: NDArray[np.int16], spacing_mm: Millimetres, target_mm: float) -> 
 def on_grid(mask: Mask, shape: tuple[int, ...]) -> Mask:
     """The mask on another grid over the same volume."""
     slices = np.minimum(((np.arange(shape[0]) + 0.5) * len(mask) / shape[0]).astype(int), len(mask) - 1)
-    return np.stack([cv2.resize(mask[z], (shape[2], shape[1]), interpolation=cv2.INTER_NEAREST) for z in slices])
+    whole = np.empty(shape, np.uint8)
+    for index, z in enumerate(slices):
+        whole[index] = cv2.resize(mask[z], (shape[2], shape[1]), interpolation=cv2.INTER_NEAREST)
+    return whole
 
 
 def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:

@@ -65,7 +65,7 @@ def test_memory_is_bounded() -> None:
 
 def test_a_reason_comes_back_whole_and_a_strange_error_without_its_words() -> None:
     with Pool(1, 4.0) as pool:
-        with pytest.raises(InputError, match="^bits are missing$"):
+        with pytest.raises(InputError, match=r"^bits are missing$"):
             pool.submit(refuse, "bits are missing", timeout_s=30).result()
         with pytest.raises(InputError) as error:
             pool.submit(fail, "Patient^Name", timeout_s=30).result()

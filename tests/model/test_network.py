@@ -7,7 +7,7 @@ from inspect_ai.model.network import Network, for_work
 from inspect_ai.model.trunk import SIZES
 from tests.model.conftest import config_of
 
-PARAMETERS = {"tiny": 885_892, "small": 2_642_164}  # as the model cards say
+PARAMETERS = {"tiny": 876_676, "small": 2_632_948}  # as the model cards say
 
 
 def awake(size: str = "tiny", attention: str = "stripe") -> Network:
@@ -88,10 +88,20 @@ def test_folding_batch_norms_keeps_the_answer_up_to_half_precision() -> None:
     torch.testing.assert_close(after, before, atol=5e-3, rtol=1e-2)
 
 
-def test_heat_over_scales_sums_to_one() -> None:
-    heat = awake()(torch.rand(2, 1, 64, 96)).heat
+@pytest.mark.parametrize("decision", ["both", "evidence", "pooled"])
+def test_heat_sums_to_one(decision: str) -> None:
+    heat = Network(config_of(size="tiny", decision=decision)).eval()(torch.rand(2, 1, 64, 96)).heat
 
     torch.testing.assert_close(heat.sum((-1, -2)), torch.ones(2, 1), atol=1e-3, rtol=0)
+
+
+def test_with_evidence_alone_the_decision_follows_the_strongest_cells() -> None:
+    readings = Network(config_of(size="tiny", decision="evidence")).eval()(torch.rand(2, 1, 64, 96))
+    assert readings.evidence is not None
+
+    strongest = readings.evidence.flatten(1).sort(dim=1, descending=True).values[:, :4].mean(dim=1)
+
+    torch.testing.assert_close(readings.logits[:, 0], strongest)  # gain 1, offset 0 as initialised
 
 
 def test_an_unknown_attention_is_named() -> None:
