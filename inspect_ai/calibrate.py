@@ -14,7 +14,7 @@ from inspect_ai.calibration import best_effort, lower_bound, prove, write_point
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.domain import OperatingPoint
 from inspect_ai.errors import CalibrationRefused, UsageError
-from inspect_ai.line.labelled import Scored, score_rows
+from inspect_ai.line.labelled import Scored, model_folder, score_rows
 from inspect_ai.line.station import POINT_FILE
 from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.plugins import Task, task_named
@@ -51,13 +51,6 @@ def calibrate_task(
     point = _point(scored, folder.labels, task, engine, sensitivity, confidence)
     write_point(point, out or folder_of_model / POINT_FILE)
     return point
-
-
-def model_folder(model: Path | None, task: Task) -> Path:
-    """The folder of a model given as folder or as one of its files; the task's own without one."""
-    if model is None:
-        return task.folder
-    return model if model.is_dir() else model.parent
 
 
 def _refuse_what_was_seen(scored: list[Scored], engine: Engine, data: Path) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.calibrate import model_folder
 from inspect_ai.calibration import clopper_pearson, matches, read_point
 from inspect_ai.config import LabelSet, TaskConfig, config_sha256
 from inspect_ai.domain import OperatingPoint, Outcome
 from inspect_ai.errors import UsageError
-from inspect_ai.line.labelled import Scored, score_rows
+from inspect_ai.line.labelled import Scored, model_folder, score_rows
 from inspect_ai.line.station import POINT_FILE
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named

@@ -32,6 +32,13 @@ class Scored:
     logits: Floats = field(compare=False, repr=False)
 
 
+def model_folder(model: Path | None, task: Task) -> Path:
+    """The folder of a model given as folder or as one of its files; the task's own without one."""
+    if model is None:
+        return task.folder
+    return model if model.is_dir() else model.parent
+
+
 def score_rows(
     folder: LabelledFolder,
     rows: Iterable[Row],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,7 @@ def write_report(
     if the place cannot be written (full, read-only).
     """
     partial = path.with_name(path.name + ".part")
+    template = _environment().get_template("page.html")
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "software": f"inspect-ai-vision {__version__}",
@@ -97,17 +99,13 @@ def write_report(
         with Shelf(path.parent) as rows, Shelf(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
             _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
-            stream = (
-                _environment()
-                .get_template("page.html")
-                .stream(
-                    **page,
-                    rows=rows.take(listed),
-                    unlisted=len(rows) - len(listed),
-                    cards=cards.take(shown),
-                    carded=cards.keys(shown),
-                    uncarded=len(cards) - len(shown),
-                )
+            stream = template.stream(
+                **page,
+                rows=rows.take(listed),
+                unlisted=len(rows) - len(listed),
+                cards=cards.take(shown),
+                carded=cards.keys(shown),
+                uncarded=len(cards) - len(shown),
             )
             stream.enable_buffering(20)
             f.writelines(stream)
@@ -117,7 +115,8 @@ def write_report(
             f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # after a success it is not there, and where nothing can be written neither
+            partial.unlink()
     return path
 
 
