@@ -12,7 +12,7 @@ from inspect_ai.domain import Decision, Finding, Outcome, Provenance, StudyRef, 
 from inspect_ai.line.prepare import Prepared
 from inspect_ai.line.station import Station
 
-FINDINGS_MOST = 50  # kept in a decision, highest first
+FINDINGS_MOST = 20  # kept in a decision, highest first; the count of the rest is noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,18 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
     whole_series = any(unit.series_uid for unit in prepared.units)
     point = station.point.for_volume() if whole_series else station.point
     verdict = decide(score, point, mismatches=station.mismatches, problems=problems, measures=prepared.measures)
+    worth = _worth_telling(findings, point.flag_from if whole_series else point.clear_below)
+    if len(worth) > FINDINGS_MOST:
+        ref = noted(
+            ref, f"{len(worth) - FINDINGS_MOST} more findings reach {point.flag_from:.4f}; the highest are listed"
+        )
     decision = Decision(
         study=ref,
         provenance=station.provenance,
         verdict=verdict,
         score=score,
         threshold=point.flag_from,
-        findings=_worth_keeping(findings, point.flag_from if whole_series else point.clear_below),
+        findings=worth[:FINDINGS_MOST],
         measures=prepared.measures,
         decoders=prepared.decoders,
     )
@@ -71,7 +76,7 @@ def noted(ref: StudyRef, note: str) -> StudyRef:
     return replace(ref, notes=(*ref.notes, note))
 
 
-def _worth_keeping(findings: Sequence[Finding], clear_below: float) -> tuple[Finding, ...]:
-    """The highest finding, and all others that reach the line where a study is no longer clear."""
+def _worth_telling(findings: Sequence[Finding], line: float) -> tuple[Finding, ...]:
+    """The highest finding, and all others that reach the line; highest first."""
     ranked = sorted(findings, key=lambda finding: -finding.score)
-    return tuple(f for i, f in enumerate(ranked) if i == 0 or f.score >= clear_below)[:FINDINGS_MOST]
+    return tuple(f for i, f in enumerate(ranked) if i == 0 or f.score >= line)
