@@ -31,6 +31,7 @@ from inspect_ai.settings import bundled
 
 ENTRY_POINTS = "inspect_ai.tasks"
 MODULE_PREFIX = "inspect_ai_task_"
+HEAT_STRIDE = 8  # unit pixels a cell of the heat map, from the top left of the padded unit
 HEAT_SUPPORT = 0.5  # of the peak: cells above it belong to the spot whose diameter is reported
 
 
@@ -127,17 +128,12 @@ def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
 
     heat: [h, w] over the padded unit.
     """
-    h, w = heat.shape
     r, c = np.unravel_index(int(np.argmax(heat)), heat.shape)
     height, width = unit.pixels.shape[-2:]
-    cell = (
-        -(-height // h),
-        -(-width // w),
-    )  # unit pixels a heat cell; padding to a multiple makes it exact or one larger
-    row = unit.origin_px[0] + min((r + 0.5) * cell[0], height - 1) * unit.scale_px[0]
-    col = unit.origin_px[1] + min((c + 0.5) * cell[1], width - 1) * unit.scale_px[1]
+    row = unit.origin_px[0] + min((r + 0.5) * HEAT_STRIDE, height - 1) * unit.scale_px[0]
+    col = unit.origin_px[1] + min((c + 0.5) * HEAT_STRIDE, width - 1) * unit.scale_px[1]
     cells = int((heat >= HEAT_SUPPORT * heat.max()).sum())
-    diameter = 2.0 * float(np.sqrt(cells / np.pi)) * cell[0] * unit.scale_px[0]
+    diameter = 2.0 * float(np.sqrt(cells / np.pi)) * HEAT_STRIDE * unit.scale_px[0]
     return int(row), int(col), diameter
 
 

@@ -7,7 +7,7 @@ PS3.3 C.7.6.2: order and distance come from positions and orientation, never fro
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -48,21 +48,32 @@ class Slice:
 def series_refs(
     instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool
 ) -> Iterable[StudyRef | Rejection]:
-    """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up."""
-    good: dict[tuple[str, str], list[Instance]] = defaultdict(list)
-    bad: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+    """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up.
+
+    A series lives in one folder: files elsewhere that claim its UIDs (copies, forgeries) must not spoil it.
+    """
+    good: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
+    bad: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
     for group, members in ((good, instances), (bad, broken)):
         for member in members:
             series = member.header.series_uid or member.file.sha256  # without a UID, a picture is a series of its own
-            group[member.header.study_uid, series].append(member)
+            group[_folder(member), member.header.study_uid, series].append(member)
+    parts = Counter(uids[1:] for uids in good)
     for uids in sorted({*good, *bad}):
         for member in bad[uids]:
             yield Rejection(file=member.file.path, reason=member.header.broken or "", sha256=member.file.sha256)
         if good[uids]:
-            yield from _one_series(good[uids], bad[uids], keyed)
+            elsewhere = "files in other folders bear the same UIDs; each folder is decided alone"
+            yield from _one_series(good[uids], bad[uids], keyed, [elsewhere] if parts[uids[1:]] > 1 else [])
 
 
-def _one_series(members: list[Instance], broken: list[Instance], keyed: bool) -> Iterable[StudyRef | Rejection]:
+def _folder(member: Instance) -> str:
+    return PurePosixPath(member.file.path).parent.as_posix()
+
+
+def _one_series(
+    members: list[Instance], broken: list[Instance], keyed: bool, remarks: list[str]
+) -> Iterable[StudyRef | Rejection]:
     first = members[0].header
     if len({m.header.patient for m in members}) > 1:
         for m in members:
@@ -71,13 +82,14 @@ def _one_series(members: list[Instance], broken: list[Instance], keyed: bool) ->
         return
     files = tuple(sorted((m.file for m in members), key=lambda f: f.path))
     unique, notes = without_duplicates(members)
+    notes += remarks
     problems = [f"{b.file.path} of this series cannot be used: {b.header.broken}" for b in broken]
     problems += _identity_problems(unique)
     if first.modality in STACKED:
-        _, found, remarks = stack(unique)
+        _, found, left_out = stack(unique)
         problems += found
-        notes += remarks
-    folder = PurePosixPath(files[0].path).parent.as_posix()
+        notes += left_out
+    folder = _folder(members[0])
     short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
     source = files[0].path if len(files) == 1 else folder
     yield StudyRef(

@@ -2,7 +2,7 @@
 
 Its attention is the heat map, its pooled vector gives the logit (attention pooling as in multiple-instance learning,
 arXiv 1802.04712). Where masks teach the task, an evidence map at stride 8 adds its strongest cells to the decision, or
-is decision and heat map: a defect of a few pixels counts however large the picture is, and which part it lies on does not.
+is decision and heat map: a defect of a few pixels counts however large the picture is, on whatever part it lies.
 """
 
 from __future__ import annotations

@@ -121,6 +121,19 @@ def test_two_series_in_one_folder_are_two_studies(tmp_path: Path, ingest: Ingest
     assert len(ingest(tmp_path).readable) == 2
 
 
+def test_a_forgery_in_another_folder_does_not_spoil_a_good_series(tmp_path: Path, ingest: Ingest) -> None:
+    save_series(tmp_path / "good", REGULAR)
+    save_series(tmp_path / "forged", [1.0, 2.0], PatientID="somebody else")
+
+    given = ingest(tmp_path)
+
+    (good,) = [s for s in given.studies if s.ref.source == "good"]
+    assert good.ref.problems == good.problems == ()
+    assert len(good.volumes[0].hu) == 6
+    assert given.rejections == []
+    assert "other folders" in good.ref.notes[0]
+
+
 def test_no_name_of_a_patient_leaves_ingest(tmp_path: Path, ingest: Ingest) -> None:
     save_series(tmp_path, [0, 2.5, 9, 10])
     save(ct_slice(3, PatientName="Marker^Secret", RescaleSlope=0), tmp_path / "bad")
