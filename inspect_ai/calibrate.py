@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from inspect_ai.calibration import best_effort, lower_bound, prove, write_point
+from inspect_ai.calibration import best_effort, lower_bound, per_group, prove, write_point
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.domain import OperatingPoint
 from inspect_ai.errors import CalibrationRefused, UsageError
@@ -67,12 +67,8 @@ def _refuse_what_was_seen(scored: list[Scored], engine: Engine, data: Path) -> N
 
 def independent_scores(scored: list[Scored], labels: LabelSet) -> list[float]:
     """One score for each independent positive: its own, or the lowest positive one of its group, the safe side."""
-    lowest: dict[str, float] = {}
-    for s in scored:
-        if s.row.label in labels.positive:
-            unit = s.row.group if labels.independent == "group" else s.row.file
-            lowest[unit] = min(s.score, lowest.get(unit, 1.0))
-    return list(lowest.values())
+    units = [s.row.group if labels.independent == "group" else s.row.file for s in scored]
+    return per_group([s.score for s in scored], units, [s.row.label in labels.positive for s in scored])
 
 
 def _point(

@@ -104,7 +104,10 @@ def scan(root: Path, settings: Settings, *, force: bool = False, note: str = "")
             run = _Run(root, settings, log, router, crew, gallery, force)
             yield from run.events()
         summary = run.summary(remarks)
-        report = scan_report(settings.out, log, gallery, run.entries, run.rejections, summary, note)
+        points = [station.point for station in stations.values()]
+        report = scan_report(
+            settings.out, log, gallery, run.entries, run.rejections, summary, note, points=points, remarks=remarks
+        )
         yield replace(summary, report=report)
 
 

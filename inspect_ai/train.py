@@ -116,12 +116,15 @@ def _data_use(folder: LabelledFolder, samples: list[Sample]) -> DataUse:
 def _fresh_network(config: TaskConfig) -> Network:
     import torch
 
+    from inspect_ai.model.convolution import forget_sooner
     from inspect_ai.model.network import Network
     from inspect_ai.model.weights import start_from_imagenet
 
     network = Network(config)
     if config.network.init == "imagenet":
         start_from_imagenet(network)
+    else:
+        forget_sooner(network)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -139,12 +142,12 @@ def _fit(
     """Train; returns the module with the best averaged weights, their epoch and step."""
     import lightning
     import torch
-    from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+    from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
     from lightning.pytorch.loggers import CSVLogger
     from torch.utils.data import DataLoader
 
     from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
-    from inspect_ai.training.module import Inspector
+    from inspect_ai.training.module import Inspector, warmed_up_average
 
     schedule = config.train
     module = Inspector(network, config, corpus.val, corpus.val_folders)
@@ -159,7 +162,7 @@ def _fit(
     callbacks: list[Any] = [
         best,
         EarlyStopping("val", mode="max", patience=schedule.patience),
-        EMAWeightAveraging(decay=schedule.ema, use_buffers=True),
+        WeightAveraging(use_buffers=True, avg_fn=warmed_up_average(schedule.ema)),
     ]
     if progress:
         callbacks.append(RichProgressBar(leave=True))

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared machines", deadline=None)  # no test fails for being slow
+settings.load_profile("shared machines")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

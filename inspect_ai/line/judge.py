@@ -45,6 +45,8 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
     whole_series = any(unit.series_uid for unit in prepared.units)
     point = station.point.for_volume() if whole_series else station.point
     verdict = decide(score, point, mismatches=station.mismatches, problems=problems, measures=prepared.measures)
+    if prepared.burned_in:
+        ref = noted(ref, "no picture is shown: its header says that text is burned in, which may be a name")
     worth = _worth_telling(findings, point.flag_from if whole_series else point.clear_below)
     if len(worth) > FINDINGS_MOST:
         ref = noted(

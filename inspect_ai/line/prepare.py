@@ -55,6 +55,7 @@ class Prepared:
     rejections: tuple[Rejection, ...] = ()
     decoders: tuple[str, ...] = ()
     previews: tuple[Preview, ...] = field(default=(), repr=False)
+    burned_in: bool = False  # a picture may carry a name (Burned In Annotation YES), so none is shown
     unread: bool = False  # nothing of the study could be decoded
 
 
@@ -64,7 +65,8 @@ def prepare(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Sett
     Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
     """
     study = ingest.load(root, ref, settings)
-    known = _Known(study.rejections, study.decoders)
+    burned_in = any(image.burned_in_annotation for image in study.images)
+    known = _Known(study.rejections, study.decoders, burned_in)
     if not study.images and not study.volumes:
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
         return known.prepared(None, problems=(*ref.problems, *study.problems), unread=unread)
@@ -92,9 +94,10 @@ class _Known:
 
     rejections: tuple[Rejection, ...]
     decoders: tuple[str, ...]
+    burned_in: bool
 
     def prepared(self, task: str | None, **more: Any) -> Prepared:
-        return Prepared(task=task, rejections=self.rejections, decoders=self.decoders, **more)
+        return Prepared(task=task, rejections=self.rejections, decoders=self.decoders, burned_in=self.burned_in, **more)
 
 
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
@@ -129,9 +132,11 @@ def _fault(error: Exception) -> str:
 
 
 def _image_previews(study: Study) -> tuple[Preview, ...]:
+    """Pictures for people; none of a picture that says of itself that somebody's name may be burned into it."""
     return tuple(
         _preview(index, image.unit_range(), image.spacing_mm)
         for index, image in enumerate(study.images[:PREVIEWS_MOST])
+        if not image.burned_in_annotation
     )
 
 

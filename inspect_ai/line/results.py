@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inspect_ai.audit import Entry, Log
-from inspect_ai.domain import Outcome, Rejection
+from inspect_ai.domain import OperatingPoint, Outcome, Rejection
 from inspect_ai.report import Item, Summary, write_report
 
 PICTURES = "pictures"
@@ -71,6 +71,8 @@ def scan_report(
     rejections: Sequence[Rejection],
     summary: Summary,
     note: str = "",
+    points: Sequence[OperatingPoint] = (),
+    remarks: Sequence[str] = (),
 ) -> Path:
     """Write OUT/report.html about these entries, flags first, each read again from the log."""
     flags_first = sorted(entries, key=lambda number: (ORDER.index(entries[number]), number))
@@ -82,6 +84,8 @@ def scan_report(
         note=note,
         log=log.path,
         head=log.head().hash,
+        points=points,
+        remarks=remarks,
     )
 
 

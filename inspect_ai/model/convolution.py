@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # EfficientNet-Lite's
+BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # EfficientNet-Lite's; right for statistics that start near the truth
+BN_MOMENTUM_FROM_SCRATCH = 0.1
 
 
 class ConvNorm(nn.Module):
@@ -65,6 +66,13 @@ class DropPath(nn.Module):
             return x
         mask = x.new_empty(x.shape[:1] + (1,) * (x.ndim - 1)).bernoulli_(self.keep)
         return x * mask / self.keep
+
+
+def forget_sooner(module: nn.Module) -> None:
+    """Let batch norms below `module` learn their statistics in some dozen steps: for training from scratch."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = BN_MOMENTUM_FROM_SCRATCH
 
 
 def fold_all(module: nn.Module) -> None:

@@ -91,15 +91,29 @@ def evidence_heat(evidence: Tensor) -> Tensor:
     """Logits [B, *grid] -> [B, h, w] that sums to 1: what decided; of a volume, the strongest slice at each place."""
     shown = evidence.sigmoid()
     shown = shown if shown.ndim == 3 else shown.amax(dim=1)
+    shown = centred(shown[:, None])[:, 0]
     return shown / shown.sum(dim=(-1, -2), keepdim=True)
 
 
 def merged_heat(parts: list[Tensor]) -> Tensor:
-    """Attention of all scales, each [B, K, *grid], spread over the cells of stride 8 -> [B, K, h, w]."""
+    """Attention at strides 8, 16, 32, each [B, K, *grid], together on the cells of stride 8 -> [B, K, h, w], sum 1."""
     pictures = [p if p.ndim == 4 else p.amax(dim=2) for p in parts]
     h, w = pictures[0].shape[-2:]
     total = pictures[0]
-    for p in pictures[1:]:
-        share = p.shape[-2] * p.shape[-1] / (h * w)
-        total = total + F.interpolate(p, size=(h, w), mode="bilinear", align_corners=False) * share
-    return total
+    for doublings, picture in enumerate(pictures[1:], 1):
+        for _ in range(doublings):
+            picture = doubled(picture) / 4  # one cell's attention spreads over four
+        total = total + picture[..., :h, :w]
+    total = centred(total)
+    return total / total.sum(dim=(-1, -2), keepdim=True)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """[B, K, h, w] -> [B, K, 2h, 2w]: token i of stride s lies at pixel s * i; between two lies their mean."""
+    x = F.interpolate(x, size=(2 * x.shape[-2] - 1, 2 * x.shape[-1] - 1), mode="bilinear", align_corners=True)
+    return F.pad(x, (0, 1, 0, 1), mode="replicate")
+
+
+def centred(x: Tensor) -> Tensor:
+    """[B, K, h, w] at pixels 8 * i -> at the cells' centres 8 * i + 4, where every reader of a heat map expects it."""
+    return F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2, stride=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -74,6 +75,16 @@ class Inspector(L.LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Exponential moving average whose memory grows with the steps, so that a short training is not its own start."""
+
+    def average(mean: Tensor, value: Tensor, count: Tensor) -> Tensor:
+        keep = torch.minimum(torch.full_like(count, decay, dtype=torch.float32), (1.0 + count) / (10.0 + count))
+        return mean + (1.0 - keep) * (value - mean)
+
+    return average
 
 
 def parameter_groups(network: Network, config: TaskConfig) -> list[dict[str, Any]]:
