@@ -54,7 +54,8 @@ def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
 
 
 def _promise(point: OperatingPoint, mismatches: Sequence[str]) -> str:
-    doubts = [*mismatches, *([] if point.refusal is None else [point.refusal])]
+    # The first sentence of a refusal says what is missing; the rest stands once, where the point itself is shown.
+    doubts = [*mismatches, *([] if point.refusal is None else [point.refusal.split(". ")[0]])]
     if doubts:
         return f"not certified: {'; '.join(doubts)}"
     share, sure = _percent(point.sensitivity), _percent(point.confidence)
