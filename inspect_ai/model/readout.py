@@ -88,10 +88,12 @@ def aligned(maps: list[Tensor]) -> list[Tensor]:
 
 
 def evidence_heat(evidence: Tensor) -> Tensor:
-    """Logits [B, *grid] -> [B, h, w] that sums to 1: what decided; of a volume, the strongest slice at each place."""
+    """Logits [B, *grid] -> [B, h, w] that sums to 1: what decided; of a volume, the strongest slice at each place.
+
+    Masks taught each cell what lies in it, so unlike attention these cells are centred already.
+    """
     shown = evidence.sigmoid()
     shown = shown if shown.ndim == 3 else shown.amax(dim=1)
-    shown = centred(shown[:, None])[:, 0]
     return shown / shown.sum(dim=(-1, -2), keepdim=True)
 
 
