@@ -17,6 +17,11 @@ from tests.line.making import make_pictures, make_task
 STUDIES = 40
 
 
+def interruptible() -> None:
+    """A suite that runs in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Scanner:
     """`inspect-ai scan` in a process of its own."""
 
@@ -34,7 +39,12 @@ class Scanner:
 
     def start(self, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command, env=self.environment | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
         )
 
     def finish(self) -> list[dict[str, object]]:
