@@ -2,23 +2,29 @@
 by name.
 
 The colour profile is ignored. Exif orientation is applied once, so rows and columns are those that a person sees.
+Pillow judges every file; OpenCV decodes JPEG, since its libjpeg says when a scan is damaged and Pillow's does not (the
+pixels are the same), and colour PNG of 16 bits, of which Pillow drops the low byte.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from pathlib import Path
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
 
-from inspect_ai.domain import Image
+from inspect_ai.domain import Image, Pixels
 from inspect_ai.errors import InputError
+from inspect_ai.ingest import complaints
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
-TAIL_BYTES = 1 << 16
+ORIENTATION = 0x0112
+PNG, JPEG_SCAN, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xda", b"\xff\xd9"
 NO_PICTURE = {
     b"GIF8": "a GIF (animated or not): no camera format, save it as PNG",
     b"RIFF": "a RIFF container (WebP, video or sound): save it as PNG",
@@ -28,7 +34,7 @@ NO_PICTURE = {
     b"\xd0\xcf\x11\xe0": "an Office or thumbnail database: no picture",
 }
 PICTURE = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
+    PNG: "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"BM": "BMP",
     b"II*\0": "TIFF",
@@ -60,24 +66,37 @@ def is_text(head: bytes) -> bool:
     return bool(head) and not any(b < 9 or 13 < b < 32 for b in head)
 
 
-def read_picture(path: Path, max_pixels: int) -> Image:
-    """Decode one file whole. Raises InputError that names what is wrong with it."""
+def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
+    """The picture, decoded whole, and its decoder with version. Raises InputError that names what is wrong."""
+    import PIL
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
+
     Pillow.MAX_IMAGE_PIXELS = None  # the size is judged below, by the same limit as everywhere
     try:
-        with warnings.catch_warnings(), Pillow.open(path, formats=FORMATS) as picture:
+        with warnings.catch_warnings(), Pillow.open(BytesIO(content), formats=FORMATS) as picture:
             warnings.simplefilter("ignore")
-            _check(picture, path, max_pixels)
-            lossy = picture.format in ("JPEG", "MPO")
-            picture.load()
-            pixels, white = _pixels(ImageOps.exif_transpose(picture))
+            _check(picture, content, max_pixels)
+            jpeg = picture.format in ("JPEG", "MPO")
+            if jpeg or _is_deep_colour(content):
+                pixels, white = _by_opencv(content)
+                decoder = f"opencv {_opencv_version()}"
+            else:
+                picture.load()
+                pixels, white = _pixels(picture)
+                decoder = f"pillow {PIL.__version__}"
+            turned = picture.getexif().get(ORIENTATION)  # after loading: in PNG it may follow the pixels
     except UnidentifiedImageError as e:
-        raise InputError("no picture that can be read: damaged, or not what its first bytes say") from e
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError, OverflowError) as e:
+        reason = "no picture that can be read: damaged, a rare kind, or not what its first bytes say"
+        raise InputError(reason) from e
+    except (InputError, MemoryError):
+        raise
+    except Exception as e:  # broken pictures raise anything; messages may quote data
         raise InputError(f"the picture is damaged or cut ({type(e).__name__})") from e
-    return Image(pixels=pixels, white=white, lossy=lossy)
+    return Image(pixels=_upright(pixels, turned), white=white, lossy=jpeg), decoder
 
 
-def _check(picture: Pillow.Image, path: Path, max_pixels: int) -> None:
+def _check(picture: Pillow.Image, content: bytes, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
         raise InputError(f"{width} x {height} pixels are more than the limit of {max_pixels}")
@@ -85,14 +104,47 @@ def _check(picture: Pillow.Image, path: Path, max_pixels: int) -> None:
         raise InputError("several pages or frames: which one was meant? Save the one to be inspected")
     if picture.mode == "CMYK":
         raise InputError("CMYK colours: a print file, not what a camera saw")
-    if picture.format in ("JPEG", "MPO"):
-        with path.open("rb") as f:
-            f.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            if b"\xff\xd9" not in f.read():
-                raise InputError("the JPEG is cut: its end-of-image marker is missing")
+    if picture.format in ("JPEG", "MPO") and content.rfind(JPEG_END) < content.rfind(JPEG_SCAN):
+        raise InputError("the JPEG is cut: its end-of-image marker is missing")
+    if picture.format == "PNG" and content.rfind(b"IEND") < content.rfind(b"IDAT"):
+        raise InputError("the PNG is cut: its end is missing")
 
 
-def _pixels(picture: Pillow.Image) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.generic]], int]:
+def _is_deep_colour(content: bytes) -> bool:
+    """PNG, 16 bits a sample, RGB without transparency."""
+    return content.startswith(PNG) and content[24:26] == b"\x10\x02"
+
+
+def _by_opencv(content: bytes) -> tuple[Pixels, int]:
+    import cv2
+
+    complaints.heard()  # of an earlier file
+    pixels: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or complaints.of_missing_pixels():
+        raise InputError("the picture is damaged: a part of its pixels is missing")
+    if pixels.ndim == 3:
+        pixels = np.ascontiguousarray(pixels[..., ::-1])
+    return pixels, 255 if pixels.dtype == np.uint8 else 65535
+
+
+def _opencv_version() -> str:
+    import cv2
+
+    return str(cv2.__version__)
+
+
+def _upright(pixels: Pixels, turned: object) -> Pixels:
+    """[H, W, ...] as a person sees it. Exif 2.3, tag 0x0112: what row 0 and column 0 of the stored pixels are."""
+    if turned in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if turned in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turned in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
     """[H, W] or [H, W, 3] and the full-scale value. Transparency is refused unless nothing is transparent."""
     mode = picture.mode
     if mode in ("I;16", "I;16B", "I;16L", "I;16N"):

@@ -118,7 +118,8 @@ def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) 
     answers: list[Header | str] = []
     for path in paths:
         try:
-            answers.append(read_header(path, max_pixels, patient_key))
+            with path.open("rb") as f:
+                answers.append(read_header(f, max_pixels, patient_key))
         except InspectError as e:
             answers.append(str(e))
         except MemoryError:

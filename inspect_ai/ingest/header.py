@@ -15,7 +15,6 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
@@ -23,9 +22,10 @@ from inspect_ai.errors import InputError
 Vector = tuple[float, float, float]
 
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-DEFLATED = "1.2.840.10008.1.2.1.99"
+EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
+META_MOST_BYTES = 1 << 16
 DEFLATED_MOST_BYTES = 256 << 20
-NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", DEFLATED})
+NATIVE = frozenset({"1.2.840.10008.1.2", EXPLICIT, "1.2.840.10008.1.2.2", DEFLATED})
 SYNTAXES = {
     **dict.fromkeys(NATIVE, "native"),
     "1.2.840.10008.1.2.5": "RLE Lossless",
@@ -45,6 +45,7 @@ PHOTOMETRIC = {  # -> samples per pixel
     "MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1,
     "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_RCT": 3, "YBR_ICT": 3,
 }  # fmt: skip
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 STACKED = frozenset({"CT", "MR", "PT"})  # modalities whose slices make a volume
 NO_PICTURE = {  # SOP classes whose pixels are derived, not a picture to inspect
     "1.2.840.10008.1.3.10": "a DICOMDIR: an index, its folder is read itself",
@@ -122,20 +123,21 @@ class Header:
     frames: int
     patient: str  # keyed hash, or a hash of this run when there is no key; compared, and stored only if keyed
     frame_of_reference: str
-    localizer: bool
+    left_out: str  # why it is no slice of its series' stack; "" for slices
+    pixels_sha256: str  # of the pixel data as they are stored, to tell copies from other pictures
     planes: tuple[Plane | None, ...]  # one a frame where functional groups give them, else one
     problems: tuple[str, ...]  # forbid a decision in millimetres or Hounsfield units
     broken: str | None = None
 
 
-def read_header(path: Path, max_pixels: int, patient_key: bytes | None) -> Header:
+def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Header:
     """Raises InputError with the reason of the rejection. Any other error of the library is the caller's to name."""
     import pydicom
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
-    with warnings.catch_warnings(), path.open("rb") as f:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # values out of the standard are judged here, not shouted about
-        source: BinaryIO = _inflated(path) if DEFLATED.encode() in f.read(1024) else f
+        source = _inflated(f) if DEFLATED.encode() in f.read(1024) else f
         source.seek(0)
         dataset = _parsed(source)
         syntax = str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
@@ -159,31 +161,35 @@ def _parsed(f: BinaryIO) -> Any:
     return dataset
 
 
-def _inflated(path: Path) -> BinaryIO:
-    """A deflated file as it would be without: File Meta, then the data set, unpacked up to a bound."""
-    import pydicom
-    from pydicom.filewriter import write_file_meta_info
+def _inflated(f: BinaryIO) -> BinaryIO:
+    """A deflated file as it would be without: File Meta, then the data set, unpacked up to a bound.
 
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if meta.TransferSyntaxUID != DEFLATED:
-        return BytesIO(path.read_bytes())  # the UID stands there as a text of something else
-    with path.open("rb") as f:
-        f.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
-        packed = f.read()
+    A file in which the deflated syntax is only mentioned comes back as it is.
+    """
+    f.seek(0)
+    start = 132 if f.read(132)[128:] == b"DICM" else 0
+    f.seek(start)
+    head = f.read(META_MOST_BYTES)
+    at = head.find(b"\x02\0\x10\0UI")
+    size = struct.unpack_from("<H", head, at + 6)[0] if at >= 0 else 0
+    if at < 0 or head[at + 8 : at + 8 + size].rstrip(b"\0 ") != DEFLATED.encode():
+        return f
+    if head[:8] != b"\x02\0\0\0UL\x04\0":
+        raise InputError("a deflated data set behind a File Meta group without its length")
+    end = 12 + struct.unpack_from("<I", head, 8)[0]
+    plain = b"\x02\0\x10\0UI\x14\0" + EXPLICIT.encode() + b"\0"
+    meta = head[12:at] + plain + head[at + 8 + size : end]
+    f.seek(start + end)
     unpack = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        body = unpack.decompress(packed, DEFLATED_MOST_BYTES)
+        body = unpack.decompress(f.read(), DEFLATED_MOST_BYTES)
     except zlib.error as e:
         raise InputError("the deflated data set is damaged") from e
     if unpack.unconsumed_tail:
         raise InputError(f"the deflated data set unpacks to more than {DEFLATED_MOST_BYTES >> 20} MiB")
-    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    out = BytesIO()
-    out.write(b"\0" * 128 + b"DICM")
-    write_file_meta_info(out, meta, enforce_standard=False)  # type: ignore[arg-type]  # any binary file serves
-    out.write(body)
-    out.seek(0)
-    return out
+    if not unpack.eof:
+        raise InputError("the deflated data set is cut")
+    return BytesIO(b"\0" * 128 + b"DICM" + head[:8] + struct.pack("<I", len(meta)) + meta + body)
 
 
 def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | None) -> Header:
@@ -221,11 +227,27 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         frames=frames,
         patient=_patient(ds, key),
         frame_of_reference=str(ds.get("FrameOfReferenceUID", "") or ""),
-        localizer="LOCALIZER" in [str(v).upper() for v in _many(ds.get("ImageType", []))],
+        left_out=_left_out(ds, sop_class),
+        pixels_sha256=_pixels_sha256(ds, f),
         planes=planes,
         problems=tuple(problems),
         broken=broken,
     )
+
+
+def _left_out(ds: Any, sop_class: str) -> str:
+    if "LOCALIZER" in [str(v).upper() for v in _many(ds.get("ImageType", []))]:
+        return "a localizer"
+    return "a screen capture" if sop_class.startswith(SECONDARY_CAPTURE) else ""
+
+
+def _pixels_sha256(ds: Any, f: BinaryIO) -> str:
+    """Digest from where the header's reading stopped to the end, and of what the values mean."""
+    meaning = [str(ds.get(name, "")) for name in ("Rows", "Columns", "RescaleSlope", "RescaleIntercept")]
+    digest = hashlib.sha256("\0".join(meaning).encode())
+    while chunk := f.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _pixel_data(f: BinaryIO, ds: Any) -> tuple[int, int] | None:
@@ -254,8 +276,9 @@ def _checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int
         from pydicom.uid import UID as KnownUID
 
         name = KnownUID(syntax).name
-        name = "unknown" if name == syntax else name
-        raise InputError(f"transfer syntax {syntax[:64] if UID.fullmatch(syntax) else '?'} ({name}) is not supported")
+        name = "unknown" if name == syntax else name  # pydicom's own table, no text of the file
+        known = syntax[:64] if UID.fullmatch(syntax) else "none that is valid" if syntax else "missing"
+        raise InputError(f"transfer syntax {known} ({name}) is not supported")
     rows, columns = _integer(ds, "Rows"), _integer(ds, "Columns")
     frames = _integer(ds, "NumberOfFrames", 1) or 1
     samples = _integer(ds, "SamplesPerPixel", 1)
@@ -267,6 +290,8 @@ def _checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int
         raise InputError(f"{samples} samples a pixel do not fit {photometric}")
     if allocated not in (1, 8, 16, 32) or not 0 < stored <= allocated:
         raise InputError(f"Bits Allocated {allocated} with Bits Stored {stored} is no supported picture")
+    if not stored - 1 <= _integer(ds, "HighBit", stored - 1) < allocated:
+        raise InputError("High Bit does not fit Bits Stored and Bits Allocated")
     if _integer(ds, "PixelRepresentation") not in (0, 1):
         raise InputError("Pixel Representation is neither 0 nor 1")
     if min(rows, columns, frames) < 1:
@@ -292,24 +317,30 @@ def _check_length(announced: tuple[int, int], syntax: str, values: int, allocate
         raise InputError(f"pixel data are shorter than rows, columns and frames say: {claimed} bytes, {needed} needed")
 
 
+def _rescales(ds: Any) -> list[Any]:
+    """Everything that carries a rescale: the data set and the items of its functional groups."""
+    groups = [*(ds.get("SharedFunctionalGroupsSequence") or []), *(ds.get("PerFrameFunctionalGroupsSequence") or [])]
+    return [ds, *(item for group in groups for item in group.get("PixelValueTransformationSequence") or [])]
+
+
 def _check_rescale(ds: Any) -> None:
-    for name in ("RescaleSlope", "RescaleIntercept"):
-        if name in ds and ds[name].value not in (None, ""):
-            value = _float(ds[name].value)
-            if not math.isfinite(value) or (name == "RescaleSlope" and value == 0.0):
+    for item in _rescales(ds):
+        for name in ("RescaleSlope", "RescaleIntercept"):
+            value = item.get(name)
+            if value in (None, ""):
+                continue
+            number = _float(value)
+            if not math.isfinite(number) or (name == "RescaleSlope" and number == 0.0):
                 raise InputError(f"{name} is zero or not a number")
 
 
 def _hounsfield_problems(ds: Any) -> list[str]:
-    shared = ds.get("SharedFunctionalGroupsSequence") or ds.get("PerFrameFunctionalGroupsSequence")
-    if (
-        "RescaleSlope" not in ds
-        and "ModalityLUTSequence" not in ds
-        and not shared
-        and ds.get("RescaleType", "") != "HU"
-    ):
+    if ds.get("ModalityLUTSequence"):
+        return []
+    slopes = [_float(i.RescaleSlope) for i in _rescales(ds) if i.get("RescaleSlope") not in (None, "")]
+    if not slopes and ds.get("RescaleType", "") != "HU":
         return ["no rescale slope and intercept: the values are no Hounsfield units"]
-    if "RescaleSlope" in ds and _float(ds.RescaleSlope) < 0:
+    if any(slope < 0 for slope in slopes):
         return ["negative rescale slope: Hounsfield units would be turned over"]
     return []
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,39 +32,38 @@ def path_of(root: Path, file: SourceFile) -> Path:
     return root if root.is_file() else root / file.path
 
 
+def _content(root: Path, file: SourceFile) -> bytes:
+    """The bytes that the digest belongs to, and no others."""
+    try:
+        content = path_of(root, file).read_bytes()
+    except OSError as e:
+        raise InputError(f"cannot be read any more ({e.strerror}); scan again") from e
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise InputError("changed while it was being read; scan again when it is whole")
+    return content
+
+
 def _camera(root: Path, ref: StudyRef, settings: Settings) -> Study:
     (file,) = ref.files
     try:
-        image = read_picture(path_of(root, file), settings.max_pixels)
+        image, decoder = read_picture(_content(root, file), settings.max_pixels)
     except InputError as e:
         return Study(ref=ref, rejections=(Rejection(file=file.path, reason=str(e), sha256=file.sha256),))
-    import PIL
-
-    return Study(ref=ref, images=(image,), problems=_emptiness(image.pixels), decoders=(f"pillow {PIL.__version__}",))
+    return Study(ref=ref, images=(image,), problems=_emptiness(image.pixels), decoders=(decoder,))
 
 
 def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
     members, rejections, decoded = [], [], {}
     for file in ref.files:
-        path = path_of(root, file)
         try:
-            header = read_header(path, settings.max_pixels, None)
-            if header.broken:
-                raise InputError(header.broken)
-            members.append(Instance(file=file, header=header))
+            member, frames = _instance(root, file, settings)
         except InputError as e:
             rejections.append(Rejection(file=file.path, reason=str(e), sha256=file.sha256))
-    unique, _ = without_duplicates(members)
-    problems = []
-    for m in unique:
-        try:
-            decoded[m.file.path] = _light(read_frames(path_of(root, m.file)), m)
-        except InputError as e:
-            rejections.append(Rejection(file=m.file.path, reason=str(e), sha256=m.file.sha256))
-    if rejections and decoded:
-        problems = [f"{r.file} of this series cannot be used: {r.reason}" for r in rejections]
-    readable = [m for m in unique if m.file.path in decoded]
-    decoders = tuple(sorted({frames.decoder for frames in decoded.values()}))
+        else:
+            members.append(member)
+            decoded[file.path] = frames
+    problems = [f"{r.file} of this series cannot be used: {r.reason}" for r in rejections] if decoded else []
+    readable, _ = without_duplicates(members)
     volumes: tuple[Volume, ...] = ()
     images: tuple[Image, ...] = ()
     if readable and readable[0].header.modality == "CT":
@@ -69,25 +72,34 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
             volumes = (_volume(slices, decoded, readable[0].header.series_uid),)
             problems += _emptiness(volumes[0].hu)
     if not volumes:
-        images = _images(readable, decoded)
+        images, left = _images(readable, decoded)
         problems += [p for image in images[:1] for p in _emptiness(image.pixels)]
+        problems += [f"a film of more than {MOST_IMAGES} frames; {left} were not looked at"] if left else []
     return Study(
         ref=ref,
         images=images,
         volumes=volumes,
         problems=tuple(dict.fromkeys(problems)),
         rejections=tuple(rejections),
-        decoders=decoders,
+        decoders=tuple(sorted({frames.decoder for frames in decoded.values()})),
     )
 
 
-def _light(frames: Frames, member: Instance) -> Frames:
-    """The frames without their encoded bytes: a series of a thousand files is held decoded once, not twice."""
-    del member
-    if "PixelData" in frames.dataset:
-        del frames.dataset.PixelData
-        frames.dataset._pixel_array = None
-    return frames
+def _instance(root: Path, file: SourceFile, settings: Settings) -> tuple[Instance, Frames]:
+    """One file, read and decoded. The frames come without their encoded bytes: a series is held once, not twice."""
+    content = _content(root, file)
+    try:
+        header = read_header(BytesIO(content), settings.max_pixels, None)
+        if header.broken:
+            raise InputError(header.broken)
+        frames = read_frames(BytesIO(content))
+    except (InputError, MemoryError):
+        raise
+    except Exception as e:  # broken files raise anything; the class alone is told, messages quote values
+        raise InputError(f"the DICOM file is damaged ({type(e).__name__})") from e
+    del frames.dataset.PixelData
+    frames.dataset._pixel_array = None
+    return Instance(file=file, header=header), frames
 
 
 def _volume(slices: list[Slice], decoded: dict[str, Frames], series_uid: str) -> Volume:
@@ -106,29 +118,34 @@ def _volume(slices: list[Slice], decoded: dict[str, Frames], series_uid: str) ->
     )
 
 
-def _images(members: list[Instance], decoded: dict[str, Frames]) -> tuple[Image, ...]:
-    images: list[Image] = []
-    for m in members:
-        frames = decoded[m.file.path]
-        dataset = frames.dataset
-        for index in range(len(frames.stored)):
-            if len(images) >= MOST_IMAGES:
-                return tuple(images)
-            pixels, white = grey_or_colour(frames, index)
-            spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-            side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "")
-            images.append(
-                Image(
-                    pixels=pixels,
-                    white=white,
-                    sop_instance_uid=m.header.sop_instance_uid or None,
-                    spacing_mm=(float(spacing[0]), float(spacing[1])) if spacing and len(spacing) == 2 else None,
-                    laterality=side if side in ("L", "R") else None,
-                    burned_in_annotation=str(dataset.get("BurnedInAnnotation", "")) == "YES",
-                    lossy=frames.lossy,
-                )
-            )
-    return tuple(images)
+def _images(members: list[Instance], decoded: dict[str, Frames]) -> tuple[tuple[Image, ...], int]:
+    """The first pictures, and how many more there are."""
+    every = [(m, index) for m in members for index in range(len(decoded[m.file.path].stored))]
+    return tuple(_image(m, decoded[m.file.path], i) for m, i in every[:MOST_IMAGES]), len(every[MOST_IMAGES:])
+
+
+def _image(member: Instance, frames: Frames, index: int) -> Image:
+    dataset = frames.dataset
+    pixels, white = grey_or_colour(frames, index)
+    side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "")
+    return Image(
+        pixels=pixels,
+        white=white,
+        sop_instance_uid=member.header.sop_instance_uid or None,
+        spacing_mm=_spacing(dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")),
+        laterality=side if side in ("L", "R") else None,
+        burned_in_annotation=str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+        lossy=frames.lossy,
+    )
+
+
+def _spacing(values: Any) -> tuple[float, float] | None:
+    """Between rows, between columns; None unless both are lengths."""
+    try:
+        rows, columns = (float(value) for value in values)
+    except (TypeError, ValueError):
+        return None
+    return (rows, columns) if 0 < rows < math.inf and 0 < columns < math.inf else None
 
 
 def _emptiness(pixels: Pixels) -> tuple[str, ...]:

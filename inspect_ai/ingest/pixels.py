@@ -9,33 +9,28 @@ from __future__ import annotations
 import importlib.metadata
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspect_ai.domain import Pixels
 from inspect_ai.errors import InputError
+from inspect_ai.ingest import complaints
 from inspect_ai.ingest.header import NATIVE, SYNTAXES, TAGS
+from inspect_ai.ingest.streams import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
 
 AIR_HU = -1024
 PALETTE = [f"{c}PaletteColorLookupTable{what}" for c in ("Red", "Green", "Blue") for what in ("Descriptor", "Data")]
 PALETTE += [f"Segmented{c}PaletteColorLookupTableData" for c in ("Red", "Green", "Blue")]
-JPEG = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
-# What decodes what, in this order; the first that succeeds counts. GDCM fails loudly on cut JPEG streams, but ends the
-# process on broken JPEG 2000 ones, which openjpeg refuses; libjpeg alone reads 12-bit JPEG Extended.
-DECODERS = {
-    "JPEG 2000": ("pylibjpeg",),
-    "HTJ2K": ("pylibjpeg",),
-    "JPEG": ("gdcm", "pylibjpeg"),
-    "RLE": ("pylibjpeg", "pydicom"),
-}
-DISTRIBUTIONS = {
-    "gdcm": "python-gdcm", "pydicom": "pydicom",
-    "JPEG 2000": "pylibjpeg-openjpeg", "HTJ2K": "pylibjpeg-openjpeg",
-    "RLE": "pylibjpeg-rle", "JPEG": "pylibjpeg-libjpeg",
-}  # fmt: skip
+LOSSY = (".50", ".51", ".81", ".91", ".203")
+# One decoder for each kind of stream, and no second try: GDCM refuses broken JPEG streams that libjpeg fills with grey,
+# but ends the process on broken JPEG 2000 ones, which openjpeg refuses. What GDCM cannot read at all (JPEG Extended of
+# more than 8 bits, JPEG-LS of fewer) is libjpeg's.
+GDCM, LIBJPEG = ("gdcm", "python-gdcm"), ("pylibjpeg", "pylibjpeg-libjpeg")  # pydicom's plugin, its distribution
+OPENJPEG, RLE = ("pylibjpeg", "pylibjpeg-openjpeg"), ("pylibjpeg", "pylibjpeg-rle")
+EXTENDED = 0xC1
+WAVELET = ("JPEG 2000", "HTJ2K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,35 +44,36 @@ class Frames:
     lossy: bool
 
 
-def read_frames(path: Path) -> Frames:
-    """Decode all frames of one file. Raises InputError that says why not."""
+def read_frames(source: BinaryIO) -> Frames:
+    """Decode all frames of one file whose header was read. Raises InputError, or what a decoder raises."""
     import pydicom
     from pydicom.pixels.processing import apply_color_lut
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(path, force=True, specific_tags=[*TAGS, *PALETTE, "PixelData"])
+        dataset = pydicom.dcmread(source, force=True, specific_tags=[*TAGS, *PALETTE, "PixelData"])
         syntax = str(dataset.file_meta.TransferSyntaxUID)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if syntax in NATIVE:
             _cut_surplus(dataset, frames)
-        elif syntax in JPEG:
-            _check_ends(dataset, frames)
-        array, decoder = _decoded(dataset, syntax)
+            dataset.pixel_array_options(correct_unused_bits=False)  # padding is looked for in all bits, below
+            array, decoder = dataset.pixel_array, "pydicom"
+        else:
+            array, decoder = _decoded(dataset, syntax, frames)
     array = array if frames > 1 else array[None]
     if len(array) != frames:
         raise InputError(f"{frames} frames announced, {len(array)} decoded")
     padding = None
     if array.ndim == 3 and dataset.PhotometricInterpretation != "PALETTE COLOR":
-        array = _stored_bits(array, dataset) if syntax in NATIVE else array
-        padding = _padding(array, dataset)
+        raw = array
+        array = _stored_bits(raw, dataset) if syntax in NATIVE or SYNTAXES[syntax].startswith("RLE") else raw
+        padding = _padding(raw, array, dataset)
     elif dataset.PhotometricInterpretation == "PALETTE COLOR":
         array = apply_color_lut(array, dataset)
-    lossy = str(dataset.get("LossyImageCompression", "")) == "01" or syntax.endswith(
-        (".50", ".51", ".81", ".91", ".203")
-    )
-    return Frames(stored=array, padding=padding, dataset=dataset, decoder=decoder, lossy=lossy)
+    lossy = str(dataset.get("LossyImageCompression", "")) == "01" or syntax.endswith(LOSSY)
+    named = f"{decoder} {importlib.metadata.version(decoder)}"
+    return Frames(stored=array, padding=padding, dataset=dataset, decoder=named, lossy=lossy)
 
 
 def hounsfield(frames: Frames, index: int) -> NDArray[np.int16]:
@@ -99,19 +95,22 @@ def hounsfield(frames: Frames, index: int) -> NDArray[np.int16]:
 def grey_or_colour(frames: Frames, index: int) -> tuple[Pixels, int]:
     """One frame as unsigned grey or RGB with its full-scale value; black is dark (MONOCHROME1 is turned over once)."""
     dataset, stored = frames.dataset, frames.stored[index]
-    if stored.ndim == 3:
-        white = 255 if stored.dtype == np.uint8 else int(np.iinfo(stored.dtype).max)
-        return (stored, white) if white <= 65535 else ((stored >> 16).astype(np.uint16), 65535)
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
+    if stored.ndim == 3:
+        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+            bits = 8 * stored.dtype.itemsize  # the table's depth, not that of its indices
+        if bits > 16:
+            return (stored >> (bits - 16)).astype(np.uint16), 65535
+        return stored, (1 << bits) - 1
     white = (1 << bits) - 1
     grey = stored.astype(np.int64)
     if int(dataset.PixelRepresentation) == 1:
         grey += 1 << (bits - 1)
     grey = np.clip(grey, 0, white)
-    if frames.padding is not None and not frames.padding[index].all():
-        grey[frames.padding[index]] = grey[~frames.padding[index]].min()
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         grey = white - grey
+    if frames.padding is not None and not frames.padding[index].all():
+        grey[frames.padding[index]] = grey[~frames.padding[index]].min()
     if bits > 16:
         grey, white = grey >> (bits - 16), 65535
     if bits == 1:
@@ -119,22 +118,38 @@ def grey_or_colour(frames: Frames, index: int) -> tuple[Pixels, int]:
     return grey.astype(np.uint8 if white <= 255 else np.uint16), white
 
 
-def _decoded(dataset: Any, syntax: str) -> tuple[Pixels, str]:
-    """All frames and the decoder that gave them."""
-    if syntax in NATIVE:
-        return dataset.pixel_array, f"pydicom {importlib.metadata.version('pydicom')}"
-    kind = next(k for k in DECODERS if SYNTAXES[syntax].startswith(k))
-    for plugin in DECODERS[kind]:
-        try:
-            dataset.pixel_array_options(decoding_plugin=plugin)
-            array = dataset.pixel_array
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001, S112 - a decoder raises anything on a broken stream; the next one may read it
+def _decoded(dataset: Any, syntax: str, frames: int) -> tuple[Pixels, str]:
+    """All frames and the distribution whose decoder gave them; each stream is judged before a decoder sees it."""
+    from pydicom.encaps import generate_frames
+
+    kind = SYNTAXES[syntax]
+    rows, columns, samples = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
+    allocated = int(dataset.BitsAllocated)
+    plugin, distribution = RLE
+    for stream in generate_frames(dataset.PixelData, number_of_frames=frames):
+        if kind.startswith("RLE"):
+            check_rle(stream, rows * columns, samples * allocated // 8)
             continue
-        distribution = DISTRIBUTIONS[kind if plugin == "pylibjpeg" else plugin]
-        return array, f"{distribution} {importlib.metadata.version(distribution)}"
-    raise InputError(f"no decoder can read its {SYNTAXES[syntax]} pixel data: damaged, or a variant nobody supports")
+        shape = jpeg2000_shape(stream) if kind.startswith(WAVELET) else jpeg_shape(stream)
+        check_shape(shape, rows, columns, samples, allocated)
+        plugin, distribution = OPENJPEG if kind.startswith(WAVELET) else _jpeg_decoder(shape)
+    try:
+        complaints.heard()  # of an earlier file
+        dataset.pixel_array_options(decoding_plugin=plugin, correct_unused_bits=not kind.startswith("RLE"))
+        array = dataset.pixel_array
+    except MemoryError:
+        raise
+    except Exception as e:  # a decoder raises anything on a broken stream, and quotes data in its words
+        raise InputError(f"{distribution} cannot read its {kind} pixel data: damaged, or a rare variant") from e
+    if complaints.of_missing_pixels():
+        raise InputError(f"its {kind} pixel data are damaged: a part of the pixels is missing")
+    return array, distribution
+
+
+def _jpeg_decoder(shape: Shape) -> tuple[str, str]:
+    deep = shape.marker == EXTENDED and shape.precision > 8
+    shallow = shape.marker == JPEG_LS and shape.precision < 8
+    return LIBJPEG if deep or shallow else GDCM
 
 
 def _cut_surplus(dataset: Any, frames: int) -> None:
@@ -147,36 +162,27 @@ def _cut_surplus(dataset: Any, frames: int) -> None:
         dataset.PixelData = dataset.PixelData[:needed]
 
 
-def _check_ends(dataset: Any, frames: int) -> None:
-    """Every JPEG frame must reach its end-of-image marker: a decoder may fill what is missing with grey and say
-    nothing.
-    """
-    from pydicom.encaps import generate_frames
-
-    for frame in generate_frames(dataset.PixelData, number_of_frames=frames):
-        if b"\xff\xd9" not in frame[-64:]:
-            raise InputError("a JPEG frame is cut: its end-of-image marker is missing")
-
-
 def _stored_bits(array: Pixels, dataset: Any) -> Pixels:
-    """Mask to Bits Stored and extend the sign: the unused high bits may hold overlays (PS3.5 8.1.1)."""
+    """Move High Bit down, mask to Bits Stored, extend the sign: unused bits may hold overlays (PS3.5 8.1.1)."""
     allocated, stored = int(dataset.BitsAllocated), int(dataset.get("BitsStored") or dataset.BitsAllocated)
     if stored == allocated or array.dtype.kind not in "iu":
         return array
-    values = array.astype(np.int64) & ((1 << stored) - 1)
+    unused_below = max(0, int(dataset.get("HighBit", stored - 1)) + 1 - stored)
+    values = (array.astype(np.int64) >> unused_below) & ((1 << stored) - 1)
     if int(dataset.PixelRepresentation) == 1:
         values -= (values >> (stored - 1)) << stored
     return values.astype(array.dtype)
 
 
-def _padding(array: Pixels, dataset: Any) -> NDArray[np.bool_] | None:
+def _padding(raw: Pixels, masked: Pixels, dataset: Any) -> NDArray[np.bool_] | None:
+    """Where no tissue was seen: the value is meant as it stands in all bits, or in Bits Stored; writers do both."""
     value = dataset.get("PixelPaddingValue")
     if value is None:
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(value), int(value if limit is None else limit)))
-    values: NDArray[Any] = array
-    mask: NDArray[np.bool_] = (values >= low) & (values <= high)
+    ends = np.array([int(value), int(value if limit is None else limit)], np.int64).astype(raw.dtype)  # US may mean SS
+    low, high = ends.min(), ends.max()
+    mask: NDArray[np.bool_] = ((raw >= low) & (raw <= high)) | ((masked >= low) & (masked <= high))
     return mask if mask.any() else None
 
 

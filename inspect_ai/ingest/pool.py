@@ -20,7 +20,8 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, TypeVar
 
-from inspect_ai.errors import InputError, InspectError
+from inspect_ai.errors import InputError, InspectError, SetupError
+from inspect_ai.ingest import complaints
 
 R = TypeVar("R")
 GIB = 1 << 30
@@ -97,7 +98,12 @@ class Pool:
                 if not job.future.set_running_or_notify_cancel():
                     continue
                 if child is None or pipe is None or not child.is_alive():
-                    child, pipe = self._hire()
+                    try:
+                        child, pipe = self._hire()
+                    except OSError as e:
+                        reason = f"no decoding process can be started ({e.strerror}); free memory or processes"
+                        job.future.set_exception(SetupError(reason))
+                        continue
                 if not self._do(job, child, pipe):
                     self._dismiss(child, pipe)
                     child = pipe = None
@@ -127,7 +133,7 @@ class Pool:
     def _do(self, job: _Job, child: SpawnProcess, pipe: Connection) -> bool:
         """True if the child is fit for another job."""
         try:
-            pipe.send((job.function, job.arguments))
+            pipe.send((job.function, job.arguments, job.timeout_s))
             if not pipe.poll(job.timeout_s):
                 job.future.set_exception(
                     WorkerTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped")
@@ -137,6 +143,9 @@ class Pool:
         except (EOFError, OSError):
             child.join(5)
             job.future.set_exception(WorkerDied(f"the decoder crashed ({_cause(child.exitcode)})"))
+            return False
+        except Exception as e:  # noqa: BLE001 - what cannot be pickled, either way, is this job's fault and no other's
+            job.future.set_exception(WorkerFailed(f"decoding failed with {type(e).__name__}"))
             return False
         if fine:
             job.future.set_result(answer)
@@ -159,14 +168,13 @@ def _work(pipe: Connection, memory: int, parent: int) -> None:
     _limit(memory)
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    complaints.silence()
     while True:
         try:
-            function, arguments = pipe.recv()
+            function, arguments, timeout_s = pipe.recv()
         except (EOFError, OSError):
             return
+        _limit_processor(timeout_s)
         try:
             answer: tuple[bool, Any] = (True, function(*arguments))
         except InspectError as e:
@@ -174,6 +182,15 @@ def _work(pipe: Connection, memory: int, parent: int) -> None:
         except Exception as e:  # noqa: BLE001 - hostile bytes raise anything; the class alone is told, messages quote data
             answer = (False, type(e).__name__)
         pipe.send(answer)
+        complaints.heard()  # so that what was said does not pile up
+
+
+def _limit_processor(timeout_s: float) -> None:
+    """A second fence for a job that the parent cannot stop: SIGXCPU, at twice what all cores could use in its time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = used.ru_utime + used.ru_stime + 2 * timeout_s * (os.cpu_count() or 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(most) + 1, hard))
 
 
 def _limit(memory: int) -> None:

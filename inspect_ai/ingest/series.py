@@ -118,14 +118,16 @@ def study_digest(files: Iterable[SourceFile]) -> str:
 
 
 def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
-    """Each content once, and a note for each copy."""
-    seen: dict[str, Instance] = {}
+    """Each picture once, and a note for each copy: the same pixels at the same place, or under the same UID."""
+    seen: dict[tuple[str, object], Instance] = {}
     notes = []
     for m in members:
-        if m.file.sha256 in seen:
-            notes.append(f"{m.file.path} has the same content as {seen[m.file.sha256].file.path}; counted once")
-        else:
-            seen[m.file.sha256] = m
+        header = m.header
+        place = header.sop_instance_uid or m.file.sha256 if None in header.planes else header.planes
+        first = seen.setdefault((header.pixels_sha256, place), m)
+        if first is not m:
+            what = "content" if first.file.sha256 == m.file.sha256 else "pixels"
+            notes.append(f"{m.file.path} has the same {what} as {first.file.path}; counted once")
     return list(seen.values()), notes
 
 
@@ -139,10 +141,11 @@ def _identity_problems(members: Sequence[Instance]) -> list[str]:
 
 def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str]]:
     """Slices in order along the normal, problems that forbid a volume, and notes about files left out."""
-    notes = [f"{m.file.path} is a localizer; left out" for m in members if m.header.localizer]
-    kept = [m for m in members if not m.header.localizer] or list(members)
+    notes = [f"{m.file.path} is {m.header.left_out}; left out" for m in members if m.header.left_out]
+    kept = [m for m in members if not m.header.left_out] or list(members)
     slices, missing = [], False
     for m in kept:
+        missing = missing or len(m.header.planes) != m.header.frames
         for frame, plane in enumerate(m.header.planes):
             missing = missing or plane is None
             if plane is not None:

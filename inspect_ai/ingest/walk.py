@@ -34,10 +34,8 @@ class FoundFile:
 
 
 def is_temporary(name: str) -> bool:
-    """Names of files that somebody is still writing."""
-    return name.lower().endswith(TEMPORARY_ENDINGS) or (
-        name.startswith(".") and name.lower().endswith((".swp", ".part", ".tmp"))
-    )
+    """Names of files that somebody is still writing, or that were not meant to be seen."""
+    return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)
 
 
 def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
@@ -54,6 +52,7 @@ def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
 
 
 def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Rejection]:
+    root = folder.resolve()
     stack = [(folder, prefix)]  # not recursion: folders may be deeper than Python's stack
     while stack:
         here, before = stack.pop()
@@ -70,27 +69,23 @@ def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Re
             if entry.is_dir(follow_symlinks=False):
                 folders.append((Path(entry.path), name + "/"))
             elif entry.is_symlink():
-                if _leads_to_file(Path(entry.path)) is not False:
-                    yield Rejection(file=_utf8(name), reason=_link_reason(Path(entry.path)))
+                reason = _link_reason(Path(entry.path), root)
+                if reason is not None:
+                    yield Rejection(file=_utf8(name), reason=reason)
             else:
                 yield open_file(Path(entry.path), _utf8(name), max_bytes)
         stack += reversed(folders)
 
 
-def _leads_to_file(link: Path) -> bool | None:
-    """False for a link to a folder (its files stand elsewhere, or outside), None for a broken one."""
+def _link_reason(link: Path, root: Path) -> str | None:
+    """None for a link to a folder below the root: its files are met where they stand."""
     try:
-        return not link.is_dir() if link.exists() else None
-    except OSError:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):  # nothing there, or links in a circle
+        return "a link that leads nowhere"
+    if target.is_dir() and (target == root or root in target.parents):
         return None
-
-
-def _link_reason(link: Path) -> str:
-    return (
-        "a link that leads nowhere"
-        if _leads_to_file(link) is None
-        else "a link; links are not followed, give the folder that it points to"
-    )
+    return "a link; links are not followed, give the folder that it points to"
 
 
 def _utf8(name: str) -> str:
@@ -108,7 +103,7 @@ def _is_utf8(name: str) -> bool:
 def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
     """Digest and head of one regular file; opened without following links and without blocking."""
     if is_temporary(path.name):
-        return Rejection(file=name, reason="a temporary name: still being written, left alone until renamed")
+        return Rejection(file=name, reason="a temporary or hidden name: left alone until it is renamed")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as e:

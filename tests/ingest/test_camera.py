@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageOps
 
-from tests.ingest.conftest import Given
+from inspect_ai.domain import StudyRef
+from inspect_ai.ingest import Pool, discover, load
+from tests.ingest.conftest import SETTINGS, Given
 
 Ingest = Callable[[Path], Given]
 
@@ -113,3 +116,80 @@ def test_a_link_out_of_the_folder_a_pipe_and_a_loop_are_named_and_not_followed(t
 
     assert [s.ref.key for s in given.studies] == ["good.png"]
     assert sorted(r.file for r in given.rejections) == ["leak.png", "pipe.png"]
+
+
+def test_colour_of_sixteen_bits_keeps_its_low_byte(tmp_path: Path, ingest: Ingest) -> None:
+    colour = np.dstack([ramp(np.uint16, 301), ramp(np.uint16, 200), ramp(np.uint16, 100)])
+    cv2.imwrite(str(tmp_path / "deep.png"), colour[..., ::-1])  # OpenCV writes blue first
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    assert image.white == 65535
+    assert np.array_equal(image.pixels, colour)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_stands_upright(tmp_path: Path, ingest: Ingest, orientation: int) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    Pillow.fromarray(ramp()).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    upright = ImageOps.exif_transpose(Pillow.open(tmp_path / "turned.jpg"))
+    assert np.array_equal(image.pixels, np.asarray(upright))
+
+
+def noisy_jpeg() -> bytes:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
+    return cv2.imencode(".jpg", noise)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda c: c[: len(c) // 2] + b"\xff\xd9",  # cut, and an end put on
+        lambda c: c[: len(c) // 2] + c[len(c) // 2 + 500 :],  # a packet that was lost
+        lambda c: c[:-2],  # all but its end
+    ],
+)
+def test_a_jpeg_whose_scan_is_damaged_is_refused(
+    tmp_path: Path, ingest: Ingest, damage: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "x.jpg").write_bytes(damage(noisy_jpeg()))
+
+    given = ingest(tmp_path)
+
+    assert given.readable == []
+    assert len(given.rejections) == 1
+
+
+def test_a_png_without_its_end_is_refused(tmp_path: Path, ingest: Ingest) -> None:
+    path = tmp_path / "cut.png"
+    Pillow.fromarray(ramp()).save(path)
+    path.write_bytes(path.read_bytes()[:-12])
+
+    assert "end is missing" in ingest(tmp_path).rejections[0].reason
+
+
+def test_a_file_that_changes_between_two_looks_is_not_decided_under_the_first_ones_digest(
+    tmp_path: Path, pool: Pool
+) -> None:
+    path = tmp_path / "part.png"
+    Pillow.fromarray(ramp()).save(path)
+    (ref,) = discover(tmp_path, settings=SETTINGS, pool=pool)
+    assert isinstance(ref, StudyRef)
+
+    Pillow.fromarray(ramp()[::-1]).save(path)
+
+    study = load(tmp_path, ref, SETTINGS)
+    assert study.images == ()
+    assert "changed" in study.rejections[0].reason
+
+
+def test_a_linked_folder_outside_the_root_is_named(tmp_path: Path, ingest: Ingest) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+
+    assert [r.file for r in ingest(tmp_path / "root").rejections] == ["more"]
