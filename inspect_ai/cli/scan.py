@@ -42,20 +42,24 @@ def scan(
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
 
     What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag,
-    and then before 3), 3 if a file could not be read, else 0.
+    and then before 3), 3 if a file could not be read or there was none, else 0.
 
     Example: inspect-ai scan ./studies --task auto
     """
     settings = common.settings(task=task, db=db, out=out, workers=workers, engine=engine, operator=operator)
     if dry_run:
         raise typer.Exit(_plan(path, settings, as_json))
+    from inspect_ai.errors import InputError
     from inspect_ai.scan import scan as scan_folder
+    from inspect_ai.text import printable
 
     summary = show(scan_folder(path, settings, force=force), as_json)
     if not as_json:
         common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
     if fail_on_flag and summary.flag:
         raise typer.Exit(common.FINDINGS)
+    if not summary.files:
+        raise InputError(f"{printable(str(path))} holds no file: there was nothing to inspect. Is it the right folder?")
     if summary.rejected:
         raise typer.Exit(common.UNREADABLE)
 

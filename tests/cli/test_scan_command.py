@@ -109,3 +109,14 @@ def test_a_dry_run_says_who_would_decide_and_writes_nothing(folder: Path) -> Non
     plans = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(plan["type"], plan["tasks"], plan["known"]) for plan in plans] == [("plan", ["bright"], None)] * 4
     assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_folder_without_files_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "nothing" / "below").mkdir(parents=True)
+    command = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "scan", "nothing", "--json"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["files"] == 0
+    assert "holds no file" in done.stderr
