@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from inspect_ai.domain import Pixels
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import complaints
-from inspect_ai.ingest.header import NATIVE, SYNTAXES, TAGS
+from inspect_ai.ingest.claims import NATIVE, SYNTAXES
+from inspect_ai.ingest.header import TAGS
 from inspect_ai.ingest.streams import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
 
 AIR_HU = -1024

@@ -56,6 +56,17 @@ def test_padding_of_signed_pixels_is_air_however_its_sign_was_written(
     assert hu[0, 32, 32] == WATER - 1024
 
 
+def test_padding_written_in_all_bits_is_found_above_bits_stored(tmp_path: Path, ingest: Ingest) -> None:
+    def pad(ds: Dataset) -> None:
+        pixels = stored(ds)
+        pixels[:8] = 0xF830  # masked to 12 bits it would be 2096, denser than water
+        ds.PixelPaddingValue, ds.PixelData = 0xF830, pixels.tobytes()
+
+    stack_of(tmp_path, pad)
+
+    assert (ingest(tmp_path).studies[0].volumes[0].hu[:, :8] == -1024).all()
+
+
 def test_padding_of_a_turned_over_film_ends_as_dark_as_the_darkest_tissue(tmp_path: Path, ingest: Ingest) -> None:
     ds = ct_slice(0.0, Modality="MG", PhotometricInterpretation="MONOCHROME1", PixelPaddingValue=0)
     pixels = stored(ds)

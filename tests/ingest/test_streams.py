@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
+from inspect_ai.errors import InputError
+from inspect_ai.ingest.streams import jpeg_shape
 from tests.ingest.conftest import Given
 from tests.ingest.dicom_factory import ct_slice, save
 
@@ -136,3 +138,12 @@ def test_an_rle_frame_of_more_pixels_than_announced_is_refused(tmp_path: Path, i
     save(ds, tmp_path / "x")
 
     assert "another number of pixels" in ingest(tmp_path).rejections[0].reason
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, *GDCM], ids=lambda s: s.name)
+def test_a_stream_without_its_last_marker_is_refused_whatever_a_decoder_would_make_of_it(syntax: UID) -> None:
+    stream = stream_of(compressed(syntax))
+    assert (jpeg_shape(stream).rows, jpeg_shape(stream).columns) == (SIDE, SIDE)
+
+    with pytest.raises(InputError, match="cut"):
+        jpeg_shape(stream[:-2])
