@@ -58,3 +58,18 @@ def test_a_scan_works_with_sockets_blocked_and_tries_none(tmp_path: Path) -> Non
     assert json.loads(result.stdout.splitlines()[-1])["studies"] == 4
     assert probed.returncode != 0
     assert tried.read_text().splitlines() == ["look up 192.0.2.1"]  # the probe's, and no other
+
+
+def test_a_scan_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    make_task(tmp_path / "mine")
+    make_pictures(tmp_path / "studies", 2)
+    home = tmp_path / "home"
+    home.mkdir()
+    # Libraries that report home are polite where CI is set; people's machines do not set it.
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "XDG_CACHE_HOME")}
+    environment |= {"HOME": str(home), "INSPECT_AI_TASKS": str(tmp_path / "mine")}
+    command = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "scan", "studies", "--task", "bright"]
+
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=120, check=True)
+
+    assert [path for path in home.rglob("*") if path.is_file()] == []
