@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-
 import albumentations as A
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from inspect_ai.config import Augment
 
