@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,12 +66,17 @@ class Input(Strict):
 
 
 class Network(Strict):
-    """Which trunk; see model/trunk.py."""
+    """Which network; see model/network.py. `size` and `attention` shape the trunk alone, never a baseline."""
 
+    backbone: Literal["trunk", "resnet18", "densenet121", "efficientnet_lite0", "vit", "swin", "convnext", "medvit"] = (
+        "trunk"  # all but the trunk are baselines: what a person would take instead, under the same recipe
+    )
     size: Literal["tiny", "small"] = "small"
-    attention: Literal["stripe", "global", "shifted_window", "spatial_reduction"] = "stripe"
-    init: Literal["scratch", "imagenet"] = "imagenet"
+    attention: Literal["stripe", "global", "shifted_window", "spatial_reduction", "separable", "none"] = "stripe"
+    init: str = "imagenet"  # scratch, imagenet, or a folder that `inspect-ai pretrain` wrote
+    readout: Literal["scales", "average"] = "scales"  # average: global average pooling and a linear layer
     decision: Literal["both", "evidence", "pooled"] = "both"  # what decides where masks teach; see model/readout.py
+    views: Literal["one", "mirror", "flips", "dihedral"] = "one"  # 1, 2, 4 or 8 views averaged at work
     drop_path: float = 0.1
     dropout: float = 0.2
 
@@ -100,18 +106,24 @@ class Training(Strict):
     epochs: int = 20
     batch: int = 32
     lr: float = 1e-3
-    early_lr: float = 0.5  # of lr, for stages that start from ImageNet
-    frozen: int = 0  # first convolution blocks (and the stem) that stay as ImageNet left them; half the cost of a step
+    early_lr: float = 0.5  # of lr, for convolution stages that start from pretrained weights
+    layer_decay: float = 1.0  # a further factor for each such block below the last
+    frozen: int = 0  # first convolution blocks (and the stem) that stay as pretrained; half the cost of a step
     weight_decay: float = 0.05
     warmup_epochs: float = 1.0
     clip: float = 1.0
     ema: float = 0.99
     label_smoothing: float = 0.0
+    focal: float = 0.0  # exponent of the focal loss of the decision; 0 is cross-entropy
+    mixup: float = 0.0  # both parameters of the Beta distribution from which mixing shares are drawn; 0 mixes nothing
+    distil_weight: float = 1.0  # beside the labels, where a teacher is given
+    distil_temperature: float = 2.0
     mask_weight: float = 0.5  # weight of the auxiliary mask loss, where masks are
     class_weight: float = 1.0
     grade_weight: float = 1.0
     positive_share: float | None = None  # share of positives drawn for deciding sets; None keeps the data's own
     samples_per_epoch: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"  # on a CPU; a GPU that can takes bfloat16 always
     patience: int = 8  # epochs without a better validation metric
     seeds: tuple[int, ...] = (0, 1, 2)
     calibration_share: float = 0.25  # of train's groups, set aside where a folder has no calibration split
@@ -150,6 +162,15 @@ class TaskConfig(Strict):
         )
 
 
+def laid_over(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `changes`, mapping by mapping."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = laid_over(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
 def read_config(path: Path) -> TaskConfig:
     """Read and check one YAML file. Raises UsageError naming file, key, and the nearest known key."""
     try:
@@ -169,6 +190,27 @@ def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:
         raise UsageError(f"{where}: " + " ".join(_sentence(dict(fault)) for fault in e.errors())) from e
 
 
+# Baselines that have ImageNet weights in a registry, as the trunk has; and those whose tokens have one scale only.
+_IMAGENET, _PLAIN = ("trunk", "efficientnet_lite0"), ("vit",)
+
+
+def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) -> TaskConfig:
+    """The config with another backbone or start, checked. A backbone without ImageNet weights starts from scratch.
+
+    Raises UsageError for a backbone that does not exist.
+    """
+    values = config.model_dump(mode="json")
+    if backbone is not None:
+        values["network"]["backbone"] = backbone
+        if backbone not in _IMAGENET and init is None:
+            init = "scratch"
+        if backbone in _PLAIN:
+            values["network"]["readout"] = "average"
+    if init is not None:
+        values["network"]["init"] = init
+    return parse_config(values, f"config of {config.name}")
+
+
 def config_sha256(config: TaskConfig) -> str:
     """Digest of everything in the configuration that reaches a decision: not the schedule, not the augmentation."""
     relevant = {
@@ -177,7 +219,7 @@ def config_sha256(config: TaskConfig) -> str:
         "positive": [(labels.name, labels.positive) for labels in config.labels],
         "input": config.input.model_dump(),
         "options": config.options,
-        "network": config.network.model_dump(include={"size", "attention", "decision"}),
+        "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 

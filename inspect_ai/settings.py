@@ -34,6 +34,7 @@ class Settings:
     max_file_gib: float = 4.0
     takt_ms: float = 200.0
     tasks: str = ""  # folders with task plugins, separated as in PATH
+    cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
     operator: str = ""  # written into decisions and reviews; the login name if empty
 
 

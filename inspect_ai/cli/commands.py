@@ -9,7 +9,23 @@ import typer
 from typer._click import Command, Context  # typer 0.29 carries its own click; a test pins what is used of it
 from typer.core import TyperGroup
 
-NAMES = ("demo", "scan", "watch", "review", "audit", "tasks", "train", "calibrate", "evaluate", "plan", "doctor")
+NAMES = (
+    "demo",
+    "scan",
+    "watch",
+    "review",
+    "audit",
+    "tasks",
+    "train",
+    "joint",
+    "pretrain",
+    "export",
+    "calibrate",
+    "evaluate",
+    "bench",
+    "plan",
+    "doctor",
+)
 
 
 class Commands(TyperGroup):

@@ -26,6 +26,15 @@ def train(
     task: Annotated[str, typer.Argument(help="Name of an installed task.")],
     data: Annotated[list[Path], typer.Option("--data", help="Labelled folder; give it again for a further one.")],
     config: Annotated[Path | None, typer.Option("--config", help="YAML in place of the task's own.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", help="A baseline in the trunk's place, such as resnet18.")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` or `joint` wrote.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK-SEED")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
@@ -46,6 +55,9 @@ def train(
         data,
         settings=common.settings(),
         config_file=config,
+        backbone=backbone,
+        init=init,
+        teachers=teacher or (),
         out=out,
         seed=seed,
         device=device.value,

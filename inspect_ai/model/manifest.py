@@ -14,6 +14,7 @@ from inspect_ai.config import TaskConfig, parse_config
 from inspect_ai.errors import SetupError
 
 WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
+TRUNK = "trunk.safetensors"  # a trunk alone, unfolded: pretrained, or shared by the tasks
 SHORT = 16  # hex digits of a training picture's digest that the manifest keeps: 64 bits
 
 

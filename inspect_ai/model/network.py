@@ -1,4 +1,4 @@
-"""One network: stem, shared trunk, readout. What training, weights and engines all build from a TaskConfig."""
+"""One network: stem, shared trunk or baseline, readout. What training, weights and engines build from a TaskConfig."""
 
 from __future__ import annotations
 
@@ -6,38 +6,92 @@ import torch
 from torch import Tensor, nn
 
 from inspect_ai.config import TaskConfig
+from inspect_ai.errors import UsageError
+from inspect_ai.model.backbone import Backbone
 from inspect_ai.model.convolution import fold_all
-from inspect_ai.model.readout import Readings, Readout
-from inspect_ai.model.trunk import SIZES, Trunk
+from inspect_ai.model.readout import AverageReadout, Readings, Readout
+from inspect_ai.model.trunk import SIZES, Size, Trunk
+
+CORNERED = ("trunk", "resnet18", "efficientnet_lite0")  # see AverageReadout; measured by gradients of the input
+BASELINE_READOUT = 96  # as wide as the trunk's
 
 
 class Network(nn.Module):
-    """[B, C, H, W] or [B, C, D, H, W] in 0..1 with C = 1 or 3 -> Readings. Grey enters as three equal channels."""
+    """[B, C, H, W] or [B, C, D, H, W] in 0..1 with C = 1 or 3 -> Readings. Grey enters as three equal channels.
+
+    Raises UsageError for a baseline that lacks the scales its readout asks for.
+    """
 
     def __init__(self, config: TaskConfig) -> None:
         super().__init__()
-        size = SIZES[config.network.size]
-        self.trunk = Trunk(size, config.network.attention, config.network.drop_path)
-        decision = config.network.decision if any(labels.mask_column for labels in config.labels) else "pooled"
-        self.readout = Readout(self.trunk.channels, size.readout, len(config.outputs), config.network.dropout, decision)
+        chosen = config.network
+        self.config = config
+        self.size: Size | None = None
+        if chosen.backbone == "trunk":
+            self.size = SIZES[chosen.size]
+        self.trunk = _backbone(config, self.size)
+        self.readout = _readout(config, self.size, self.trunk)
 
     def forward(self, pixels: Tensor) -> Readings:
-        x = (pixels - 0.5) * 2.0  # EfficientNet-Lite's range, -1..1
-        if x.shape[1] == 1:
-            x = x.expand(-1, 3, *x.shape[2:])
-        return self.readout(self.trunk(x))
+        return self.readout(self.trunk(normalised(pixels)))
+
+
+def _backbone(config: TaskConfig, size: Size | None) -> Backbone:
+    chosen = config.network
+    if size is not None:
+        return Trunk(size, chosen.attention, chosen.drop_path)
+    from inspect_ai.model.baselines import make_baseline  # loads monai, which work never needs
+
+    return make_baseline(chosen.backbone, chosen.drop_path)
+
+
+def _readout(config: TaskConfig, size: Size | None, backbone: Backbone) -> nn.Module:
+    chosen, outputs = config.network, len(config.outputs)
+    if chosen.readout == "average":
+        cornered = chosen.backbone in CORNERED
+        return AverageReadout(backbone.channels[-1], outputs, chosen.dropout, backbone.strides[-1], cornered)
+    if backbone.strides != (8, 16, 32):
+        raise UsageError(f"{chosen.backbone} lacks tokens at strides 8, 16, 32: set network.readout to average.")
+    masked = any(labels.mask_column for labels in config.labels)
+    width = size.readout if size else BASELINE_READOUT
+    return Readout(backbone.channels, width, outputs, chosen.dropout, chosen.decision if masked else "pooled")
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """[B, 1 or 3, ..., H, W] in 0..1 -> [B, 3, ..., H, W] in -1..1, EfficientNet-Lite's range."""
+    x = (pixels - 0.5) * 2.0
+    return x.expand(-1, 3, *x.shape[2:]) if x.shape[1] == 1 else x
 
 
 class Serving(nn.Module):
-    """The network as an engine runs it: pixels -> (logits [B, K], heat [B, K, h, w])."""
+    """The network as an engine runs it: pixels -> (logits [B, K], heat [B, K, h, w]), averaged over views."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
+        self.views = VIEWS[network.config.network.views]
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        readings = self.network(pixels)
-        return readings.logits, readings.heat
+        logits, heat = zip(*(self._seen(pixels, turned, flipped) for turned, flipped in self.views), strict=True)
+        if len(self.views) == 1:
+            return logits[0], heat[0]
+        return torch.stack(logits).mean(dim=0), torch.stack(heat).mean(dim=0)
+
+    def _seen(self, pixels: Tensor, turned: bool, flipped: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """The answer to the picture transposed and then flipped, its heat map brought back."""
+        x = pixels.transpose(-1, -2) if turned else pixels
+        readings = self.network(x.flip(flipped) if flipped else x)
+        heat = readings.heat.flip(flipped) if flipped else readings.heat
+        return readings.logits, heat.transpose(-1, -2) if turned else heat
+
+
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+VIEWS: dict[str, tuple[tuple[bool, tuple[int, ...]], ...]] = {
+    "one": ((False, ()),),
+    "mirror": ((False, ()), (False, (-1,))),
+    "flips": tuple((False, flipped) for flipped in FLIPS),
+    "dihedral": tuple((turned, flipped) for turned in (False, True) for flipped in FLIPS),
+}
 
 
 def for_work(network: Network) -> Network:

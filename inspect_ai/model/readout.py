@@ -31,7 +31,7 @@ class Readout(nn.Module):
     """Tokens of three scales, each [B, *grid, C] -> Readings."""
 
     def __init__(
-        self, channels: tuple[int, int, int], width: int, outputs: int, dropout: float, decision: str = "pooled"
+        self, channels: tuple[int, ...], width: int, outputs: int, dropout: float, decision: str = "pooled"
     ) -> None:
         """decision: pooled (no masks), both, or evidence (the strongest cells alone)."""
         super().__init__()
@@ -74,6 +74,38 @@ class Readout(nn.Module):
         if evidence is not None and self.decision == "evidence":
             heat = torch.cat([evidence_heat(evidence)[:, None], heat[:, 1:]], dim=1)
         return Readings(logits, heat, tuple(parts), evidence)
+
+
+class AverageReadout(nn.Module):
+    """Global average pooling and a linear layer over the coarsest tokens [B, h, w, C]: the classifier of the textbooks.
+
+    Its heat map is the class activation map, which for such a head is Grad-CAM before its ReLU (arXiv 1610.02391).
+    """
+
+    def __init__(self, channels: int, outputs: int, dropout: float, stride: int, cornered: bool) -> None:
+        """cornered: token i looks at pixel stride * i, as after strides with symmetric padding; else at the
+        middle of its cell.
+        """
+        super().__init__()
+        self.stride, self.cornered = stride, cornered
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, outputs)
+
+    def forward(self, scales: tuple[Tensor, ...]) -> Readings:
+        coarse = scales[-1]  # [B, h, w, C]
+        logits = self.linear(self.dropout(coarse.flatten(1, -2).mean(dim=1)))  # [B, K]
+        activation = F.linear(coarse, self.linear.weight).clamp(min=0.0).permute(0, 3, 1, 2)  # [B, K, h, w]
+        heat = placed(activation, self.stride, self.cornered) + 1e-9
+        return Readings(logits, heat / heat.sum(dim=(-1, -2), keepdim=True), (activation,), None)
+
+
+def placed(coarse: Tensor, stride: int, cornered: bool) -> Tensor:
+    """[B, K, h, w] at `stride` -> the same on cells of stride 8."""
+    if not cornered:
+        return F.interpolate(coarse, scale_factor=stride / 8.0, mode="bilinear", align_corners=False)
+    while stride > 8:
+        coarse, stride = doubled(coarse), stride // 2
+    return centred(coarse)
 
 
 def aligned(maps: list[Tensor]) -> list[Tensor]:

@@ -3,7 +3,9 @@
 Layout C-C-T-T (CoAtNet, arXiv 2106.04803): inverted residuals to stride 16, where a volume is a batch of slices; stripe
 attention at stride 16 and full attention at stride 32 over rows, columns and, in a volume, slices. Position is
 conditional: a depthwise convolution before each attention stage (CPVT, arXiv 2102.10882) and, along depth, a depthwise
-1-D one that starts at zero. The convolution stages of `small` are EfficientNet-Lite0's, shape for shape.
+1-D one that starts at zero. The convolution stages are EfficientNet-Lite0's, shape for shape, all blocks to stride 16
+in `small`, the first block of each stage in `tiny` (the others are residual, so that what follows still fits): real
+ImageNet weights start both.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from inspect_ai.model.attention import make_attention, per_slice
+from inspect_ai.model.backbone import Backbone
 from inspect_ai.model.convolution import ConvNorm, DropPath, MBConv
 
 
@@ -40,8 +43,8 @@ class Size:
 
 SIZES = {
     "tiny": Size(
-        stem=16,
-        stages=(Stage(16, 1, 3, 2, 3), Stage(32, 2, 3, 2, 4), Stage(64, 2, 3, 2, 4)),
+        stem=32,
+        stages=(Stage(16, 1, 3, 1, 1), Stage(24, 1, 3, 2, 6), Stage(40, 1, 5, 2, 6), Stage(80, 1, 3, 2, 6)),
         late=((96, 6, 2), (144, 6, 2)),
         readout=96,
     ),
@@ -62,7 +65,7 @@ MLP_RATIO = 3
 LAYER_SCALE = 0.1  # start of each late branch: near identity, so that pretrained early features pass (arXiv 2103.17239)
 
 
-class Trunk(nn.Module):
+class Trunk(Backbone):
     """Picture [B, 3, H, W] or volume [B, 3, D, H, W] -> tokens at strides 8, 16 and 32, each [B, *grid, C].
 
     A volume of one slice is a picture. Any H, W of at least 32 works; strides round up.
@@ -92,7 +95,7 @@ class Trunk(nn.Module):
         self.to_32 = ConvNorm(c16, c32, 3, stride=2)
         self.late_16 = LateStage(attention, c16, h16, n16, drop_path)
         self.late_32 = LateStage("global" if attention == "stripe" else attention, c32, h32, n32, drop_path)
-        self.channels = (at_8, c16, c32)
+        self.channels, self.strides = (at_8, c16, c32), (8, 16, 32)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if x.ndim == 5 and x.shape[2] == 1:

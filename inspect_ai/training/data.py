@@ -37,6 +37,11 @@ class Batch:
         """The batch on another device."""
         return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
+    def shuffled(self, seed: int) -> Batch:
+        """The same samples in another order."""
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self.positive)))
+        return Batch(**{name: value[order.to(value.device)] for name, value in vars(self).items()})
+
 
 Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray]
 

@@ -22,9 +22,12 @@ class TaskLoss:
         self.config = config
         self.dice = DiceLoss(sigmoid=True, batch=True)  # over the batch: most pictures show no defect at all
 
-    def __call__(self, readings: Readings, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(
+        self, readings: Readings, batch: Batch, taught: Readings | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """`taught`: a teacher's readings of the same pixels."""
         schedule = self.config.train
-        parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing)}
+        parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing, schedule.focal)}
         at = 1
         for s, labels in enumerate(self.config.labels):
             if n := len(labels.class_outputs):
@@ -42,7 +45,32 @@ class TaskLoss:
             parts["attention"] = (
                 schedule.mask_weight * ATTENTION_WEIGHT * attention_off_mask(readings.attention, batch.mask)
             )
+        if taught is not None:
+            parts["teacher"] = schedule.distil_weight * self.distil(readings, taught, batch)
         return torch.stack(list(parts.values())).sum(), parts
+
+    def distil(self, readings: Readings, taught: Readings, batch: Batch) -> Tensor:
+        """Agreement with a teacher where the batch knows the truth too (arXiv 1503.02531): softened decision, classes
+        and grades, and the evidence map as it is.
+        """
+        softness = self.config.train.distil_temperature
+        mine, theirs = readings.logits / softness, taught.logits / softness
+        losses = [_soft_binary(mine[:, :1], theirs[:, :1], batch.positive != IGNORE)]
+        at = 1
+        for s, labels in enumerate(self.config.labels):
+            if n := len(labels.class_outputs):
+                losses.append(
+                    _soft_classes(mine[:, at : at + n], theirs[:, at : at + n], batch.classes[:, s] != IGNORE)
+                )
+                at += n
+            if n := len(labels.grade_outputs):
+                losses.append(_soft_binary(mine[:, at : at + n], theirs[:, at : at + n], batch.grade[:, s] != IGNORE))
+                at += n
+        total = torch.stack(losses).sum() * softness**2
+        if readings.evidence is not None and taught.evidence is not None:
+            known = batch.positive != IGNORE
+            total = total + _soft_binary(readings.evidence, taught.evidence, known)
+        return total
 
     def evidence(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Binary cross-entropy and Dice of the evidence map [B, h, w] against the mask [B, H, W], where it is known."""
@@ -54,13 +82,17 @@ class TaskLoss:
         return F.binary_cross_entropy_with_logits(chosen, target) + 0.5 * self.dice(chosen[:, None], target[:, None])
 
 
-def decision(logits: Tensor, positive: Tensor, smoothing: float) -> Tensor:
-    """Binary cross-entropy over the samples whose side is known."""
+def decision(logits: Tensor, positive: Tensor, smoothing: float, focal: float = 0.0) -> Tensor:
+    """Binary cross-entropy over the samples whose side is known; focal: exponent of (1 - p) (arXiv 1708.02002)."""
     known = positive != IGNORE
     if not known.any():
         return logits.sum() * 0.0
     target = positive[known].float() * (1 - smoothing) + smoothing / 2
-    return F.binary_cross_entropy_with_logits(logits[known], target)
+    if not focal:
+        return F.binary_cross_entropy_with_logits(logits[known], target)
+    plain = F.binary_cross_entropy_with_logits(logits[known], target, reduction="none")
+    missed = torch.where(positive[known] == 1, torch.sigmoid(-logits[known]), torch.sigmoid(logits[known]))
+    return (missed**focal * plain).mean()
 
 
 def cumulative(logits: Tensor, grade: Tensor) -> Tensor:
@@ -94,3 +126,20 @@ def cells(mask: Tensor, size: torch.Size | tuple[int, ...]) -> Tensor:
 def _mean_known(loss, logits: Tensor, target: Tensor, smoothing: float) -> Tensor:  # type: ignore[no-untyped-def]
     known = target != IGNORE
     return loss(logits[known], target[known], label_smoothing=smoothing) if known.any() else logits.sum() * 0.0
+
+
+def _soft_binary(mine: Tensor, theirs: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy minus the teacher's own entropy: zero where both agree. [B, ...], known [B]."""
+    if not known.any():
+        return mine.sum() * 0.0
+    target = theirs[known].sigmoid()
+    own = F.binary_cross_entropy_with_logits(theirs[known], target)
+    return F.binary_cross_entropy_with_logits(mine[known], target) - own
+
+
+def _soft_classes(mine: Tensor, theirs: Tensor, known: Tensor) -> Tensor:
+    """Kullback-Leibler divergence from the teacher's classes [B, K], known [B]."""
+    if not known.any():
+        return mine.sum() * 0.0
+    target = theirs[known].log_softmax(dim=-1)
+    return F.kl_div(mine[known].log_softmax(dim=-1), target, log_target=True, reduction="batchmean")

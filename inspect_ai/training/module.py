@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from inspect_ai.config import TaskConfig
 from inspect_ai.model.network import Network
+from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
 from inspect_ai.training.losses import TaskLoss
 from inspect_ai.training.metrics import validation_metrics
@@ -24,40 +26,68 @@ FINAL_LR = 0.01  # of the peak
 class Inspector(L.LightningModule):
     """Trains a Network. Validation data travel as (Batch, indices into `samples`)."""
 
-    def __init__(self, network: Network, config: TaskConfig, samples: list[Sample], folders: list[str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: TaskConfig,
+        samples: list[Sample],
+        folders: list[str],
+        teachers: Sequence[Network] = (),
+    ) -> None:
         super().__init__()
         self.network, self.config = network, config
         self.loss = TaskLoss(config)
-        self._samples, self._folders = samples, folders
-        self._logits = np.zeros((len(samples), len(config.outputs)), np.float32)
+        self._teachers = tuple(teachers)  # no submodules: neither trained, averaged nor saved
+        self.samples, self.folders = samples, folders
+        self.logits = np.zeros((len(samples), len(config.outputs)), np.float32)
         for part in self._frozen():
             part.requires_grad_(False)
 
     def _frozen(self) -> list[nn.Module]:
-        """Stem and first blocks, where the config keeps them as ImageNet left them."""
-        blocks = self.config.train.frozen if self.config.network.init == "imagenet" else 0
-        return [self.network.trunk.stem, *self.network.trunk.early[:blocks]] if blocks else []
+        """Stem and first blocks, where the config keeps them as pretraining left them."""
+        frozen = self.config.train.frozen
+        return pretrained_parts(self.network, self.config)[: frozen + 1] if frozen else []
 
     def on_train_epoch_start(self) -> None:
         for part in self._frozen():
-            part.eval()  # their batch norms keep ImageNet's statistics too
+            part.eval()  # their batch norms keep their statistics too
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a Batch, or the Batch of (Batch, indices)."""
         return batch.to(device) if isinstance(batch, Batch) else (batch[0].to(device), batch[1])
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        loss, parts = self.loss(self.network(batch.pixels), batch)
+        loss, parts = self.losses(batch)
         logged = {f"loss/{name}": part.detach() for name, part in parts.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch.positive))
         self.log("loss", loss.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.positive))
         return loss
 
+    def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch, and its parts by name."""
+        if not self.config.train.mixup:
+            return self.loss(self.network(batch.pixels), batch, self._taught(batch))
+        alpha = self.config.train.mixup
+        share = float(np.random.default_rng(self.global_step).beta(alpha, alpha))
+        other = batch.shuffled(self.global_step)
+        mixed = dataclasses.replace(batch, pixels=share * batch.pixels + (1.0 - share) * other.pixels)
+        readings, taught = self.network(mixed.pixels), self._taught(mixed)
+        first, parts = self.loss(readings, batch, taught)
+        return share * first + (1.0 - share) * self.loss(readings, other, taught)[0], parts
+
+    def _taught(self, batch: Batch) -> Readings | None:
+        """The teachers' mean answer to the same pixels."""
+        if not self._teachers:
+            return None
+        with torch.no_grad():
+            told = [teacher.to(batch.pixels.device).eval()(batch.pixels) for teacher in self._teachers]
+        return mean_readings(told)
+
     def validation_step(self, batch: tuple[Batch, list[int]], index: int) -> None:
-        self._logits[batch[1]] = self.network(batch[0].pixels).logits.float().cpu().numpy()
+        self.logits[batch[1]] = self.network(batch[0].pixels).logits.float().cpu().numpy()
 
     def on_validation_epoch_end(self) -> None:
-        metrics = validation_metrics(self._folders, self._samples, self._logits, self.config)
+        metrics = validation_metrics(self.folders, self.samples, self.logits, self.config)
         self.log_dict({f"val/{name}": value for name, value in metrics.items() if name != "mean"})
         self.log("val", metrics["mean"], prog_bar=True)
 
@@ -67,14 +97,30 @@ class Inspector(L.LightningModule):
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = max(1, round(steps * schedule.warmup_epochs / schedule.epochs))
 
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            progress = min(1.0, (step - warmup) / max(1, steps - warmup))
-            return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def mean_readings(told: Sequence[Readings]) -> Readings:
+    """Mean logits, and mean evidence where all have it; heat and attention are the first one's."""
+    evidence = [t.evidence for t in told if t.evidence is not None]
+    return dataclasses.replace(
+        told[0],
+        logits=torch.stack([t.logits for t in told]).mean(dim=0),
+        evidence=torch.stack(evidence).mean(dim=0) if len(evidence) == len(told) else None,
+    )
+
+
+def cosine(steps: int, warmup: int) -> Callable[[int], float]:
+    """Share of the peak learning rate at each step: a linear rise, then half a cosine down to FINAL_LR."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
 
 
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
@@ -87,16 +133,28 @@ def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor
     return average
 
 
+def pretrained_parts(network: Network, config: TaskConfig) -> list[nn.Module]:
+    """Stem and convolution blocks in order, where they start from pretrained weights; else nothing."""
+    stem, early = getattr(network.trunk, "stem", None), getattr(network.trunk, "early", None)
+    if config.network.init == "scratch" or not isinstance(stem, nn.Module) or not isinstance(early, nn.ModuleList):
+        return []
+    return [stem, *early]
+
+
 def parameter_groups(network: Network, config: TaskConfig) -> list[dict[str, Any]]:
-    """Pretrained stages learn more slowly; norms, biases, scales and queries are not decayed."""
+    """Pretrained stages learn more slowly, the lower the more; norms, biases, scales and queries are not decayed."""
     schedule = config.train
-    early: list[nn.Parameter] = [*network.trunk.stem.parameters(), *network.trunk.early.parameters()]
-    slow = {id(p) for p in early} if config.network.init == "imagenet" else set()
-    groups = []
-    for is_slow in (True, False):
-        for decayed in (True, False):
-            learning = [p for p in network.parameters() if p.requires_grad]
-            mine = [p for p in learning if (id(p) in slow) == is_slow and (p.ndim > 1) == decayed]
-            lr = schedule.lr * (schedule.early_lr if is_slow else 1.0)
-            groups.append({"params": mine, "lr": lr, "weight_decay": schedule.weight_decay if decayed else 0.0})
-    return [g for g in groups if g["params"]]
+    parts = pretrained_parts(network, config)
+    share = {
+        id(p): schedule.early_lr * schedule.layer_decay ** (len(parts) - 1 - depth)
+        for depth, part in enumerate(parts)
+        for p in part.parameters()
+    }
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for p in network.parameters():
+        if p.requires_grad:
+            groups.setdefault((share.get(id(p), 1.0), p.ndim > 1), []).append(p)
+    return [
+        {"params": mine, "lr": schedule.lr * factor, "weight_decay": schedule.weight_decay if decayed else 0.0}
+        for (factor, decayed), mine in groups.items()
+    ]

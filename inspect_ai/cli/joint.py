@@ -1,0 +1,58 @@
+"""`inspect-ai joint`: train several tasks at once on one shared trunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspect_ai.cli import common
+from inspect_ai.cli.train import Device
+
+app = common.app()
+
+
+@app.command()
+def joint(
+    data: Annotated[list[Path], typer.Option("--data", help="Labelled folder of any of the tasks; give it again.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML of tasks and schedule.", show_default="configs/joint.yaml")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` wrote.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/joint-SEED")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Train all tasks of a config on one shared trunk.
+
+    The trunk and one model folder a task go to a run folder.
+
+    Example: inspect-ai joint --data ./luna16_candidates --data ./magnetic_tile --data ./eyepacs_subset
+    """
+    from inspect_ai.joint import train_jointly
+
+    trained = train_jointly(
+        data,
+        settings=common.settings(),
+        config_file=config,
+        init=init,
+        out=out,
+        seed=seed,
+        device=device.value,
+        resume=resume,
+        threads=threads,
+        progress=not as_json,
+    )
+    figures = [(m.task, name, value) for m in trained.manifests for name, value in m.metrics.items()]
+    if as_json:
+        metrics = {m.task: m.metrics for m in trained.manifests}
+        common.emit({"folder": str(trained.folder), "adapter_share": trained.adapter_share, "metrics": metrics})
+        return
+    common.table("On val", "task", "metric", "value", rows=[(t, n, f"{v:.4f}") for t, n, v in figures])
+    print(f"Trunk and models: {trained.folder}; each task keeps {trained.adapter_share:.1%} of the trunk to itself.")

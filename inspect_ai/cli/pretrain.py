@@ -1,0 +1,69 @@
+"""`inspect-ai pretrain`: teach the trunk to see before any task does."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inspect_ai.cli import common
+
+app = common.app()
+
+
+class Device(StrEnum):
+    """Where pretraining computes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@app.command()
+def pretrain(
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="Labelled folder (train part alone is read), or pictures; repeat for more."),
+    ],
+    config: Annotated[Path | None, typer.Option("--config", help="YAML with settings that differ.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/pretrain-SEED")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Pretrain the trunk on pictures of all tasks: it learns to paint hidden blocks, without any label.
+
+    Of labelled folders the train part alone is read. Where two tasks know a folder's labels, give it as TASK=DIR.
+
+    Example: inspect-ai pretrain --data ./magnetic_tile --data ./luna16_candidates --out runs/pretrain
+    """
+    from inspect_ai.pretrain import pretrain as pretrain_trunk
+
+    done = pretrain_trunk(
+        data,
+        settings=common.settings(),
+        config_file=config,
+        out=out,
+        seed=seed,
+        device=device.value,
+        resume=resume,
+        threads=threads,
+        progress=not as_json,
+    )
+    if as_json:
+        held_out = [dataclasses.asdict(measure) for measure in done.held_out]
+        common.emit({"folder": str(done.folder), "steps": done.steps, "held_out": held_out, "rejected": done.rejected})
+        return
+    rows = [(m.task, m.pictures, f"{m.loss:.4f}", f"{m.block_mean:.4f}") for m in done.held_out]
+    common.table(
+        "Hidden pixels of train pictures held out (mean distance; lower is better)",
+        "task", "pictures", "predicted", "block means", rows=rows,
+    )  # fmt: skip
+    if done.rejected:
+        print(f"{done.rejected} files are no readable pictures; {done.folder / 'pretrain.json'} says why.")
+    print(f"Trunk: {done.folder}\nNext: inspect-ai train TASK --init {done.folder} --data DIR")

@@ -1,0 +1,147 @@
+"""The joint training journey: labelled folders of several tasks become one shared trunk and a model folder a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from inspect_ai.config import Strict, TaskConfig, laid_over, parse_config
+from inspect_ai.errors import InspectError, UsageError
+from inspect_ai.model.manifest import Manifest
+from inspect_ai.plugins import Task, task_named
+from inspect_ai.settings import Settings, bundled
+
+
+class JointConfig(Strict):
+    """Which tasks share a trunk, and what is laid over each one's own config; shipped as configs/joint.yaml."""
+
+    common: dict[str, Any] = Field({})  # over every task's config: the trunk and the schedule are one
+    tasks: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointlyTrained:
+    """What joint training left: OUT/trunk.safetensors and OUT/TASK, and how much of the trunk each task keeps."""
+
+    folder: Path
+    manifests: tuple[Manifest, ...]
+    adapter_share: float
+
+
+def train_jointly(
+    data: Sequence[Path],
+    *,
+    settings: Settings,
+    config_file: Path | None = None,
+    init: str | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    threads: int | None = None,
+    progress: bool = True,
+) -> JointlyTrained:
+    """Train all tasks of the config at once; the epoch with the best mean over tasks on val is kept.
+
+    Raises UsageError or SetupError.
+    """
+    import lightning
+    import torch
+
+    from inspect_ai.model.sharing import adapter_share, save_trunk, share_trunk
+    from inspect_ai.model.weights import fresh_network
+    from inspect_ai.training.corpus import read_corpus
+    from inspect_ai.training.fit import fit, train_loader, val_loader
+    from inspect_ai.training.joint import Interleaved, JointInspector
+    from inspect_ai.training.module import Inspector
+    from inspect_ai.training.ship import Run, ship
+
+    tasks = joint_tasks(read_joint(config_file or bundled("configs") / "joint.yaml"), settings, init)
+    mine = folders_of(tasks, data)
+    if threads:
+        torch.set_num_threads(threads)
+    out = out or Path("runs") / f"joint-{seed}"
+    started = time.monotonic()
+    lightning.seed_everything(seed, verbose=False)
+    corpora = [read_corpus(task, mine[task.name], settings) for task in tasks]
+    networks = [fresh_network(task.config) for task in tasks]
+    share_trunk(networks)
+    inspectors = [
+        Inspector(network, task.config, corpus.val, corpus.val_folders)
+        for network, task, corpus in zip(networks, tasks, corpora, strict=True)
+    ]
+    paired = list(zip(corpora, [task.config for task in tasks], strict=True))
+    epoch, steps = fit(
+        JointInspector(inspectors),
+        Interleaved([train_loader(corpus, config, seed) for corpus, config in paired]),
+        [val_loader(corpus, config) for corpus, config in paired],
+        tasks[0].config.train,
+        out,
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
+    run = Run(seed=seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
+    share = adapter_share(networks[0].trunk)
+    save_trunk(networks[0].trunk, out)
+    manifests = []
+    for network, corpus, task in zip(networks, corpora, tasks, strict=True):
+        (out / task.name).mkdir(exist_ok=True)
+        manifests.append(ship(network, corpus, task, out / task.name, run))
+    return JointlyTrained(folder=out, manifests=tuple(manifests), adapter_share=share)
+
+
+def read_joint(path: Path) -> JointConfig:
+    """Read and check the YAML. Raises UsageError naming file and key."""
+    try:
+        return JointConfig.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
+    except ValidationError as e:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors())
+        raise UsageError(f"{path} is no joint configuration (keys are common and tasks): {faults}.") from e
+
+
+def joint_tasks(joint: JointConfig, settings: Settings, init: str | None) -> list[Task]:
+    """The tasks with their changed configs. Raises UsageError for settings that are none."""
+    tasks = []
+    for name, changes in joint.tasks.items():
+        task = task_named(name, settings.tasks)
+        raw = laid_over(laid_over(task.config.model_dump(mode="json"), joint.common), changes)
+        if init is not None:
+            raw = laid_over(raw, {"network": {"init": init}})
+        tasks.append(type(task)(parse_config(raw, f"joint config of {name}"), task.folder))
+    return tasks
+
+
+def folders_of(tasks: Sequence[Task], data: Sequence[Path]) -> dict[str, list[Path]]:
+    """Each labelled folder to the one task that knows its labels. Raises UsageError for a folder or task without."""
+    mine: dict[str, list[Path]] = {task.name: [] for task in tasks}
+    for folder in data:
+        knowing = [task.name for task in tasks if _knows(task.config, folder)]
+        if len(knowing) != 1:
+            who = " and ".join(knowing) or "none of the tasks"
+            raise UsageError(f"The labels of {folder} are known to {who}; joint training needs exactly one of them.")
+        mine[knowing[0]].append(folder)
+    lacking = [name for name, folders in mine.items() if not folders]
+    if lacking:
+        raise UsageError(f"No --data folder has labels of {', '.join(lacking)}. Add one.")
+    return mine
+
+
+def _knows(config: TaskConfig, folder: Path) -> bool:
+    from inspect_ai.training.folder import read_folder
+
+    try:
+        read_folder(folder, config)
+    except UsageError:
+        return False
+    except InspectError:
+        raise
+    return True

@@ -1,0 +1,58 @@
+"""What a training run learns from and is chosen by: labelled folders, decoded once, and a record of what was met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai.errors import UsageError
+from inspect_ai.model.manifest import SHORT, DataUse
+from inspect_ai.plugins import Task
+from inspect_ai.settings import Settings
+from inspect_ai.training.cache import cached_samples
+from inspect_ai.training.folder import LabelledFolder, read_folder, with_splits
+from inspect_ai.training.samples import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """Decoded samples of train and val, with the folder name of each validation sample."""
+
+    train: list[Sample]
+    val: list[Sample]
+    val_folders: list[str]
+    use: tuple[DataUse, ...]
+
+
+def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> Corpus:
+    """Decode train and val of all folders. Raises UsageError where one of them is missing or knows no positives."""
+    folders = with_splits(
+        [read_folder(d, task.config) for d in data], calibration_share=task.config.train.calibration_share
+    )
+    train: list[Sample] = []
+    val: list[Sample] = []
+    names: list[str] = []
+    use = []
+    for folder in folders:
+        mine = cached_samples(folder, "train", task, settings)
+        chosen = cached_samples(folder, "val", task, settings)
+        train += mine
+        val += chosen
+        names += [folder.root.resolve().name] * len(chosen)
+        use.append(_data_use(folder, [*mine, *chosen]))
+    if not any(s.positive == 1 for s in train) or not any(s.positive == 0 for s in train):
+        raise UsageError(
+            "The training part needs both positives and negatives of the decision; check labels.csv and the config."
+        )
+    return Corpus(train=train, val=val, val_folders=names, use=tuple(use))
+
+
+def _data_use(folder: LabelledFolder, samples: list[Sample]) -> DataUse:
+    splits = sorted({row.split for row in folder.rows})
+    return DataUse(
+        name=folder.root.resolve().name,
+        labels=folder.labels.name,
+        rows={split: sum(row.split == split for row in folder.rows) for split in splits},
+        seen=tuple(sorted({s.sha256[:SHORT] for s in samples})),
+    )
