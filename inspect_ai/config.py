@@ -62,7 +62,7 @@ class Input(Strict):
 
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
     channels: Literal[1, 3] = 1
-    multiple: int = 32  # units are padded (edge values) to multiples of this before the network
+    multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
 
 
 class Network(Strict):

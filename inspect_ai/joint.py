@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, ValidationError
 
 from inspect_ai.config import Strict, TaskConfig, laid_over, parse_config
 from inspect_ai.errors import InspectError, UsageError
-from inspect_ai.model.manifest import Manifest
+from inspect_ai.model.manifest import TRUNK_RECORDS, Manifest
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings, bundled
+
+if TYPE_CHECKING:
+    from inspect_ai.training.corpus import Corpus
+
+_, JOINT_RECORD = TRUNK_RECORDS
 
 
 class JointConfig(Strict):
@@ -90,11 +97,18 @@ def train_jointly(
     run = Run(seed=seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
     share = adapter_share(networks[0].trunk)
     save_trunk(networks[0].trunk, out)
+    _note(out, seed, share, corpora)
     manifests = []
     for network, corpus, task in zip(networks, corpora, tasks, strict=True):
         (out / task.name).mkdir(exist_ok=True)
         manifests.append(ship(network, corpus, task, out / task.name, run))
     return JointlyTrained(folder=out, manifests=tuple(manifests), adapter_share=share)
+
+
+def _note(out: Path, seed: int, share: float, corpora: Sequence[Corpus]) -> None:
+    """OUT/joint.json beside the trunk: what it learnt from, for who starts from it."""
+    use = [dataclasses.asdict(use) for corpus in corpora for use in corpus.use]
+    (out / JOINT_RECORD).write_text(json.dumps({"seed": seed, "adapter_share": share, "data": use}, indent=1) + "\n")
 
 
 def read_joint(path: Path) -> JointConfig:

@@ -151,7 +151,7 @@ def _measured(module: MaskedModelling, pictures: Sequence[Picture], config: Pret
         more = len(draw.indices) * np.array([1.0, loss, block_mean])
         sums[views.task] = sums.get(views.task, np.zeros(3)) + more
     return tuple(
-        HeldOut(task=task, pictures=int(n), loss=round(loss / n, 5), block_mean=round(flat / n, 5))
+        HeldOut(task=task, pictures=int(n), loss=round(float(loss / n), 5), block_mean=round(float(flat / n), 5))
         for task, (n, loss, flat) in sorted(sums.items())
     )
 

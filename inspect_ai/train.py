@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspect_ai.config import read_config, with_network
 from inspect_ai.errors import UsageError
-from inspect_ai.model.manifest import Manifest, read_manifest
+from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings
 
 if TYPE_CHECKING:
     from inspect_ai.model.network import Network
+
+
+STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ def train_task(
     started = time.monotonic()
     lightning.seed_everything(seed, verbose=False)
     corpus = read_corpus(task, data, settings)
+    if task.config.network.init not in STARTS:
+        corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
     network = fresh_network(task.config)
     module = Inspector(network, task.config, corpus.val, corpus.val_folders, [_teacher(t, task) for t in teachers])
     epoch, steps = fit(

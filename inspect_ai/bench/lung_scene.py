@@ -27,6 +27,7 @@ BOX_MARGIN_MM = 5.0  # around an annotated box in plane; across, one slice
 CLOSING_MM = 10.0  # bays and vessels that belong to the lung
 LEVEL_MM = 12.0  # over which the density of lung is averaged
 SMOOTH_MM = 1.0  # over which structures are told from noise
+FINE_MM = 0.5  # over which their own brightness is taken: narrow vessels keep most of it
 NOISE_SDS = 2.5
 BLUR_MM = (0.3, 1.2)  # limits of what a measured blur may be; fine and coarse kernels lie within
 SKIN_PX = 8  # pixels of plain air outside a skin edge that is measured
@@ -79,6 +80,13 @@ class Scene:
         cells, inside = self._cells(place[None])
         free = inside[0] and self.lungs.mask[tuple(cells[0])] > 0 and self.room[tuple(cells[0])] > 0
         return bool(free and self.excess_hu[z, r, c] == 0)
+
+    def air_around(self, place: Place, reach_mm: float) -> float:
+        """Share of lung's air in a square around a place, in its slice."""
+        z, r, c = self._cells(place[None])[0][0]
+        rows, columns = (max(1, round(reach_mm / mm)) for mm in self.lungs.spacing_mm[1:])
+        near = self.lungs.mask[z, max(0, r - rows) : r + rows + 1, max(0, c - columns) : c + columns + 1]
+        return float(near.mean())
 
     def random_place(self, random: np.random.Generator, columns: tuple[int, int]) -> Place:
         """Anywhere in the room between two columns. Raises InputError where there is none."""
@@ -199,13 +207,13 @@ def _edge_blur_px(line: Floats) -> float | None:
 
 
 def _level_and_excess(volume: Volume, lungs: Lungs) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Mean density of lung around each voxel, and how far smoothed structures rise above it and its noise."""
+    """Mean density of lung around each voxel, and how far structures rise above it, where they do so beyond noise."""
     import cv2
 
     _, row_mm, col_mm = volume.spacing_mm
     depth, height, width = volume.hu.shape
     level = np.empty(volume.hu.shape, np.int16)
-    smooth = np.empty(volume.hu.shape, np.int16)
+    smooth, fine = np.empty(volume.hu.shape, np.int16), np.empty(volume.hu.shape, np.int16)
     for z, one in enumerate(volume.hu):
         coarse = lungs.mask[z * len(lungs.mask) // depth]  # [h, w]
         small = cv2.resize(one.astype(np.float32), coarse.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -215,13 +223,13 @@ def _level_and_excess(volume: Volume, lungs: Lungs) -> tuple[NDArray[np.int16], 
         around = cv2.GaussianBlur(small * plain, (0, 0), sigma_px) / np.maximum(weight, 1e-3)
         around = np.where(weight > 0.01, around, lungs.air_hu).astype(np.float32)
         level[z] = np.rint(cv2.resize(around, (width, height), interpolation=cv2.INTER_LINEAR))
-        blurred = cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigmaX=SMOOTH_MM / col_mm, sigmaY=SMOOTH_MM / row_mm)
-        smooth[z] = np.rint(blurred)
-    excess = smooth.astype(np.int32) - level
+        for blurred, mm in ((smooth, SMOOTH_MM), (fine, FINE_MM)):
+            blurred[z] = cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigmaX=mm / col_mm, sigmaY=mm / row_mm)
+    rises = smooth.astype(np.int32) - level
     factor = np.array(volume.hu.shape) / np.array(lungs.mask.shape)
-    in_lung = excess[tuple(((np.argwhere(lungs.mask) + 0.5) * factor).astype(int).T)]
+    in_lung = rises[tuple(((np.argwhere(lungs.mask) + 0.5) * factor).astype(int).T)]
     noise = 1.4826 * float(np.median(np.abs(in_lung - np.median(in_lung))))  # of a Gaussian, by its median deviation
-    return level, np.clip(excess - NOISE_SDS * noise, 0, 3000).astype(np.int16)
+    return level, np.where(rises > NOISE_SDS * noise, np.maximum(fine - level, 0), 0).astype(np.int16)
 
 
 def _boxed(volume: Volume, boxes: Sequence[Box], shape: tuple[int, ...]) -> Mask:

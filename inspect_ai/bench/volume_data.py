@@ -21,7 +21,9 @@ from inspect_ai.errors import InputError
 
 JITTER_PX = 2  # how far a patch may be off its centre: finders are not exact to the pixel
 APART_MM = 45.0  # between nodules that lie in one copy of a series when the finder looks for them
-BRIGHT_HU = 150  # above lung: surely a vessel or wall
+BRIGHT_HU = 150  # above lung: surely a vessel
+AMONG_LUNG = 0.5  # share of air around a vessel; a flat wall leaves less
+AROUND_MM = 10.0
 LEAST_PLACE_MM = 2.0  # a candidate this near a nodule's centre is on it, however small the nodule
 
 
@@ -31,7 +33,7 @@ class Kind(StrEnum):
     NODULE = "made nodule"
     TUBE = "made vessel"
     CANDIDATE = "real candidate"  # of the product's finder
-    VESSEL = "real vessel or wall"  # a random bright place of a lung
+    VESSEL = "real vessel"  # a random bright place among lung
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,14 +213,15 @@ def _on(candidate: Any, nodule: Nodule, place: Place, scene: Scene) -> bool:
 
 
 def _bright(half: Half, counts: Counts, random: np.random.Generator) -> list[tuple[Place, float]]:
-    """Random places on real vessels and walls. Raises InputError for a lung without any."""
+    """Random places on real vessels. Raises InputError for a lung without any."""
     found: list[tuple[Place, float]] = []
     for _ in range(1000 * counts.vessels):
         if len(found) == counts.vessels:
             return found
         place = np.rint(half.scene.random_place(random, half.columns))
         z, r, c = place.astype(int)
-        if half.scene.excess_hu[z, r, c] > BRIGHT_HU and not in_box(half.scene, place):
+        bright = half.scene.excess_hu[z, r, c] > BRIGHT_HU and not in_box(half.scene, place)
+        if bright and half.scene.air_around(place, AROUND_MM) >= AMONG_LUNG:
             found.append((place, float("nan")))
     raise InputError(f"{half.name} shows no vessels. Give series of the chest.")
 

@@ -4,16 +4,18 @@ stripe               a head sees its own axis whole and `width` cells of every o
 global               every cell sees every cell (ViT, arXiv 2010.11929)
 shifted_window       cosine attention in windows, log-spaced bias, every other block shifted (Swin v2, arXiv 2111.09883)
 spatial_reduction    keys and values are pooled (PVT, arXiv 2102.12122)
+separable            one context vector for all cells, linear in their number (MobileViT v2, arXiv 2206.02680)
+none                 an inverted residual in its place (MobileNetV2, arXiv 1801.04381): what attention is measured against
 
 Departures: grids that do not divide are padded, and padded cells are masked as keys, so nothing outside the picture is
-ever seen; the local term on V (CSWin's LePE) runs over the whole map, not inside a stripe; all go through
-scaled_dot_product_attention with shapes [B, heads, L, d].
+ever seen; the local term on V (CSWin's LePE) is in every kind and runs over the whole map, not inside a stripe. The
+first four go through scaled_dot_product_attention with shapes [B, heads, L, d].
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    """What all kinds share: one projection to q, k, v, the local term on V, one projection out."""
+    """What the kinds share: one projection to q, k, v, the local term on V, one projection out."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -33,11 +35,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.qkv(x)  # [B, *grid, 3C]
-        seen = self.attend(qkv.unflatten(-1, (3, self.heads, -1)))  # [B, *grid, heads, d]
-        return self.out(seen.flatten(-2) + per_slice(self.local, qkv.chunk(3, dim=-1)[2]))  # [B, *grid, C]
+        v = qkv[..., 2 * x.shape[-1] :]  # [B, *grid, C]
+        seen = self.attend(qkv.unflatten(-1, (3, self.heads, -1)))  # [B, *grid, C]
+        return self.out(seen + per_slice(self.local, v))  # [B, *grid, C]
 
     def attend(self, qkv: Tensor) -> Tensor:
-        """[B, *grid, 3, heads, d] -> [B, *grid, heads, d]."""
+        """[B, *grid, 3, heads, d] -> [B, *grid, heads * d]."""
         raise NotImplementedError
 
 
@@ -53,7 +56,7 @@ class Stripe(Attention):
     def attend(self, qkv: Tensor) -> Tensor:
         axes = qkv.ndim - 4
         per_axis = qkv.split(self.heads // axes, dim=-2)  # each [B, *grid, 3, h, d]
-        return torch.cat([self._along(axis, part) for axis, part in enumerate(per_axis)], dim=-2)
+        return torch.cat([self._along(axis, part) for axis, part in enumerate(per_axis)], dim=-1)
 
     def _along(self, axis: int, qkv: Tensor) -> Tensor:
         grid = qkv.shape[1:-3]
@@ -80,11 +83,15 @@ class ShiftedWindow(Attention):
         q, k, v = qkv.unbind(dim=-3)  # each [B, *grid, heads, d]
         scale = self.log_scale.clamp(max=math.log(100.0)).exp().squeeze(-1) * math.sqrt(q.shape[-1])  # [heads, 1]
         qkv = torch.stack([F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v], dim=-3)
-        box = [min(self.width, size) for size in qkv.shape[1:-3]]
-        offset = [
-            side // 2 if self.shift and side < size else 0 for side, size in zip(box, qkv.shape[1:-3], strict=True)
-        ]
-        return attend_in_boxes(qkv, box, offset=offset, bias=self.log_spaced_bias(box))
+        box = [min(self.width, size) if isinstance(size, int) else self.width for size in qkv.shape[1:-3]]
+        return attend_in_boxes(qkv, box, offset=self._offset(qkv.shape[1:-3]), bias=self.log_spaced_bias(box))
+
+    def _offset(self, grid: Sequence[int]) -> list[int]:
+        """Half a window where the axis is longer than one, else 0; in arithmetic, since a size may be open."""
+        if not self.shift:
+            return [0] * len(grid)
+        half, many = self.width // 2, self.width
+        return [torch.sym_max(0, torch.sym_min(half, many * (size - self.width))) for size in grid]
 
     def log_spaced_bias(self, box: Sequence[int]) -> Tensor:
         """[heads, L, L] for the L cells of a box; offsets are signed log2(1 + |cells|), depth is 0 in 2-D."""
@@ -102,88 +109,136 @@ class SpatialReduction(Attention):
         self.ratio = ratio
 
     def attend(self, qkv: Tensor) -> Tensor:
-        q, k, v = qkv.flatten(1, -4).permute(2, 0, 3, 1, 4)  # each [B, heads, N, d]
-        del k, v
+        q = qkv[..., 0, :, :].flatten(1, -3).transpose(1, 2)  # [B, heads, N, d]
         pooled = per_slice(self._pool, qkv[..., 1:, :, :].flatten(-3))  # [B, *smaller, 2C]
         k, v = pooled.unflatten(-1, (2, self.heads, -1)).flatten(1, -4).permute(2, 0, 3, 1, 4)  # [B, heads, M, d]
         seen = scaled_dot_product_attention(q, k, v)  # [B, heads, N, d]
-        return seen.transpose(1, 2).unflatten(1, qkv.shape[1:-3])  # [B, *grid, heads, d]
+        return seen.transpose(1, 2).flatten(2).unflatten(1, qkv.shape[1:-3])  # [B, *grid, heads * d]
 
     def _pool(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, self.ratio, ceil_mode=True, count_include_pad=False)
 
 
+class Separable(nn.Module):
+    """One score a cell, softmax over cells, their mean of K by it: this context multiplies ReLU(V). No heads."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.skv = nn.Linear(channels, 1 + 2 * channels)
+        self.local = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        score, k, v = self.skv(x).split([1, x.shape[-1], x.shape[-1]], dim=-1)  # [B, *grid, 1 or C]
+        weight = score.flatten(1).softmax(dim=-1)  # [B, N]
+        context = (weight[:, None] @ k.flatten(1, -2)).squeeze(1)  # [B, C]
+        seen = v.relu() * context.unflatten(0, (-1, *[1] * (x.ndim - 2)))  # [B, *grid, C]
+        return self.out(seen + per_slice(self.local, v))  # [B, *grid, C]
+
+
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel in the slice and along depth, narrow. Twice as wide: as many weights as attention.
+
+    The one along depth is 1-D, adds to its input and starts at zero, so that a picture's weights also suit a volume.
+    """
+
+    def __init__(self, channels: int, expansion: int = 2) -> None:
+        super().__init__()
+        wide = expansion * channels
+        self.act = nn.ReLU6()
+        self.in_slice = nn.Sequential(
+            nn.Conv2d(channels, wide, 1), self.act, nn.Conv2d(wide, wide, 3, padding=1, groups=wide)
+        )
+        self.along_depth = nn.Conv1d(wide, wide, 3, padding=1, groups=wide)
+        self.narrow = nn.Sequential(self.act, nn.Conv2d(wide, channels, 1))
+        nn.init.zeros_(self.along_depth.weight)
+        nn.init.zeros_(self.along_depth.bias)  # type: ignore[arg-type]  # it has a bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 4:
+            return per_slice(nn.Sequential(self.in_slice, self.narrow), x)  # [B, h, w, C]
+        y = per_slice(self.in_slice, x)  # [B, D, h, w, wide]
+        columns = y.permute(0, 2, 3, 4, 1)  # [B, h, w, wide, D]
+        shifts = self.along_depth(columns.flatten(0, 2)).unflatten(0, columns.shape[:3])  # [B, h, w, wide, D]
+        return per_slice(self.narrow, y + shifts.permute(0, 4, 1, 2, 3))  # [B, D, h, w, C]
+
+
 def attend_in_boxes(
     qkv: Tensor, box: Sequence[int], *, offset: Sequence[int] | None = None, bias: Tensor | None = None
 ) -> Tensor:
-    """[B, *grid, 3, h, d] -> [B, *grid, h, d]: softmax attention among the cells of each box. bias: [h, L, L].
+    """[B, *grid, 3, h, d] -> [B, *grid, h * d]: softmax attention among the cells of each box. bias: [h, L, L].
 
-    The grid is padded to whole boxes (before it by box - offset, if given) and padded keys are masked.
+    The grid is padded to whole boxes (before it by box - offset, if given) and padded keys are masked. In an export,
+    where sizes are open, boxes with an offset always pad; others must divide the grid, and the exporter proves it.
     """
     grid = qkv.shape[1:-3]
-    before = [(b - o) % b if o else 0 for b, o in zip(box, offset or [0] * len(box), strict=True)]
+    before = [(b - o) % b for b, o in zip(box, offset or [0] * len(box), strict=True)]
     after = [-(size + p) % b for size, p, b in zip(grid, before, box, strict=True)]
-    padded = any(before) or any(after)
-    mask = None
+    open_grid = any(isinstance(size, torch.SymInt) for size in grid)  # in an export
+    padded = (open_grid and offset is not None) or any(before) or any(after)
+    mask = None if bias is None else bias[None]  # [1, h, L, L]
     if padded:
         margins = [m for pair in zip(reversed(before), reversed(after), strict=True) for m in pair]
-        inside = F.pad(qkv.new_ones((1, *grid, 1)), [0, 0, *margins])  # [1, *padded, 1]
+        inside = F.pad(qkv.new_ones((1, *grid, 1, 1, 1)), [0, 0, 0, 0, 0, 0, *margins])  # [1, *padded, 1, 1, 1]
+        hidden = hide(split(inside, box)[:, None, None, :, 0, 0, 0]).repeat(qkv.shape[0], 1, 1, 1)  # [B*S, 1, 1, L]
+        mask = hidden if mask is None else mask + hidden  # [B*S, 1 or h, 1 or L, L]
         qkv = F.pad(qkv, [0, 0, 0, 0, 0, 0, *margins])
-        seen = split(inside, box)[:, None, None, :, 0] > 0  # [S, 1, 1, L]
-        mask = seen.repeat(qkv.shape[0], 1, 1, 1)  # [B*S, 1, 1, L]
-        # A box that holds no cell of the picture would be a softmax over nothing: let it see itself, it is cropped
-        # anyway.
-        mask = mask | ~mask.any(dim=-1, keepdim=True)
-        mask = torch.zeros_like(mask, dtype=qkv.dtype).masked_fill(~mask, float("-inf"))
-    if bias is not None:
-        mask = bias[None] if mask is None else bias[None] + mask  # [B*S, h, L, L]
     whole = qkv.shape[1:-3]
-    q, k, v = split(qkv, box).permute(2, 0, 3, 1, 4)  # each [B*S, h, L, d]
-    y = scaled_dot_product_attention(q, k, v, attn_mask=mask)  # [B*S, h, L, d]
-    y = join(y.transpose(1, 2), whole, box)  # [B, *padded, h, d]
+    q, k, v = split(qkv, box).permute(2, 0, 3, 1, 4).unbind(0)  # each [B*S, h, L, d]
+    y = join(scaled_dot_product_attention(q, k, v, attn_mask=mask), whole, box)  # [B, *padded, h * d]
     if padded:
         for axis, (p, size) in enumerate(zip(before, grid, strict=True)):
             y = y.narrow(axis + 1, p, size)
     return y
 
 
-def split(x: Tensor, box: Sequence[int]) -> Tensor:
-    """[B, *grid, ...] -> [B*S, L, ...]: S boxes of L cells each."""
-    axes = len(box)
-    for axis, side in enumerate(box):
-        x = x.unflatten(1 + 2 * axis, (-1, side))  # [B, n1, b1, n2, b2, ..., ...]
-    outer, inner = [1 + 2 * a for a in range(axes)], [2 + 2 * a for a in range(axes)]
-    rest = list(range(1 + 2 * axes, x.ndim))
-    return x.permute(0, *outer, *inner, *rest).flatten(axes + 1, 2 * axes).flatten(0, axes)
+def hide(inside: Tensor) -> Tensor:
+    """1 inside the picture, 0 outside -> added to logits, 0 and -inf.
+
+    A box that holds no cell of the picture would be a softmax over nothing: it sees itself, and is cropped anyway.
+    """
+    seen = (inside > 0) | ~(inside > 0).any(dim=-1, keepdim=True)
+    return torch.zeros_like(inside).masked_fill(~seen, float("-inf"))
 
 
-def join(x: Tensor, grid: Sequence[int], box: Sequence[int]) -> Tensor:
-    """[B*S, L, ...] -> [B, *grid, ...], the inverse of `split`."""
-    axes = len(box)
+def split(qkv: Tensor, box: Sequence[int]) -> Tensor:
+    """[B, *grid, 3, h, d] -> [B*S, L, 3, h, d]: S boxes of L cells each; no copy where boxes are whole rows."""
+    axes, rest = len(box), qkv.shape[-3:]
+    pairs = [n for size, side in zip(qkv.shape[1:-3], box, strict=True) for n in (size // side, side)]
+    counts, sides = range(1, 2 * axes, 2), range(2, 2 * axes + 1, 2)
+    x = qkv.reshape(-1, *pairs, *rest)  # [B, n1, b1, n2, b2, ..., 3, h, d]
+    x = x.permute(0, *counts, *sides, *range(2 * axes + 1, 2 * axes + 4))  # [B, n1, n2, ..., b1, b2, ..., 3, h, d]
+    return x.reshape(-1, math.prod(box), *rest)
+
+
+def join(y: Tensor, grid: Sequence[int], box: Sequence[int]) -> Tensor:
+    """[B*S, h, L, d] -> [B, *grid, h * d]: back from boxes, heads side by side, in one copy."""
+    axes, (heads, d) = len(box), (y.shape[1], y.shape[3])
     counts = [size // side for size, side in zip(grid, box, strict=True)]
-    x = x.unflatten(1, tuple(box)).unflatten(0, (-1, *counts))  # [B, n1, n2, ..., b1, b2, ..., ...]
-    pairs = [p for a in range(axes) for p in (1 + a, 1 + axes + a)]
-    x = x.permute(0, *pairs, *range(1 + 2 * axes, x.ndim))  # [B, n1, b1, n2, b2, ..., ...]
-    for axis in range(axes):
-        x = x.flatten(1 + axis, 2 + axis)
-    return x
+    y = y.reshape(-1, *counts, heads, *box, d)  # [B, n1, n2, ..., h, b1, b2, ..., d]
+    pairs = [p for a in range(axes) for p in (1 + a, 2 + axes + a)]
+    y = y.permute(0, *pairs, 1 + axes, 2 + 2 * axes)  # [B, n1, b1, n2, b2, ..., h, d]
+    return y.reshape(-1, *grid, heads * d)
 
 
-def per_slice(function: nn.Module | object, x: Tensor) -> Tensor:
+def per_slice(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Run a channels-first 2-D function on each slice of [B, *grid, C] -> [B, *grid', C']."""
-    slices = x.flatten(0, -4).permute(0, 3, 1, 2)  # [B*D, C, H, W]
-    y = function(slices).permute(0, 2, 3, 1)  # type: ignore[operator]
-    return y.unflatten(0, x.shape[:-3])
+    if x.ndim == 4:
+        return function(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    y = function(x.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # [B*D, h, w, C']
+    return y.unflatten(0, x.shape[:2])
 
 
-def make_attention(kind: str, channels: int, heads: int, index: int) -> Attention:
+def make_attention(kind: str, channels: int, heads: int, index: int) -> nn.Module:
     """Block `index` of a stage. Raises ValueError for an unknown kind."""
-    if kind == "stripe":
-        return Stripe(channels, heads)
-    if kind == "global":
-        return Global(channels, heads)
-    if kind == "shifted_window":
-        return ShiftedWindow(channels, heads, shift=index % 2 == 1)
-    if kind == "spatial_reduction":
-        return SpatialReduction(channels, heads)
-    raise ValueError(f"attention kinds are stripe, global, shifted_window, spatial_reduction; got {kind!r}")
+    kinds: dict[str, Callable[[], nn.Module]] = {
+        "stripe": lambda: Stripe(channels, heads),
+        "global": lambda: Global(channels, heads),
+        "shifted_window": lambda: ShiftedWindow(channels, heads, shift=index % 2 == 1),
+        "spatial_reduction": lambda: SpatialReduction(channels, heads),
+        "separable": lambda: Separable(channels),
+        "none": lambda: InvertedResidual(channels),
+    }
+    if kind not in kinds:
+        raise ValueError(f"attention kinds are {', '.join(kinds)}; got {kind!r}")
+    return kinds[kind]()

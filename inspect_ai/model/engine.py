@@ -48,13 +48,16 @@ def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1) -> Engine
 
 
 def padded(pixels: NDArray[Number], multiple: int) -> NDArray[Number]:
-    """[C, ..., H, W] with edge values repeated at the bottom and right until H and W are multiples."""
+    """[C, ..., H, W], mirrored at the bottom and right until H and W are multiples.
+
+    Mirrored, because repeated edge values draw streaks that look like scratches.
+    """
     height, width = pixels.shape[-2:]
     margins = [(0, 0)] * (pixels.ndim - 2) + [(0, -height % multiple), (0, -width % multiple)]
     least = 2 * multiple  # the graph's smallest side
     margins[-2] = (0, margins[-2][1] if height > multiple else least - height)
     margins[-1] = (0, margins[-1][1] if width > multiple else least - width)
-    return np.pad(pixels, margins, mode="edge")
+    return np.pad(pixels, margins, mode="symmetric")
 
 
 def _problems(folder: Path, manifest: Manifest, file: str, expected: str) -> tuple[str, ...]:

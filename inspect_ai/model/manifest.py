@@ -15,6 +15,7 @@ from inspect_ai.errors import SetupError
 
 WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
 TRUNK = "trunk.safetensors"  # a trunk alone, unfolded: pretrained, or shared by the tasks
+TRUNK_RECORDS = ("pretrain.json", "joint.json")  # beside a trunk: what it learnt from, among other things
 SHORT = 16  # hex digits of a training picture's digest that the manifest keeps: 64 bits
 
 
@@ -84,6 +85,23 @@ def read_manifest(folder: Path) -> Manifest:
         ) from e
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise SetupError(f"{path} is damaged ({type(e).__name__}). Install again or train again.") from e
+
+
+def met_by_trunk(folder: Path) -> tuple[DataUse, ...]:
+    """The pictures that a trunk in FOLDER met: who starts from it met them too. Raises SetupError without a record."""
+    for name in TRUNK_RECORDS:
+        path = folder / name
+        if path.is_file():
+            try:
+                return tuple(
+                    DataUse(**{**use, "seen": tuple(use["seen"])})
+                    for use in json.loads(path.read_text("utf-8"))["data"]
+                )
+            except (OSError, ValueError, KeyError, TypeError) as e:
+                raise SetupError(f"{path} is damaged ({type(e).__name__}). Make the trunk again.") from e
+    raise SetupError(
+        f"{folder} does not say what its trunk learnt from ({' or '.join(TRUNK_RECORDS)} is missing). Make it again."
+    )
 
 
 def file_sha256(path: Path) -> str:

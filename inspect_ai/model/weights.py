@@ -53,6 +53,7 @@ def fresh_network(config: TaskConfig) -> Network:
         forget_sooner(network)
     else:
         start_from_folder(network, Path(config.network.init))
+        forget_sooner(network)  # its statistics are those of other pictures
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

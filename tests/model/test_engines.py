@@ -1,6 +1,7 @@
 """Weights on disk and the engines that run them: same scores, digests checked, broken files refused."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from inspect_ai.domain import Unit
 from inspect_ai.errors import SetupError
 from inspect_ai.model.engine import open_engine, padded
 from inspect_ai.model.export import export_graph
-from inspect_ai.model.manifest import DataUse, Manifest, read_manifest, write_manifest
+from inspect_ai.model.manifest import DataUse, Manifest, met_by_trunk, read_manifest, write_manifest
 from inspect_ai.model.network import Network, for_work
 from inspect_ai.model.weights import (
     fresh_network,
@@ -117,7 +118,7 @@ def test_the_manifest_knows_which_pictures_it_met(shipped: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (33, 31), (1, 200), (640, 97)])
-def test_padding_repeats_the_border_up_to_the_next_multiple(size: tuple[int, int]) -> None:
+def test_padding_mirrors_the_picture_up_to_the_next_multiple(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).random((1, *size), dtype=np.float32)
 
     wide = padded(pixels, 32)
@@ -125,7 +126,9 @@ def test_padding_repeats_the_border_up_to_the_next_multiple(size: tuple[int, int
     assert wide.shape[1] % 32 == wide.shape[2] % 32 == 0
     assert min(wide.shape[1:]) >= 64
     assert np.array_equal(wide[:, : size[0], : size[1]], pixels)
-    assert (wide[:, size[0] :, 0] == pixels[:, -1:, 0]).all()
+    for row in range(size[0], wide.shape[1]):  # mirrored there and back as often as it takes
+        back = row % (2 * size[0])
+        assert np.array_equal(wide[:, row, : size[1]], pixels[:, min(back, 2 * size[0] - 1 - back)])
 
 
 @pytest.mark.parametrize("size", ["tiny", "small"])
@@ -163,3 +166,16 @@ def test_a_saved_trunk_starts_another_network_of_its_shape_alone(tmp_path: Path)
         start_from_folder(Network(config_of(size="small")), tmp_path)
     with pytest.raises(SetupError, match="pretrain"):
         start_from_folder(network, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("record", ["pretrain.json", "joint.json"])
+def test_what_a_trunk_met_is_read_from_the_record_beside_it(tmp_path: Path, record: str) -> None:
+    use = {"name": "parts", "labels": "parts", "rows": {"train": 1}, "seen": ["ab" * 8]}
+    with pytest.raises(SetupError, match="missing"):
+        met_by_trunk(tmp_path)
+    (tmp_path / record).write_text(json.dumps({"data": [use]}))
+
+    assert met_by_trunk(tmp_path) == (DataUse(name="parts", labels="parts", rows={"train": 1}, seen=("ab" * 8,)),)
+    (tmp_path / record).write_text("{}")
+    with pytest.raises(SetupError, match="damaged"):
+        met_by_trunk(tmp_path)
