@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.bench import picture, tables
-from inspect_ai.bench.compare import compare
+from inspect_ai.bench.compare import DataSet, compare
 from inspect_ai.bench.cost import costs_of
 from inspect_ai.bench.plan import BenchPlan, Job, chosen, jobs_of, read_plan
-from inspect_ai.bench.running import Ran, is_finished, noted_times, run_jobs
+from inspect_ai.bench.running import Ran, is_finished, noted_code, noted_times, run_jobs
 from inspect_ai.bench.scores import score_run, scores_file
 from inspect_ai.errors import InputError
 from inspect_ai.model.manifest import read_manifest
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
+
+AS_BEFORE = 0.02  # training measures pixels rounded to eight bits: a pair or two of a small val part may change sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,10 @@ def collect(comparison: Comparison, told: Callable[[str], None] = lambda sentenc
     written = [out / f"accuracy.{kind}" for kind in ("json", "md", "csv", "png")]
     plain = tables.as_plain(plan, sets, costs, [_run(job) for job in finished])
     tables.write_text(written[0], json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    tables.write_text(written[1], tables.markdown(plan, sets, costs, missing))
+    doubts = [*_other_program(finished), *_scored_otherwise(finished, sets)]
+    for doubt in doubts:
+        told(doubt)
+    tables.write_text(written[1], tables.markdown(plan, sets, costs, missing, doubts))
     tables.write_text(written[2], tables.as_csv(sets))
     picture.draw(written[3], plan, sets, costs)
     return written
@@ -116,6 +121,39 @@ def collect(comparison: Comparison, told: Callable[[str], None] = lambda sentenc
 
 def _finished(comparison: Comparison) -> list[Job]:
     return [job for job in comparison.jobs if is_finished(job, comparison.device)]
+
+
+def _other_program(finished: Sequence[Job]) -> Iterator[str]:
+    """A sentence for each task whose runs were not all trained by the same program."""
+    for task in dict.fromkeys(job.task for job in finished):
+        programs: dict[str, list[str]] = {}
+        for job in finished:
+            if job.task == task:
+                programs.setdefault(noted_code(job.folder), []).append(job.name)
+        if len(programs) > 1:
+            fewer = sorted(programs.values(), key=len)[:-1]
+            names = ", ".join(name for group in fewer for name in group)
+            yield f"Runs of {task} come from {len(programs)} states of the program; not from the commonest: {names}."
+
+
+def _scored_otherwise(finished: Sequence[Job], sets: Sequence[DataSet]) -> Iterator[str]:
+    """A sentence for each run that reaches another figure than when its epoch was chosen: the program has changed."""
+    found = {(one.task, m.model, one.data): m for one in sets for m in one.models}
+    for job in finished:
+        metrics = read_manifest(job.folder).metrics
+        for data in job.data:
+            name = Path(data).name
+            m = found[job.task, job.model, name]
+            for kind in ("auc", "accuracy"):
+                then = metrics.get(f"{name}/{kind}")
+                if then is None or kind not in m.figures:
+                    continue
+                now = m.figures[kind].by_seed[m.seeds.index(job.seed)]
+                if abs(now - then) > AS_BEFORE:
+                    yield (
+                        f"{job.name} on {name}: {kind} was {then:.4f} when its epoch was chosen and is {now:.4f} now. "
+                        "The program has changed in between; remove the run's folder to train it again."
+                    )
 
 
 def _run(job: Job) -> dict[str, Any]:
@@ -132,4 +170,5 @@ def _run(job: Job) -> dict[str, Any]:
         "metrics": manifest.metrics,
         "weights_sha256": manifest.weights_sha256,
         "software": manifest.software,
+        "code": noted_code(job.folder),
     }

@@ -27,7 +27,7 @@ BOX_MARGIN_MM = 5.0  # around an annotated box in plane; across, one slice
 CLOSING_MM = 10.0  # bays and vessels that belong to the lung
 LEVEL_MM = 12.0  # over which the density of lung is averaged
 SMOOTH_MM = 1.0  # over which structures are told from noise
-FINE_MM = 0.5  # over which their own brightness is taken: narrow vessels keep most of it
+DETAIL_MM = 0.5  # over which their own brightness is taken: narrow vessels keep most of it
 NOISE_SDS = 2.5
 BLUR_MM = (0.3, 1.2)  # limits of what a measured blur may be; fine and coarse kernels lie within
 SKIN_PX = 8  # pixels of plain air outside a skin edge that is measured
@@ -164,15 +164,16 @@ def read_boxes(table: Path, volume: Volume) -> list[Box]:
     return boxes
 
 
-def in_box(scene: Scene, place: Place) -> bool:
-    """Whether a place lies in an annotated box or its margin."""
-    _, row_mm, col_mm = scene.volume.spacing_mm
-    return any(
-        abs(place[0] - box.slice_index) <= 1.5
-        and box.rows[0] - BOX_MARGIN_MM / row_mm <= place[1] <= box.rows[1] + BOX_MARGIN_MM / row_mm
-        and box.columns[0] - BOX_MARGIN_MM / col_mm <= place[2] <= box.columns[1] + BOX_MARGIN_MM / col_mm
-        for box in scene.boxes
-    )
+def near_box(scene: Scene, places: NDArray[np.float64], reach_mm: float = BOX_MARGIN_MM) -> NDArray[np.bool_]:
+    """[N, 3] voxels -> [N]: within so many millimetres of an annotated box in plane, in its slice or the next."""
+    near = np.zeros(len(places), bool)
+    for box in scene.boxes:
+        (top, bottom), (left, right) = box.rows, box.columns
+        down, across = (reach_mm / mm for mm in scene.volume.spacing_mm[1:])
+        z, r, c = places.T
+        in_rows, in_columns = (top - down <= r) & (r <= bottom + down), (left - across <= c) & (c <= right + across)
+        near |= (np.abs(z - box.slice_index) <= 1.5) & in_rows & in_columns
+    return near
 
 
 def finder() -> Any:
@@ -213,7 +214,7 @@ def _level_and_excess(volume: Volume, lungs: Lungs) -> tuple[NDArray[np.int16], 
     _, row_mm, col_mm = volume.spacing_mm
     depth, height, width = volume.hu.shape
     level = np.empty(volume.hu.shape, np.int16)
-    smooth, fine = np.empty(volume.hu.shape, np.int16), np.empty(volume.hu.shape, np.int16)
+    smooth, detail = np.empty(volume.hu.shape, np.int16), np.empty(volume.hu.shape, np.int16)
     for z, one in enumerate(volume.hu):
         coarse = lungs.mask[z * len(lungs.mask) // depth]  # [h, w]
         small = cv2.resize(one.astype(np.float32), coarse.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -223,13 +224,13 @@ def _level_and_excess(volume: Volume, lungs: Lungs) -> tuple[NDArray[np.int16], 
         around = cv2.GaussianBlur(small * plain, (0, 0), sigma_px) / np.maximum(weight, 1e-3)
         around = np.where(weight > 0.01, around, lungs.air_hu).astype(np.float32)
         level[z] = np.rint(cv2.resize(around, (width, height), interpolation=cv2.INTER_LINEAR))
-        for blurred, mm in ((smooth, SMOOTH_MM), (fine, FINE_MM)):
+        for blurred, mm in ((smooth, SMOOTH_MM), (detail, DETAIL_MM)):
             blurred[z] = cv2.GaussianBlur(one.astype(np.float32), (0, 0), sigmaX=mm / col_mm, sigmaY=mm / row_mm)
     rises = smooth.astype(np.int32) - level
     factor = np.array(volume.hu.shape) / np.array(lungs.mask.shape)
     in_lung = rises[tuple(((np.argwhere(lungs.mask) + 0.5) * factor).astype(int).T)]
     noise = 1.4826 * float(np.median(np.abs(in_lung - np.median(in_lung))))  # of a Gaussian, by its median deviation
-    return level, np.where(rises > NOISE_SDS * noise, np.maximum(fine - level, 0), 0).astype(np.int16)
+    return level, np.where(rises > NOISE_SDS * noise, np.maximum(detail - level, 0), 0).astype(np.int16)
 
 
 def _boxed(volume: Volume, boxes: Sequence[Box], shape: tuple[int, ...]) -> Mask:

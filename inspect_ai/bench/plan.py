@@ -41,6 +41,7 @@ class ModelPlan(Strict):
     against: bool = False  # the others are compared with it
     seeds: tuple[int, ...] | None = None
     tasks: tuple[str, ...] | None = None
+    weights_of: str | None = None  # that model's weights with other `network.views` at work: nothing is trained
     teacher: str | None = None  # distilled from that model's run of the same task and seed
     init_from: str | None = None  # folder of a pretrained trunk, in place of network.init
 
@@ -50,10 +51,11 @@ class ModelPlan(Strict):
         changed = [
             f"{part}.{key} = {value}" for part in ("train", "augment") for key, value in getattr(self, part).items()
         ]
+        same = [f"the weights of {self.weights_of}, {self.network.get('views')} views"] if self.weights_of else []
         taught = [f"taught by {self.teacher} of the same task and seed"] if self.teacher else []
         started = [f"starts from {self.init_from}"] if self.init_from else []
         seeds = [f"seeds {', '.join(map(str, self.seeds))}"] if self.seeds is not None else []
-        return (*changed, *taught, *started, *seeds)
+        return (*changed, *same, *taught, *started, *seeds)
 
 
 class BenchPlan(Strict):
@@ -74,8 +76,11 @@ class BenchPlan(Strict):
         for model in self.models:
             _known(model.tasks or (), self.tasks, f"model {model.name}", "task")
             _known([model.teacher] if model.teacher else [], names, f"model {model.name}", "teacher")
+            _known([model.weights_of] if model.weights_of else [], names, f"model {model.name}", "source of weights")
         by_name = {model.name: model for model in self.models}
         for model in self.models:
+            if model.weights_of and (by_name[model.weights_of].weights_of or set(model.network) != {"views"}):
+                raise ValueError(f"{model.name} takes the weights of a trained model and changes network.views alone")
             teacher = by_name.get(model.teacher or "")
             if teacher is not None and teacher.teacher is not None:
                 raise ValueError(f"the teacher of {model.name} has a teacher itself ({teacher.teacher}); one step only")
@@ -100,6 +105,12 @@ class Job:
     config: TaskConfig
     folder: Path
     teacher: Path | None = None  # folder of the run that teaches
+    source: Path | None = None  # folder of the run whose weights these are
+
+    @property
+    def needed(self) -> Path | None:
+        """The run that must be finished before this one."""
+        return self.teacher or self.source
 
     @property
     def name(self) -> str:
@@ -135,23 +146,27 @@ def jobs_of(plan: BenchPlan, bases: Mapping[str, TaskConfig], root: Path, out: P
             config=config_of(plan, model, bases[task]),
             folder=out / task / f"{model.name}-{seed}",
             teacher=out / task / f"{model.teacher}-{seed}" if model.teacher else None,
+            source=out / task / f"{model.weights_of}-{seed}" if model.weights_of else None,
         )
         for seed, task, model in _grid(plan)
     ]
 
 
 def _grid(plan: BenchPlan) -> Iterator[tuple[int, str, ModelPlan]]:
-    """Teachers before their pupils."""
+    """Teachers before their pupils, weights before their copies."""
     seeds = dict.fromkeys([*plan.seeds, *(seed for model in plan.models for seed in model.seeds or ())])
     for seed in seeds:
         for task in plan.tasks:
-            for model in sorted(plan.models, key=lambda m: m.teacher is not None):
+            for model in sorted(plan.models, key=lambda m: bool(m.teacher or m.weights_of)):
                 if seed in (plan.seeds if model.seeds is None else model.seeds) and task in (model.tasks or plan.tasks):
                     yield seed, task, model
 
 
 def config_of(plan: BenchPlan, model: ModelPlan, base: TaskConfig) -> TaskConfig:
     """The task's configuration, then the comparison's changes, then the model's."""
+    if model.weights_of:
+        source = config_of(plan, plan.model(model.weights_of), base).model_dump(mode="json")
+        return parse_config(laid_over(source, {"network": model.network}), f"model {model.name}")
     network = model.network | ({"init": model.init_from} if model.init_from else {})
     own = {"network": network, "train": model.train, "augment": model.augment}
     raw = laid_over(laid_over(base.model_dump(mode="json"), plan.changes.get(base.name, {})), own)

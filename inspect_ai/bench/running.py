@@ -8,6 +8,7 @@ commands out of one folder, also when the first was killed and its child lives o
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ MAIN = (sys.executable, "-c", "from inspect_ai.cli import main; main()")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")} | {"OPENCV_FOR_THREADS_NUM": "1"}
 DEBUG = {"INSPECT_AI_DEBUG": "1"}  # a traceback belongs into the log of the job
 JOB, LOG, CONFIG, LOCK = "job.json", "train.log", "config.yaml", "job.lock"
+LEARNING = ("ingest", "model", "training")  # rooms of the package, beside the files at its top
 POLL_S = 0.2
 GRACE_S = 5.0  # between asking a child to stop and stopping it
 
@@ -53,6 +55,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     lock: IO[str]
     started: float
+    code: str
     cpu_s: float = 0.0
 
 
@@ -69,7 +72,9 @@ def description(job: Job, device: str) -> dict[str, Any]:
 
 
 def _start_from(job: Job) -> dict[str, str]:
-    """The trunk that was pretrained in a folder, where the job starts from one."""
+    """The weights that a job takes over, or the trunk that was pretrained in a folder, where it starts from one."""
+    if job.source is not None:
+        return {"weights_of": file_sha256(job.source / MANIFEST)}
     trunk = Path(job.config.network.init) / TRUNK
     return {"start": file_sha256(trunk)} if trunk.is_file() else {}
 
@@ -82,7 +87,7 @@ def _digest(folder: Path) -> str:
 
 def is_finished(job: Job, device: str) -> bool:
     """Whether the job's folder holds what this job would make."""
-    if job.teacher is not None and not (job.teacher / MANIFEST).is_file():
+    if job.needed is not None and not (job.needed / MANIFEST).is_file():
         return False
     try:
         manifest = read_manifest(job.folder)
@@ -98,8 +103,23 @@ def noted_times(folder: Path) -> tuple[float, float]:
     return float(noted["wall_s"]), float(noted["cpu_s"])
 
 
+def noted_code(folder: Path) -> str:
+    """Digest of the program that trained a finished run; empty where it was not noted."""
+    return str(json.loads((folder / JOB).read_text("utf-8")).get("code", ""))
+
+
+def code_digest() -> str:
+    """Of everything in the package that can change what a training learns."""
+    package = Path(__file__).resolve().parent.parent
+    files = [f for part in LEARNING for f in sorted((package / part).rglob("*.py"))] + sorted(package.glob("*.py"))
+    return hashlib.sha256("".join(file_sha256(f) for f in files).encode()).hexdigest()[:16]
+
+
 def command(job: Job, device: str) -> list[str]:
-    """The words of one training."""
+    """The words of one training, or of one export of weights that are there."""
+    if job.source is not None:
+        views = job.config.network.views
+        return [*MAIN, "export", str(job.source), "--views", views, "--out", str(job.folder), "--json"]
     words = [*MAIN, "train", job.task]
     for data in job.data:
         words += ["--data", str(job.root / data)]
@@ -145,9 +165,9 @@ def run_jobs(
 
 
 def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
-    """The first job whose teacher is not still to come."""
+    """The first job of which nothing that it needs is still to come."""
     to_come = {job.folder for job in waiting} | {one.job.folder for one in running}
-    job = next((job for job in waiting if job.teacher not in to_come), None)
+    job = next((job for job in waiting if job.needed not in to_come), None)
     if job is not None:
         waiting.remove(job)
     return job
@@ -155,8 +175,8 @@ def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
 
 def _start(job: Job, device: str, words: Callable[[Job, str], list[str]]) -> _Running | Ran:
     """A child at work; or how the job ended without one."""
-    if job.teacher is not None and not (job.teacher / MANIFEST).is_file():
-        return Ran(job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"its teacher {job.teacher} is not trained")
+    if job.needed is not None and not (job.needed / MANIFEST).is_file():
+        return Ran(job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"{job.needed} is not trained, which it needs")
     job.folder.mkdir(parents=True, exist_ok=True)
     lock = (job.folder / LOCK).open("w")
     try:
@@ -181,7 +201,7 @@ def _start(job: Job, device: str, words: Callable[[Job, str], list[str]]) -> _Ru
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )
-    return _Running(job=job, process=process, lock=lock, started=time.monotonic())
+    return _Running(job=job, process=process, lock=lock, started=time.monotonic(), code=code_digest())
 
 
 def _clear(folder: Path) -> None:
@@ -211,7 +231,8 @@ def _finish(one: _Running, device: str) -> Ran:
     elif not (one.job.folder / MANIFEST).is_file():
         error = f"left no {MANIFEST}; see {one.job.folder / LOG}"
     if error is None:
-        noted = {"job": description(one.job, device), "wall_s": round(wall_s, 1), "cpu_s": round(one.cpu_s, 1)}
+        times = {"wall_s": round(wall_s, 1), "cpu_s": round(one.cpu_s, 1)}
+        noted = {"job": description(one.job, device), **times, "code": one.code}
         (one.job.folder / JOB).write_text(json.dumps(noted, indent=1) + "\n", "utf-8")
         shutil.rmtree(one.job.folder / "checkpoints", ignore_errors=True)  # optimiser states: many times the weights
     one.lock.close()

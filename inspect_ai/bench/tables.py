@@ -38,11 +38,15 @@ class _Column:
     further: bool = False  # in the second table
 
 
-def markdown(plan: BenchPlan, sets: Sequence[DataSet], costs: Costs, missing: Sequence[str]) -> str:
-    """All tables with their notes."""
+def markdown(
+    plan: BenchPlan, sets: Sequence[DataSet], costs: Costs, missing: Sequence[str], doubts: Sequence[str] = ()
+) -> str:
+    """All tables with their notes. `doubts`: sentences that a reader must know before trusting a figure."""
     parts = [_section(plan, one) for one in sets] + [_cost_section(plan, costs)]
     if missing:
         parts.append("Not in these tables, since not trained: " + ", ".join(missing) + ".\n")
+    if doubts:
+        parts.append("\n".join(["Doubtful:", "", *(f"- {doubt}" for doubt in doubts), ""]))
     return "\n".join(["# Comparison of models\n", *parts, FOOTER])
 
 

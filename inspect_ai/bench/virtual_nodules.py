@@ -10,133 +10,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.bench.lung_scene import Place, Scene
+from inspect_ai.bench.lung_scene import BOX_MARGIN_MM, Place, Scene, near_box
+from inspect_ai.bench.virtual_shapes import LONGEST, REACH_MM, Nodule, Shape, Style, Vector, Vessel
 from inspect_ai.domain import Floats
 from inspect_ai.errors import InputError
-
-Vector = tuple[float, float, float]  # along slices, rows, columns
-Window = tuple[float, float, float, float]  # first row, last row, first column, last column, millimetres
-Style = Literal["solid", "hazy", "spiculated", "lobulated"]
 
 DIAMETERS_MM = (3.0, 20.0)
 DENSITIES_HU = (-100.0, 80.0)
 STYLES: tuple[Style, ...] = ("solid", "hazy", "spiculated", "lobulated")
-LONGEST = 1.4  # longest axis of a nodule over its shortest
-HAZE = 0.5  # share of the radius over which a ground-glass edge fades
 LOBES = 0.12  # of the radius, one wave's height on a lobulated border
-SPIKE_DENSITY = 0.8
-SLOPES = (0.15, 0.8)  # of a made vessel: millimetres in plane for each along z; steeper ones show as streaks
+SLOPES = (0.1, 0.8)  # of a made vessel: millimetres in plane for each along z
+STREAK = 0.5  # of its diameter: so far a slice may draw it out; steeper ones would show what they are on one slice
+BEND, TAPER = 0.006, 0.004  # standard deviations of a vessel's, a millimetre
 LEAST_COURSE_MM = 30.0  # a vessel that is shorter could pass for a long nodule
-REACH_MM = 60.0  # how far a made vessel may run to each side
 FINE = 3  # grid points a pixel side on which shapes are drawn
-FINE_MM = 0.6  # distance of the layers of a slice in which they are drawn
+FINE_MM = 0.35  # distance of the layers of a slice in which they are drawn
 TRIES = 20_000
 DIRECTIONS = np.array(
     [(z, r, c) for z in (-1, 0, 1) for r in (-1, 0, 1) for c in (-1, 0, 1) if (z, r, c) != (0, 0, 0)], np.float64
 )
 AROUND = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)  # [26, 3], unit vectors
-
-
-class Shape(Protocol):
-    """Something to put into a lung, in millimetres from its centre along slices, rows and columns."""
-
-    diameter_mm: float
-    density_hu: float
-
-    def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
-        """Share of the shape, 0..1, at places that broadcast."""
-
-    def window(self, low: float, high: float) -> Window | None:
-        """What it may fill in a slice between two heights; None for nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nodule:
-    """A ball, stretched, lobulated or spiked; of the volume of a ball of `diameter_mm` (spikes and haze left aside)."""
-
-    diameter_mm: float
-    density_hu: float
-    style: Style = "solid"
-    axes: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # rows: place -> ball
-    lobes: tuple[tuple[float, Vector, float], ...] = ()  # height, wave vector, phase
-    swell: float = 1.0  # keeps the volume whatever the lobes do
-    spikes: tuple[tuple[Vector, float, float], ...] = ()  # direction, length and half width in millimetres
-
-    def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
-        """Share of the nodule at each place."""
-        a, b, d = (z * row[0] + r * row[1] + c * row[2] for row in self.axes)
-        away = np.sqrt(a * a + b * b + d * d)
-        border = np.full_like(away, self.diameter_mm / 2 * self.swell)
-        for height, wave, phase in self.lobes:
-            along = (a * wave[0] + b * wave[1] + d * wave[2]) / np.maximum(away, np.float32(1e-3))
-            border *= 1 + np.float32(height) * np.cos(along + np.float32(phase))
-        if self.style == "hazy":
-            return np.clip((1 - away / border) / np.float32(HAZE), 0, 1)
-        share = (away <= border).astype(np.float32)
-        for direction, length, half_width in self.spikes:
-            along = z * direction[0] + r * direction[1] + c * direction[2]
-            aside = np.sqrt(np.maximum(z * z + r * r + c * c - along * along, 0))
-            thin = half_width * np.clip(1.2 - along / length, 0, 1)
-            share = np.maximum(share, SPIKE_DENSITY * ((along > 0) & (along < length) & (aside <= thin)))
-        return share.astype(np.float32)
-
-    def window(self, low: float, high: float) -> Window | None:
-        """A square around it, in the slices that it or its spikes reach."""
-        reach = max([self.diameter_mm / 2 * LONGEST * 1.25, *(length for _, length, _ in self.spikes)])
-        return None if low > reach or high < -reach else (-reach, reach, -reach, reach)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vessel:
-    """A slightly bent, slightly tapering tube that passes through slices between two heights."""
-
-    diameter_mm: float
-    density_hu: float
-    slope: tuple[float, float]  # millimetres along rows and columns for each along z, at the centre
-    bend: tuple[float, float]  # and how much that grows a millimetre
-    taper: float  # relative change of the radius a millimetre
-    course: tuple[float, float]  # first and last height
-
-    def axis(self, z: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Row and column of the axis at each height."""
-        r, c = (s * z + b * z * z / 2 for s, b in zip(self.slope, self.bend, strict=True))
-        return r, c
-
-    def radius(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
-        """At each height."""
-        return np.asarray(self.diameter_mm / 2 * np.clip(1 + self.taper * z, 0.6, 1.4))
-
-    def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
-        """1 within the radius of the axis, which is taken as straight near each height."""
-        at_r, at_c = self.axis(z)
-        aside_r, aside_c = r - at_r, c - at_c
-        lean_r, lean_c = (s + b * z for s, b in zip(self.slope, self.bend, strict=True))
-        along = (aside_r * lean_r + aside_c * lean_c) ** 2 / (1 + lean_r**2 + lean_c**2)
-        near = aside_r**2 + aside_c**2 - along <= self.radius(z) ** 2
-        return np.asarray(near & (z >= self.course[0]) & (z <= self.course[1]), np.float32)
-
-    def window(self, low: float, high: float) -> Window | None:
-        """Around the axis between two heights."""
-        low, high = max(low, self.course[0]), min(high, self.course[1])
-        if low >= high:
-            return None
-        z = np.linspace(low, high, 5)
-        r, c = self.axis(z)
-        lean = math.sqrt(1 + sum((abs(s) + abs(b) * REACH_MM) ** 2 for s, b in zip(self.slope, self.bend, strict=True)))
-        reach = float(self.radius(z).max()) * lean
-        return float(r.min()) - reach, float(r.max()) + reach, float(c.min()) - reach, float(c.max()) + reach
-
-    def length_mm(self) -> float:
-        """Of its whole course."""
-        z = np.linspace(*self.course, 200)
-        r, c = self.axis(z)
-        return float(np.sqrt(np.diff(z) ** 2 + np.diff(r) ** 2 + np.diff(c) ** 2).sum())
 
 
 def added(
@@ -227,36 +125,28 @@ def draw_nodule(random: np.random.Generator) -> Nodule:
 
 def draw_vessel(random: np.random.Generator, scene: Scene, place: Place) -> Vessel | None:
     """A tube of a nodule's diameters and densities through the place, as far as lung goes; None if that is short."""
-    slope = random.uniform(*SLOPES)
-    angle = random.uniform(0, 2 * math.pi)
-    lean = (float(slope * math.cos(angle)), float(slope * math.sin(angle)))
-    bend = (float(random.normal(0, 0.006)), float(random.normal(0, 0.006)))
+    diameter = _diameter(random)
+    steepest = np.clip(STREAK * diameter / scene.volume.spacing_mm[0], 2 * SLOPES[0], SLOPES[1])
+    slope, angle = random.uniform(SLOPES[0], steepest), random.uniform(0, 2 * math.pi)
     whole = Vessel(
-        diameter_mm=_diameter(random),
+        diameter_mm=diameter,
         density_hu=float(random.uniform(*DENSITIES_HU)),
-        slope=lean,
-        bend=bend,
-        taper=float(random.normal(0, 0.004)),
+        slope=(float(slope * math.cos(angle)), float(slope * math.sin(angle))),
+        bend=(float(random.normal(0, BEND)), float(random.normal(0, BEND))),
+        taper=float(random.normal(0, TAPER)),
         course=(-REACH_MM, REACH_MM),
     )
-    z = np.arange(-REACH_MM, REACH_MM + 0.5)
-    r, c = whole.axis(z)
-    free = scene.has_room(np.stack([z, r, c], axis=1) / scene.volume.spacing_mm + place)
-    if not free[len(z) // 2]:
-        return None
-    blocked = np.flatnonzero(~free)
-    below, above = blocked[blocked < len(z) // 2], blocked[blocked > len(z) // 2]
-    low = float(z[below[-1]]) if below.size else -REACH_MM
-    high = float(z[above[0]]) if above.size else REACH_MM
-    vessel = Vessel(
-        diameter_mm=whole.diameter_mm,
-        density_hu=whole.density_hu,
-        slope=lean,
-        bend=bend,
-        taper=whole.taper,
-        course=(low, high),
-    )
+    vessel = replace(whole, course=_course(whole, scene, place))
     return vessel if vessel.length_mm() >= LEAST_COURSE_MM else None
+
+
+def _course(vessel: Vessel, scene: Scene, place: Place) -> tuple[float, float]:
+    """The heights between which its axis stays in the lung, and the whole of it off the annotated boxes."""
+    z = np.arange(-REACH_MM, REACH_MM + 0.5)
+    axis = np.stack([z, *vessel.axis(z)], axis=1) / scene.volume.spacing_mm + place  # [heights, 3]
+    clear_mm = BOX_MARGIN_MM + float(vessel.radius(z).max()) * math.hypot(1, SLOPES[1])
+    blocked = z[~scene.has_room(axis) | near_box(scene, axis, clear_mm)]
+    return float(max(blocked[blocked <= 0], default=-REACH_MM)), float(min(blocked[blocked >= 0], default=REACH_MM))
 
 
 def nodule_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[Nodule, Place]:
@@ -277,6 +167,25 @@ def vessel_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int
         if vessel is not None:
             return vessel, place
     raise InputError(_no_room(scene))
+
+
+def twin_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[Vessel, Place]:
+    """A made vessel that on its key slice is as wide, as bright and as soft at its edge as a nodule would be there."""
+    vessel, place = vessel_in(random, scene, columns)
+    nodule = replace(draw_nodule(random), diameter_mm=vessel.diameter_mm, spikes=())
+    twin = replace(vessel, hazy=nodule.style == "hazy")
+    (peak, area), (own_peak, own_area) = (_on_key_slice(scene, shape, place) for shape in (nodule, twin))
+    level = float(scene.level_hu[tuple(np.rint(place).astype(int))])
+    density = level + (nodule.density_hu - level) * min(1.0, peak / own_peak)
+    return replace(twin, density_hu=density, diameter_mm=twin.diameter_mm * math.sqrt(area / own_area)), place
+
+
+def _on_key_slice(scene: Scene, shape: Shape, place: Place) -> tuple[float, float]:
+    """Largest share of a shape there, and how many pixels hold at least half of that."""
+    seen = seen_in_slice(scene, shape, place, round(place[0]))
+    if seen is None:
+        return 1.0, 1.0
+    return float(seen[0].max()), float((seen[0] >= seen[0].max() / 2).sum())
 
 
 def _no_room(scene: Scene) -> str:

@@ -105,6 +105,7 @@ def _fit(
     from inspect_ai.training.module import cosine, parameter_groups
 
     schedule = config.train
+    frozen = {arm: _frozen(network, config) for arm, network in networks.items()}
     batches = len(_order(train, config, np.random.default_rng(0))) // schedule.batch
     steps = max(1, schedule.epochs * batches)
     optimizers = {arm: torch.optim.AdamW(parameter_groups(n, config), lr=schedule.lr) for arm, n in networks.items()}
@@ -118,6 +119,8 @@ def _fit(
             for arm, network in networks.items():
                 torch.manual_seed(hash((seed, epoch, number)))  # the same dropout is open to all
                 network.train()
+                for part in frozen[arm]:
+                    part.eval()  # its batch norms keep their statistics too
                 loss = decision(answer(arm, network, pixels), positive, schedule.label_smoothing)
                 optimizers[arm].zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -129,6 +132,16 @@ def _fit(
             curves[arm].append(sums[arm] / max(1, batches))
         told(f"epoch {epoch + 1} of {schedule.epochs}: " + ", ".join(f"{a} {c[-1]:.3f}" for a, c in curves.items()))
     return {arm: tuple(curve) for arm, curve in curves.items()}
+
+
+def _frozen(network: Network, config: TaskConfig) -> list[Any]:
+    """Stem and first blocks, where the config keeps them as pretrained; the same in every arm."""
+    from inspect_ai.training.module import pretrained_parts
+
+    parts = pretrained_parts(network, config)[: config.train.frozen + 1] if config.train.frozen else []
+    for part in parts:
+        part.requires_grad_(False)
+    return parts
 
 
 class _Batches:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.bench.lung_scene import Place, Scene, finder, in_box
-from inspect_ai.bench.virtual_nodules import Nodule, added, nodule_in, vessel_in
+from inspect_ai.bench.lung_scene import Place, Scene, finder, near_box
+from inspect_ai.bench.virtual_nodules import added, nodule_in, twin_in, vessel_in
+from inspect_ai.bench.virtual_shapes import Nodule, Shape
 from inspect_ai.config import TaskConfig
 from inspect_ai.errors import InputError
 
@@ -31,7 +32,8 @@ class Kind(StrEnum):
     """What lies in the middle of a patch."""
 
     NODULE = "made nodule"
-    TUBE = "made vessel"
+    TUBE = "made vessel"  # as dense as nodules are; where slices are thick it is brighter than small ones
+    TWIN = "made vessel, faint"  # as bright on its key slice as a nodule of its diameter would be there
     CANDIDATE = "real candidate"  # of the product's finder
     VESSEL = "real vessel"  # a random bright place among lung
 
@@ -123,10 +125,11 @@ def make_samples(
         sample = _sample(pixels, Kind.NODULE, half, place, nodule.diameter_mm)
         samples.append(replace(sample, style=nodule.style, found=met))
     for half in both:
-        for _ in range(counts.tubes):
-            tube, place = vessel_in(random, scene, half.columns)
-            pixels = patch(scene, place, counts, depth, random, ((tube, place),))
-            samples.append(_sample(pixels, Kind.TUBE, half, place, tube.diameter_mm))
+        for kind, make in ((Kind.TUBE, vessel_in), (Kind.TWIN, twin_in)):
+            for _ in range(counts.tubes):
+                tube, place = make(random, scene, half.columns)
+                pixels = patch(scene, place, counts, depth, random, ((tube, place),))
+                samples.append(_sample(pixels, kind, half, place, tube.diameter_mm))
         for kind, places in ((Kind.CANDIDATE, real_candidates(half)), (Kind.VESSEL, _bright(half, counts, random))):
             for place, diameter in places:
                 samples.append(_sample(patch(scene, place, counts, depth, random), kind, half, place, diameter))
@@ -140,7 +143,7 @@ def patch(
     counts: Counts,
     depth: int,
     random: np.random.Generator,
-    things: Sequence[tuple[Any, Place]] = (),
+    things: Sequence[tuple[Shape, Place]] = (),
 ) -> NDArray[np.uint8]:
     """[depth, P, P] in 8 bits around a place, with things in it; beyond reach or series the last slice again."""
     key = int(np.clip(round(place[0]), 0, len(scene.volume.hu) - 1))
@@ -160,7 +163,7 @@ def real_candidates(half: Half) -> list[tuple[Place, float]]:
     found = _candidates(half.scene, half.scene.volume)
     places = [(np.array([c.slice_index, c.row, c.col], np.float64), float(c.diameter_mm)) for c in found]
     low, high = half.columns
-    return [(p, d) for p, d in places if low <= p[2] < high and not in_box(half.scene, p)]
+    return [(p, d) for p, d in places if low <= p[2] < high and not near_box(half.scene, p[None])[0]]
 
 
 def finds(nodules: Sequence[tuple[Nodule, Place]], scene: Scene) -> list[bool]:
@@ -220,7 +223,7 @@ def _bright(half: Half, counts: Counts, random: np.random.Generator) -> list[tup
             return found
         place = np.rint(half.scene.random_place(random, half.columns))
         z, r, c = place.astype(int)
-        bright = half.scene.excess_hu[z, r, c] > BRIGHT_HU and not in_box(half.scene, place)
+        bright = half.scene.excess_hu[z, r, c] > BRIGHT_HU and not near_box(half.scene, place[None])[0]
         if bright and half.scene.air_around(place, AROUND_MM) >= AMONG_LUNG:
             found.append((place, float("nan")))
     raise InputError(f"{half.name} shows no vessels. Give series of the chest.")

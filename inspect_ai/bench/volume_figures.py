@@ -20,6 +20,7 @@ class ArmFigures:
     """One arm. Sensitivities by (false alarms a scan, band): given a candidate, and end to end with the finder."""
 
     auc_tubes: Estimate  # made nodules against made vessels
+    auc_twins: Estimate  # against those that are as faint as nodules on the key slice
     auc_candidates: Estimate  # made nodules against real candidates
     given: dict[tuple[float, str], Estimate]
     end_to_end: dict[tuple[float, str], Estimate]
@@ -55,9 +56,10 @@ def figures(folds: Mapping[Arm, Sequence[Fold]], answers: Sequence[Answers]) -> 
 
 def _arm(folds: Sequence[Fold], ms: float) -> ArmFigures:
     keys = [(rate, name) for rate in RATES for name in BANDS_MM]
-    tubes = sum(len(fold.tubes) for fold in folds)
+    tubes = sum(len(fold.tubes) + len(fold.twins) for fold in folds)
     return ArmFigures(
         auc_tubes=estimated(folds, _auc_tubes, _count(folds, "all")),
+        auc_twins=estimated(folds, _auc_twins, _count(folds, "all")),
         auc_candidates=estimated(folds, _auc_candidates, _count(folds, "all")),
         given={key: estimated(folds, _sensitivity(*key), _count(folds, key[1])) for key in keys},
         end_to_end={key: estimated(folds, _sensitivity(*key, whole=True), _count(folds, key[1])) for key in keys},
@@ -69,6 +71,7 @@ def _arm(folds: Sequence[Fold], ms: float) -> ArmFigures:
 def _gains(mine: Sequence[Fold], key: Sequence[Fold]) -> dict[str, Estimate]:
     measures: dict[str, Measure] = {
         "AUC against made vessels": _auc_tubes,
+        "AUC against faint ones": _auc_twins,
         "AUC against real candidates": _auc_candidates,
         **{f"sensitivity at {rate:g} a scan": _sensitivity(rate, "all") for rate in RATES},
     }
@@ -77,6 +80,10 @@ def _gains(mine: Sequence[Fold], key: Sequence[Fold]) -> dict[str, Estimate]:
 
 def _auc_tubes(folds: Sequence[Fold]) -> float:
     return auc_over(folds, lambda fold: fold.tubes)
+
+
+def _auc_twins(folds: Sequence[Fold]) -> float:
+    return auc_over(folds, lambda fold: fold.twins)
 
 
 def _auc_candidates(folds: Sequence[Fold]) -> float:

@@ -59,6 +59,7 @@ def _arm(figures: ArmFigures) -> dict[str, Any]:
 
     return {
         "auc_made_vessels": _plain(figures.auc_tubes),
+        "auc_faint_made_vessels": _plain(figures.auc_twins),
         "auc_real_candidates": _plain(figures.auc_candidates),
         "sensitivity_given_a_candidate": by_rate(figures.given),
         "sensitivity_end_to_end": by_rate(figures.end_to_end),
@@ -77,6 +78,10 @@ def as_markdown(found: Figures, plain: Mapping[str, Any]) -> str:
     arms = list(found.arms)
     rows: list[tuple[str, list[str]]] = [
         ("AUC, made nodule against made vessel", [_cell(found.arms[a].auc_tubes) for a in arms]),
+        (
+            "AUC, against made vessel as faint as a nodule on the key slice",
+            [_cell(found.arms[a].auc_twins) for a in arms],
+        ),
         ("AUC, made nodule against real candidate", [_cell(found.arms[a].auc_candidates) for a in arms]),
     ]
     for rate in RATES:
@@ -158,7 +163,7 @@ def _sensitivities(axes: Any, found: Figures, rate: float) -> None:
 def _sheet(figure: Any, samples: Sequence[Sample]) -> None:
     """Key slices in rows by kind, ordered by diameter; then one nodule and one made vessel, slice by slice."""
     rows = [(kind.value, [_key(s) for s in _spread(samples, kind)]) for kind in Kind]
-    for kind in (Kind.NODULE, Kind.TUBE):
+    for kind in (Kind.NODULE, Kind.TWIN):
         one = _clearest(samples, kind)
         rows.append((f"one {kind.value},\nslice by slice", list(one.pixels)[:SHOWN]))
     grid = figure.subplots(len(rows), SHOWN)

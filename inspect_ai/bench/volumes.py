@@ -106,6 +106,7 @@ def _fold(tested: Tested, arm: Arm) -> Fold:
         nodules=scores[Kind.NODULE],
         alarms=scores[Kind.CANDIDATE],
         tubes=scores[Kind.TUBE],
+        twins=scores[Kind.TWIN],
         met=np.array([s.found for s in nodules], bool),
         diameters_mm=np.array([s.diameter_mm for s in nodules]),
         scans=len(tested.split.test),

@@ -62,7 +62,7 @@ def accuracy(
     """Compare models under one recipe: train, score val, tables and picture.
 
     What is finished is not made again, so the same command goes on after an interruption. Leaves with 3 if a training
-    failed; the others are done nevertheless.
+    failed; the others are done nevertheless. Speeds are measured once; remove OUT/cost.json to measure them again.
 
     Example: inspect-ai bench accuracy --data ./data --out bench --only lung_nodule/tiny
     """

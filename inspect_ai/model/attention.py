@@ -5,7 +5,7 @@ global               every cell sees every cell (ViT, arXiv 2010.11929)
 shifted_window       cosine attention in windows, log-spaced bias, every other block shifted (Swin v2, arXiv 2111.09883)
 spatial_reduction    keys and values are pooled (PVT, arXiv 2102.12122)
 separable            one context vector for all cells, linear in their number (MobileViT v2, arXiv 2206.02680)
-none                 an inverted residual in its place (MobileNetV2, arXiv 1801.04381): what attention is measured against
+none                 an inverted residual in its place (MobileNetV2, arXiv 1801.04381), to measure attention against
 
 Departures: grids that do not divide are padded, and padded cells are masked as keys, so nothing outside the picture is
 ever seen; the local term on V (CSWin's LePE) is in every kind and runs over the whole map, not inside a stripe. The
@@ -84,14 +84,17 @@ class ShiftedWindow(Attention):
         scale = self.log_scale.clamp(max=math.log(100.0)).exp().squeeze(-1) * math.sqrt(q.shape[-1])  # [heads, 1]
         qkv = torch.stack([F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v], dim=-3)
         box = [min(self.width, size) if isinstance(size, int) else self.width for size in qkv.shape[1:-3]]
-        return attend_in_boxes(qkv, box, offset=self._offset(qkv.shape[1:-3]), bias=self.log_spaced_bias(box))
+        return attend_in_boxes(qkv, box, margins=self._margins(qkv.shape[1:-3], box), bias=self.log_spaced_bias(box))
 
-    def _offset(self, grid: Sequence[int]) -> list[int]:
-        """Half a window where the axis is longer than one, else 0; in arithmetic, since a size may be open."""
-        if not self.shift:
-            return [0] * len(grid)
-        half, many = self.width // 2, self.width
-        return [torch.sym_max(0, torch.sym_min(half, many * (size - self.width))) for size in grid]
+    def _margins(self, grid: Sequence[int], box: Sequence[int]) -> list[tuple[int, int]]:
+        """Before: what a shift by half a window leaves, if the axis is longer than one. After: up to whole windows.
+
+        In arithmetic alone, and multiples before differences: in an export a size is a symbol.
+        """
+        late, many = self.width - self.width // 2 if self.shift else 0, self.width
+        before = [torch.sym_max(0, torch.sym_min(late, many * (size - self.width))) for size in grid]
+        whole = [(size + p + side - 1) // side * side for size, p, side in zip(grid, before, box, strict=True)]
+        return [(p, padded - (size + p)) for p, padded, size in zip(before, whole, grid, strict=True)]
 
     def log_spaced_bias(self, box: Sequence[int]) -> Tensor:
         """[heads, L, L] for the L cells of a box; offsets are signed log2(1 + |cells|), depth is 0 in 2-D."""
@@ -164,31 +167,30 @@ class InvertedResidual(nn.Module):
 
 
 def attend_in_boxes(
-    qkv: Tensor, box: Sequence[int], *, offset: Sequence[int] | None = None, bias: Tensor | None = None
+    qkv: Tensor, box: Sequence[int], *, margins: Sequence[tuple[int, int]] | None = None, bias: Tensor | None = None
 ) -> Tensor:
     """[B, *grid, 3, h, d] -> [B, *grid, h * d]: softmax attention among the cells of each box. bias: [h, L, L].
 
-    The grid is padded to whole boxes (before it by box - offset, if given) and padded keys are masked. In an export,
-    where sizes are open, boxes with an offset always pad; others must divide the grid, and the exporter proves it.
+    The grid is padded by `margins` before and after each axis (default: after it, to whole boxes), and padded keys are
+    masked. In an export, where sizes are symbols, given margins always pad; without, the exporter proves them zero.
     """
     grid = qkv.shape[1:-3]
-    before = [(b - o) % b for b, o in zip(box, offset or [0] * len(box), strict=True)]
-    after = [-(size + p) % b for size, p, b in zip(grid, before, box, strict=True)]
-    open_grid = any(isinstance(size, torch.SymInt) for size in grid)  # in an export
-    padded = (open_grid and offset is not None) or any(before) or any(after)
+    always = margins is not None and any(isinstance(size, torch.SymInt) for size in grid)
+    margins = margins or [(0, -size % side) for size, side in zip(grid, box, strict=True)]
+    padded = always or any(before or after for before, after in margins)
     mask = None if bias is None else bias[None]  # [1, h, L, L]
     if padded:
-        margins = [m for pair in zip(reversed(before), reversed(after), strict=True) for m in pair]
-        inside = F.pad(qkv.new_ones((1, *grid, 1, 1, 1)), [0, 0, 0, 0, 0, 0, *margins])  # [1, *padded, 1, 1, 1]
+        pads = [0] * 6 + [m for pair in reversed(margins) for m in pair]  # F.pad counts axes from the last
+        inside = F.pad(qkv.new_ones((1, *grid, 1, 1, 1)), pads)  # [1, *padded, 1, 1, 1]
         hidden = hide(split(inside, box)[:, None, None, :, 0, 0, 0]).repeat(qkv.shape[0], 1, 1, 1)  # [B*S, 1, 1, L]
         mask = hidden if mask is None else mask + hidden  # [B*S, 1 or h, 1 or L, L]
-        qkv = F.pad(qkv, [0, 0, 0, 0, 0, 0, *margins])
+        qkv = F.pad(qkv, pads)
     whole = qkv.shape[1:-3]
     q, k, v = split(qkv, box).permute(2, 0, 3, 1, 4).unbind(0)  # each [B*S, h, L, d]
     y = join(scaled_dot_product_attention(q, k, v, attn_mask=mask), whole, box)  # [B, *padded, h * d]
     if padded:
-        for axis, (p, size) in enumerate(zip(before, grid, strict=True)):
-            y = y.narrow(axis + 1, p, size)
+        for axis, ((before, _), size) in enumerate(zip(margins, grid, strict=True)):
+            y = y.narrow(axis + 1, before, size)
     return y
 
 

@@ -69,28 +69,31 @@ class Serving(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
-        self.views = VIEWS[network.config.network.views]
+        self.turns, self.flips = VIEWS[network.config.network.views]
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        logits, heat = zip(*(self._seen(pixels, turned, flipped) for turned, flipped in self.views), strict=True)
-        if len(self.views) == 1:
-            return logits[0], heat[0]
-        return torch.stack(logits).mean(dim=0), torch.stack(heat).mean(dim=0)
+        if (self.turns, self.flips) == VIEWS["one"]:
+            readings = self.network(pixels)
+            return readings.logits, readings.heat
+        seen = [self._flipped(pixels.transpose(-1, -2) if turned else pixels) for turned in self.turns]
+        heat = [h.transpose(-1, -2) if turned else h for turned, (_, h) in zip(self.turns, seen, strict=True)]
+        return torch.stack([logits for logits, _ in seen]).mean(dim=0), torch.stack(heat).mean(dim=0)
 
-    def _seen(self, pixels: Tensor, turned: bool, flipped: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """The answer to the picture transposed and then flipped, its heat map brought back."""
-        x = pixels.transpose(-1, -2) if turned else pixels
-        readings = self.network(x.flip(flipped) if flipped else x)
-        heat = readings.heat.flip(flipped) if flipped else readings.heat
-        return readings.logits, heat.transpose(-1, -2) if turned else heat
+    def _flipped(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean answer to all flips of x, heat maps brought back. One pass: the flips are one batch."""
+        readings = self.network(torch.cat([x.flip(axes) if axes else x for axes in self.flips]))  # [F*B, ...]
+        parts = (len(self.flips), -1)  # unflatten, since chunk fixes the batch of an exported graph
+        shares = readings.heat.unflatten(0, parts).unbind(0)  # each [B, K, h, w]
+        heat = torch.stack([h.flip(axes) if axes else h for h, axes in zip(shares, self.flips, strict=True)])
+        return readings.logits.unflatten(0, parts).mean(dim=0), heat.mean(dim=0)
 
 
-FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
-VIEWS: dict[str, tuple[tuple[bool, tuple[int, ...]], ...]] = {
-    "one": ((False, ()),),
-    "mirror": ((False, ()), (False, (-1,))),
-    "flips": tuple((False, flipped) for flipped in FLIPS),
-    "dihedral": tuple((turned, flipped) for turned in (False, True) for flipped in FLIPS),
+ALL_FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+VIEWS: dict[str, tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]] = {  # (transposed or not, flipped axes)
+    "one": ((False,), ((),)),
+    "mirror": ((False,), ((), (-1,))),
+    "flips": ((False,), ALL_FLIPS),
+    "dihedral": ((False, True), ALL_FLIPS),
 }
 
 

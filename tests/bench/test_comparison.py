@@ -180,5 +180,5 @@ def test_the_products_of_attention_are_counted(network: Callable[..., TaskConfig
     small, large = (gmacs(network(size="tiny", attention="global"), side_px) for side_px in (224, 448))
     tokens = (448 // 16) ** 2
 
-    # All else grows with the area. Tokens times tokens, twice a block, 96 channels at least: sixteenfold, less fourfold.
+    # All else grows with the area. Tokens times tokens, twice a block, at least 96 channels: 16-fold, less 4-fold.
     assert large - 4 * small > 2 * 96 * tokens**2 * (1 - 4 / 16) / 1e9

@@ -12,6 +12,7 @@ from inspect_ai.bench.froc import Fold, auc, auc_over, bar, estimated, gain, sen
 def fold(nodules: list[float], alarms: list[float], *, scans: int = 2, **other: object) -> Fold:
     values: dict[str, object] = {
         "tubes": [],
+        "twins": [],
         "met": [True] * len(nodules),
         "diameters_mm": [5.0] * len(nodules),
     } | other
@@ -19,6 +20,7 @@ def fold(nodules: list[float], alarms: list[float], *, scans: int = 2, **other: 
         nodules=np.array(nodules),
         alarms=np.array(alarms),
         tubes=np.array(values["tubes"], float),
+        twins=np.array(values["twins"], float),
         met=np.array(values["met"], bool),
         diameters_mm=np.array(values["diameters_mm"], float),
         scans=scans,
@@ -73,7 +75,7 @@ def test_each_fold_has_its_own_bar_since_two_networks_speak_on_two_scales() -> N
 
 
 def test_made_vessels_are_counted_above_the_bar_that_real_candidates_set() -> None:
-    one = fold([0.9], [0.5, 0.4], scans=1, tubes=[0.6, 0.45, 0.4, 0.1])
+    one = fold([0.9], [0.5, 0.4], scans=1, tubes=[0.6, 0.45, 0.4], twins=[0.1])
     assert tubes_passed([one], 0.0) == 0.25
     assert tubes_passed([one], 1.0) == 0.5  # above 0.4, not at it
     assert tubes_passed([one], 2.0) == 1.0

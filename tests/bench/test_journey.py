@@ -105,3 +105,24 @@ def test_collecting_again_trains_nothing_and_a_dry_run_says_what_is_to_do(site: 
     assert time.monotonic() - began < 120
     listed = json.loads(bench(site, "--dry-run", "--json").stdout)
     assert [job["state"] for job in listed] == ["finished", "finished", "to do"]
+
+
+@pytest.mark.slow
+def test_a_run_that_another_program_trained_is_a_doubt(site: Path) -> None:
+    assert "Doubtful" not in (site / "out" / "accuracy.md").read_text()
+    folder = site / "out" / "bottle_caps" / "tiny-0"
+    kept = {name: (folder / name).read_text() for name in ("job.json", "manifest.json")}
+    manifest = json.loads(kept["manifest.json"])
+    manifest["metrics"]["caps/auc"] += 0.03
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "job.json").write_text(json.dumps(json.loads(kept["job.json"]) | {"code": "of yesterday"}))
+
+    try:
+        bench(site, "--collect")
+    finally:
+        for name, text in kept.items():
+            (folder / name).write_text(text)
+
+    text = (site / "out" / "accuracy.md").read_text()
+    assert "bottle_caps come from 2 states of the program" in text
+    assert "bottle_caps/tiny-0 on caps: auc was " in text

@@ -2,8 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from inspect_ai.bench.plan import chosen, config_of, read_plan
+from inspect_ai.bench.running import command
 from inspect_ai.errors import UsageError
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import bundled
@@ -86,3 +88,24 @@ def test_the_shipped_plan_is_sound_for_its_tasks() -> None:
     for model in plan.models:
         for task in model.tasks or plan.tasks:
             config_of(plan, model, bases[task])
+
+
+def test_weights_with_other_views_are_exported_from_the_run_that_has_them_and_change_nothing_else(
+    tmp_path: Path,
+) -> None:
+    copy = {"name": "copy", "weights_of": "tiny", "network": {"views": "flips"}}
+    tiny = {"name": "tiny", "network": {"size": "tiny"}, "train": {"batch": 8}}
+    trained, exported = jobs_in(tmp_path, plan_of(copy, tiny, seeds=[4]))
+
+    assert (trained.model, exported.model) == ("tiny", "copy")
+    assert exported.needed == trained.folder
+    words = command(exported, "cpu")
+    assert words[words.index("export") + 1] == str(trained.folder)
+    assert words[words.index("--views") + 1] == "flips"
+    assert exported.config.network == trained.config.network.model_copy(update={"views": "flips"})
+    assert exported.config.train == trained.config.train
+
+
+def test_a_copy_of_weights_changes_its_views_alone() -> None:
+    with pytest.raises(ValidationError, match="changes network"):
+        plan_of({"name": "copy", "weights_of": "tiny", "network": {"size": "small"}}, {"name": "tiny"})

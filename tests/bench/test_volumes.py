@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from inspect_ai.bench.lung_scene import BOX_MARGIN_MM, Scene, open_scene, open_scenes
-from inspect_ai.bench.virtual_nodules import Nodule
+from inspect_ai.bench.virtual_shapes import Nodule
 from inspect_ai.bench.volume_arms import Arm, answer
 from inspect_ai.bench.volume_data import Counts, Kind, Sample, halves, make_samples, patch
 from inspect_ai.bench.volumes import splits
@@ -42,7 +42,11 @@ def scene() -> Scene:
 def network() -> Network:
     torch.manual_seed(0)
     config = read_config(bundled("configs") / "bench_volumes.yaml")
-    return Network(config.model_copy(update={"network": config.network.model_copy(update={"init": "scratch"})})).eval()
+    made = Network(config).eval()
+    for name, parameter in made.named_parameters():
+        if name.endswith(("scale_1", "scale_2")):
+            torch.nn.init.ones_(parameter)  # attention speaks up, as it does after training
+    return made
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from inspect_ai.errors import SetupError
 from inspect_ai.model.baselines import BASELINES, Backbone, load_imagenet, make_baseline
+from inspect_ai.model.baselines.medvit import PooledAttention
 from inspect_ai.model.baselines.swin import WindowAttention
 from inspect_ai.model.baselines.vit import Block
 from inspect_ai.model.convolution import fold_all
@@ -135,7 +136,7 @@ def test_a_graph_for_any_size_says_what_torch_says(name: str, tmp_path: Path) ->
     onnx.save(program.model_proto, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
-    for some in (pictures(1, 64, 96), pictures(3, 96, 128)):
+    for some in (pictures(1, 64, 96), pictures(3, 96, 128), pictures(1, 64, 256)):  # the last: two of Swin's windows
         graph = session.run(None, {"pixels": some.numpy()})
         assert_same(tuple(torch.from_numpy(np.asarray(grid)) for grid in graph), backbone(some))
 
@@ -261,3 +262,25 @@ def test_swin_is_the_one_of_monai_where_maps_divide_into_windows() -> None:
             x = layers[0].downsample(x)
 
         assert_same(ours(picture), tuple(maps))
+
+
+def test_medvit_attends_to_the_means_of_squares_of_the_map() -> None:
+    attention, x = PooledAttention(64, pool=2).eval(), torch.randn(2, 64, 4, 6)
+    tokens = x.flatten(2).transpose(1, 2)  # [B, 24, C]
+    squares = [x[:, :, row : row + 2, column : column + 2] for row in (0, 2) for column in (0, 2, 4)]
+    means = torch.stack([square.mean(dim=(-1, -2)) for square in squares], dim=1)  # [B, 6, C]
+    actual = attention(x)
+    fold_all(attention)
+
+    def project(tokens: Tensor, convolution: nn.Conv2d) -> Tensor:
+        return F.linear(tokens, convolution.weight[:, :, 0, 0], convolution.bias)
+
+    q = project(tokens, attention.q.conv)
+    k, v = project(means, attention.kv.conv).chunk(2, dim=-1)
+    heads = [
+        ((q[..., d] @ k[..., d].transpose(1, 2)) / 32**0.5).softmax(dim=-1) @ v[..., d]
+        for d in (slice(0, 32), slice(32, 64))
+    ]
+    expected = project(torch.cat(heads, dim=-1), attention.out).transpose(1, 2).reshape(x.shape)
+
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from inspect_ai.domain import Unit
 from inspect_ai.errors import SetupError
+from inspect_ai.export import export_model
 from inspect_ai.model.engine import open_engine, padded
 from inspect_ai.model.export import export_graph
 from inspect_ai.model.manifest import DataUse, Manifest, met_by_trunk, read_manifest, write_manifest
@@ -64,6 +65,21 @@ def test_onnx_runtime_and_torch_say_the_same_for_any_size(shipped: Path) -> None
     np.testing.assert_allclose([o.logits[0] for o in graph], logits, atol=1e-4)
     for a, b in zip(graph, reference, strict=True):
         np.testing.assert_allclose(a.heat, b.heat, atol=1e-5)
+
+
+@pytest.mark.parametrize("views", ["flips", "dihedral"])
+def test_a_graph_of_several_views_says_what_torch_says_for_any_size(shipped: Path, tmp_path: Path, views: str) -> None:
+    export_model(shipped, tmp_path, views)
+    some = units((64, 64), (100, 130), (33, 200))
+
+    graph = open_engine(tmp_path, kind="onnx").run(some)
+    reference = open_engine(tmp_path, kind="torch").run(some)
+
+    assert np.ptp([o.logits[0] for o in reference]) > 1e-3
+    for a, b, one in zip(graph, reference, open_engine(shipped).run(some), strict=True):
+        np.testing.assert_allclose(a.logits, b.logits, atol=1e-4)
+        np.testing.assert_allclose(a.heat, b.heat, atol=1e-5)
+        assert abs(a.logits[0] - one.logits[0]) > 1e-6
 
 
 def test_the_loaded_network_is_the_saved_one(shipped: Path) -> None:

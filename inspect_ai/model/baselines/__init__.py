@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inspect_ai.model.backbone import Backbone
 from inspect_ai.model.baselines.convnext import ConvNeXt
 from inspect_ai.model.baselines.densenet import DenseNet121
 from inspect_ai.model.baselines.efficientnet import EfficientNetLite0, load_imagenet
 from inspect_ai.model.baselines.medvit import MedViT
-from inspect_ai.model.baselines.parts import Backbone
 from inspect_ai.model.baselines.resnet import ResNet18
 from inspect_ai.model.baselines.swin import Swin
 from inspect_ai.model.baselines.vit import ViT

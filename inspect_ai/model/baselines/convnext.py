@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from inspect_ai.model.baselines.parts import Backbone, channels_last, init_normal, mlp, ramp
+from inspect_ai.model.backbone import Backbone
+from inspect_ai.model.baselines.parts import channels_last, init_normal, mlp, ramp
 from inspect_ai.model.convolution import DropPath
 
 WIDTHS, DEPTHS = (40, 80, 160, 320), (2, 2, 6, 2)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from inspect_ai.errors import SetupError
-from inspect_ai.model.baselines.parts import Backbone, channels_last, ramp
+from inspect_ai.model.backbone import Backbone
+from inspect_ai.model.baselines.parts import channels_last, ramp
 from inspect_ai.model.convolution import ConvNorm, MBConv
 
 STAGES = (  # expansion, channels, blocks, stride, kernel

@@ -6,21 +6,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from inspect_ai.model.backbone import Backbone
+
 INIT_STD = 0.02  # of the transformers' weights, as published for ViT, Swin, ConvNeXt and MedViT alike
-
-
-class Backbone(nn.Module):
-    """Pictures [B, 3, H, W] in -1..1, H and W multiples of 32 -> maps [B, h, w, C] from fine to coarse.
-
-    Map i has channels[i] channels and a cell for every strides[i] pixels. In eval mode a picture's maps do not depend
-    on the rest of its batch.
-    """
-
-    channels: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        raise NotImplementedError
 
 
 class Pyramid(Backbone):

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from inspect_ai.model.attention import join, split
-from inspect_ai.model.baselines.parts import INIT_STD, Backbone, channels_last, init_normal, mlp, ramp
+from inspect_ai.model.backbone import Backbone
+from inspect_ai.model.baselines.parts import INIT_STD, channels_last, init_normal, mlp, ramp
 from inspect_ai.model.convolution import DropPath
 
 PATCH, WIDTH, WINDOW = 4, 48, 7
+CELLS = WINDOW * WINDOW
 DEPTHS, HEADS = (2, 2, 6, 2), (3, 6, 12, 24)
 
 
@@ -84,50 +85,52 @@ class WindowAttention(nn.Module):
         nn.init.trunc_normal_(self.table, std=INIT_STD)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows, columns = (Placing(size, self.shift, x) for size in x.shape[1:3])
-        x = x.index_select(1, rows.source).index_select(2, columns.source)  # [B, H, W, C], whole windows
-        q, k, v = self.qkv(self.windows(x)).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        source, back, seen = windows(x.shape[1], x.shape[2], self.shift, x.device)
+        cells = x.flatten(1, 2).index_select(1, source).unflatten(1, (-1, CELLS))  # [B, S, L, C]
+        q, k, v = self.qkv(cells).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        bias = self.table[self.index].permute(2, 0, 1).masked_fill(~seen, float("-inf"))  # [S, heads, L, L]
         y = scaled_dot_product_attention(
-            q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2), attn_mask=self.bias(rows, columns).flatten(0, 1)
-        )  # [B, S*heads, L, d]: a window's heads are heads, so that the bias serves the whole batch
+            q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2), attn_mask=bias.flatten(0, 1)
+        )  # [B, S*heads, L, d]: a window's heads are heads, so that one bias serves the whole batch
         y = y.unflatten(1, (-1, self.heads)).transpose(2, 3).flatten(3)  # [B, S, L, C]
-        y = self.out(y).flatten(0, 1)  # [B*S, L, C]
-        y = join(y, x.shape[1:3], (WINDOW, WINDOW))  # [B, H, W, C]
-        return y.index_select(1, rows.back).index_select(2, columns.back)
-
-    def windows(self, x: Tensor) -> Tensor:
-        """[B, H, W, C] -> [B, S, L, C]."""
-        return split(x, (WINDOW, WINDOW)).unflatten(0, (x.shape[0], -1))
-
-    def bias(self, rows: Placing, columns: Placing) -> Tensor:
-        """[S, heads, L, L]: the learnt bias where a cell may look, minus infinity elsewhere."""
-        region = 2 * rows.wrapped[:, None] + columns.wrapped  # [H, W]
-        real = rows.real[:, None] & columns.real
-        region, real = (split(m[None], (WINDOW, WINDOW))[:, None] for m in (region, real))  # [S, 1, L]
-        # a cell that only fills up sees itself, so that no softmax runs over nothing; it is cropped anyway
-        itself = torch.eye(WINDOW * WINDOW, dtype=torch.bool, device=real.device)
-        seen = (region[..., None] == region[..., None, :]) & real[..., None, :] | itself  # [S, 1, L, L]
-        learnt = self.table[self.index].permute(2, 0, 1)  # [heads, L, L]
-        return learnt.masked_fill(~seen, float("-inf"))
+        return self.out(y.flatten(1, 2).index_select(1, back)).view(x.shape)
 
 
-class Placing:
-    """Where the cells of one axis stand when it is filled up to whole windows and shifted.
+def windows(height: int, width: int, shift: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """How a map lies in S windows of L cells: its cells in the windows' order [S*L], where each cell went [h*w], and
+    which cells of a window may see each other [S, 1, L, L].
 
-    source, wrapped and real belong to the places: the cell that stands there, whether the shift carried it around the
-    end, and whether it is a cell of the map; back says for each cell of the map where it stands. An axis of one window
-    is not shifted. Tensors throughout, so that a graph for any size holds the rule and not its result.
+    Tensors throughout, so that a graph for any size holds the rule and not its result.
+    """
+    across = (width + WINDOW - 1) // WINDOW
+    place = torch.arange((height + WINDOW - 1) // WINDOW * across * CELLS, device=device)
+    window, cell = place // CELLS, place % CELLS
+    down = window // across
+    rows = Axis(down * WINDOW + cell // WINDOW, height, shift)
+    columns = Axis((window - down * across) * WINDOW + cell % WINDOW, width, shift)
+    region, real = (2 * rows.wrapped + columns.wrapped).view(-1, CELLS), (rows.real & columns.real).view(-1, CELLS)
+    # a cell that only fills up sees itself, so that no softmax runs over nothing; it is dropped anyway
+    itself = torch.eye(CELLS, dtype=torch.bool, device=device)
+    seen = (region[:, :, None] == region[:, None]) & real[:, None] | itself  # [S, L, L]
+    row, column = rows.back[:, None], columns.back
+    back = (row // WINDOW * across + column // WINDOW) * CELLS + row % WINDOW * WINDOW + column % WINDOW  # [h, w]
+    return rows.source * width + columns.source, back.flatten(), seen[:, None]
+
+
+class Axis:
+    """One axis filled up to whole windows and shifted around its end; an axis of one window is not shifted.
+
+    source, wrapped, real: for each place the cell that stands there, whether the shift carried it around the end, and
+    whether it is a cell of the map. back: for each cell of the map its place.
     """
 
-    def __init__(self, size: int, shift: int, like: Tensor) -> None:
-        places = torch.arange((size + WINDOW - 1) // WINDOW * WINDOW, device=like.device)
-        count = places[-1] + 1
-        moved = shift * (count > WINDOW)
-        at = (places + moved) % count
-        self.source = at.clamp(max=size - 1)
-        self.wrapped = (places + moved >= count).long()
-        self.real = at < size
-        self.back = (torch.arange(size, device=like.device) - moved) % count
+    def __init__(self, place: Tensor, size: int, shift: int) -> None:
+        places = place[-1] + 1  # the last cell of the last window
+        moved = shift * (places > WINDOW)
+        cell = (place + moved) % places
+        self.source, self.real = cell.clamp(max=size - 1), cell < size
+        self.wrapped = (place + moved >= places).long()
+        self.back = (torch.arange(size, device=place.device) - moved) % places
 
 
 def offset_index() -> Tensor:

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from inspect_ai.model.baselines.parts import INIT_STD, Backbone, init_normal, mlp, ramp
+from inspect_ai.model.backbone import Backbone
+from inspect_ai.model.baselines.parts import INIT_STD, init_normal, mlp, ramp
 from inspect_ai.model.convolution import DropPath
 
 PATCH, WIDTH, DEPTH, HEADS = 16, 192, 12, 3
