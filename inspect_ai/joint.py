@@ -20,6 +20,7 @@ from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings, bundled
 
 if TYPE_CHECKING:
+    from inspect_ai.model.network import Network
     from inspect_ai.training.corpus import Corpus
 
 _, JOINT_RECORD = TRUNK_RECORDS
@@ -64,9 +65,6 @@ def train_jointly(
     from inspect_ai.model.sharing import adapter_share, save_trunk, share_trunk
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
-    from inspect_ai.training.fit import fit, train_loader, val_loader
-    from inspect_ai.training.joint import Interleaved, JointInspector
-    from inspect_ai.training.module import Inspector
     from inspect_ai.training.ship import Run, ship
 
     tasks = joint_tasks(read_joint(config_file or bundled("configs") / "joint.yaml"), settings, init)
@@ -79,20 +77,8 @@ def train_jointly(
     corpora = [read_corpus(task, mine[task.name], settings) for task in tasks]
     networks = [fresh_network(task.config) for task in tasks]
     share_trunk(networks)
-    inspectors = [
-        Inspector(network, task.config, corpus.val, corpus.val_folders)
-        for network, task, corpus in zip(networks, tasks, corpora, strict=True)
-    ]
-    paired = list(zip(corpora, [task.config for task in tasks], strict=True))
-    epoch, steps = fit(
-        JointInspector(inspectors),
-        Interleaved([train_loader(corpus, config, seed) for corpus, config in paired]),
-        [val_loader(corpus, config) for corpus, config in paired],
-        tasks[0].config.train,
-        out,
-        device=device,
-        resume=resume,
-        progress=progress,
+    epoch, steps = _fit(
+        networks, corpora, [t.config for t in tasks], out, seed=seed, device=device, resume=resume, progress=progress
     )
     run = Run(seed=seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
     share = adapter_share(networks[0].trunk)
@@ -103,6 +89,36 @@ def train_jointly(
         (out / task.name).mkdir(exist_ok=True)
         manifests.append(ship(network, corpus, task, out / task.name, run))
     return JointlyTrained(folder=out, manifests=tuple(manifests), adapter_share=share)
+
+
+def _fit(
+    networks: Sequence[Network],
+    corpora: Sequence[Corpus],
+    configs: Sequence[TaskConfig],
+    out: Path,
+    *,
+    seed: int,
+    device: str,
+    resume: bool,
+    progress: bool,
+) -> tuple[int, int]:
+    """Train all networks at once; returns epoch and step of the best. The first config's schedule is everybody's."""
+    from inspect_ai.training.fit import fit, train_loader, val_loader
+    from inspect_ai.training.joint import Interleaved, JointInspector
+    from inspect_ai.training.module import Inspector
+
+    whole = list(zip(networks, corpora, configs, strict=True))
+    inspectors = [Inspector(n, config, corpus.val, corpus.val_folders) for n, corpus, config in whole]
+    return fit(
+        JointInspector(inspectors),
+        Interleaved([train_loader(corpus, config, seed) for _, corpus, config in whole]),
+        [val_loader(corpus, config) for _, corpus, config in whole],
+        configs[0].train,
+        out,
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def _note(out: Path, seed: int, share: float, corpora: Sequence[Corpus]) -> None:

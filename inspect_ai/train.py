@@ -92,6 +92,6 @@ def _teacher(folder: Path, task: Task) -> Network:
     from inspect_ai.model.weights import load_network
 
     config = read_manifest(folder).config
-    if config.outputs != task.config.outputs:
+    if (config.name, config.outputs) != (task.config.name, task.config.outputs):
         raise UsageError(f"{folder} answers other questions than {task.name}; a teacher must have the same outputs.")
     return load_network(folder, config)

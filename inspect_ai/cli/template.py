@@ -44,7 +44,7 @@ input:
   channels: 3
 network:
   size: tiny
-  init: scratch          # imagenet needs size small and the extra `imagenet`
+  init: scratch          # imagenet needs the extra `imagenet`
 train:
   epochs: 20
 """

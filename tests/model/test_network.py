@@ -27,7 +27,7 @@ def test_parameter_counts_are_as_published(size: str) -> None:
     assert sum(p.numel() for p in Network(config_of(size=size)).parameters()) == PARAMETERS[size]
 
 
-@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction"])
+@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction", "separable", "none"])
 @pytest.mark.parametrize("shape", [(2, 1, 64, 96), (2, 3, 71, 45), (2, 1, 3, 64, 70)])
 def test_any_size_gives_logits_and_heat_at_stride_8(attention: str, shape: tuple[int, ...]) -> None:
     readings = awake(attention=attention)(torch.rand(shape))
@@ -37,7 +37,7 @@ def test_any_size_gives_logits_and_heat_at_stride_8(attention: str, shape: tuple
     assert torch.isfinite(readings.logits).all()
 
 
-@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction"])
+@pytest.mark.parametrize("attention", ["stripe", "global", "shifted_window", "spatial_reduction", "separable", "none"])
 def test_a_volume_of_one_slice_gives_the_picture_answer(attention: str) -> None:
     network, picture = awake(attention=attention), torch.rand(2, 1, 64, 64)
 
