@@ -13,6 +13,7 @@ import typer
 
 from inspect_ai.cli import common
 from inspect_ai.cli.bench_heat import heat
+from inspect_ai.cli.bench_volumes import volumes
 
 if TYPE_CHECKING:
     from inspect_ai.bench.accuracy import Comparison
@@ -39,6 +40,7 @@ def bench() -> None:
 
 
 app.command("heat")(heat)
+app.command("volumes")(volumes)
 
 
 @app.command("accuracy")
