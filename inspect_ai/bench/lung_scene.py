@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.domain import Floats, Millimetres, StudyRef, Volume
+from inspect_ai.domain import Floats, Millimetres, Rejection, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
@@ -32,6 +32,7 @@ NOISE_SDS = 2.5
 BLUR_MM = (0.3, 1.2)  # limits of what a measured blur may be; fine and coarse kernels lie within
 SKIN_PX = 8  # pixels of plain air outside a skin edge that is measured
 LEAST_EDGES = 30
+SLICES = frozenset({".dcm", ".ima", ""})  # endings of files that may hold a slice
 
 
 class Lungs(Protocol):
@@ -81,13 +82,6 @@ class Scene:
         free = inside[0] and self.lungs.mask[tuple(cells[0])] > 0 and self.room[tuple(cells[0])] > 0
         return bool(free and self.excess_hu[z, r, c] == 0)
 
-    def air_around(self, place: Place, reach_mm: float) -> float:
-        """Share of lung's air in a square around a place, in its slice."""
-        z, r, c = self._cells(place[None])[0][0]
-        rows, columns = (max(1, round(reach_mm / mm)) for mm in self.lungs.spacing_mm[1:])
-        near = self.lungs.mask[z, max(0, r - rows) : r + rows + 1, max(0, c - columns) : c + columns + 1]
-        return float(near.mean())
-
     def random_place(self, random: np.random.Generator, columns: tuple[int, int]) -> Place:
         """Anywhere in the room between two columns. Raises InputError where there is none."""
         factor = self._factor()
@@ -134,16 +128,28 @@ def open_scene(name: str, volume: Volume, boxes: Sequence[Box] = ()) -> Scene:
 
 def open_scenes(data: Path, settings: Settings) -> list[Scene]:
     """All chest series below a folder, with the boxes of its annotations.csv. Raises InputError if there is none."""
-    from inspect_ai import ingest
-
-    with ingest.Pool(1, settings.decode_memory_gib) as pool:
-        refs = [r for r in ingest.discover(data, settings=settings, pool=pool) if isinstance(r, StudyRef)]
-    volumes = [volume for ref in refs if ref.modality == "CT" for volume in ingest.load(data, ref, settings).volumes]
+    volumes = [volume for study in _studies(data, settings) for volume in study.volumes]
     if not volumes:
         raise InputError(f"{data} holds no CT series. Give a folder of chest CT series in DICOM.")
     table = data / "annotations.csv"
     ordered = sorted(volumes, key=lambda volume: volume.series_uid)
     return [open_scene(f"series {i + 1}", v, read_boxes(table, v)) for i, v in enumerate(ordered)]
+
+
+def _studies(data: Path, settings: Settings) -> list[Study]:
+    """All CT series, whole. Raises InputError for a slice that cannot be read: a series without it would be another."""
+    from inspect_ai import ingest
+
+    with ingest.Pool(1, settings.decode_memory_gib) as pool:
+        found = list(ingest.discover(data, settings=settings, pool=pool))
+    refs = [item for item in found if isinstance(item, StudyRef) and item.modality == "CT"]
+    studies = [ingest.load(data, ref, settings) for ref in refs]
+    lost = [f"{r.file}: {r.reason}" for r in found if isinstance(r, Rejection) and Path(r.file).suffix in SLICES]
+    lost += [f"{r.file}: {r.reason}" for study in studies for r in study.rejections]
+    lost += [problem for study in studies for problem in (*study.ref.problems, *study.problems)]
+    if lost:
+        raise InputError(f"{data} does not read as whole series ({lost[0]}). Repair or remove it.")
+    return studies
 
 
 def read_boxes(table: Path, volume: Volume) -> list[Box]:

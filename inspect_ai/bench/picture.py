@@ -224,7 +224,9 @@ def _style(plan: BenchPlan, name: str) -> dict[str, Any]:
     """Told apart by form as well as by colour."""
     if name == _yardstick(plan):
         return {"color": YARDSTICK, "marker": "s", "ms": 6}
-    if plan.model(name).network.get("backbone", "trunk") == "trunk":
+    model = plan.model(name)
+    trained = plan.model(model.weights_of) if model.weights_of else model
+    if trained.network.get("backbone", "trunk") == "trunk":
         return {"color": OURS, "marker": "o", "ms": 6}
     return {"color": THEIRS, "marker": "o", "ms": 6, "mfc": "white"}
 

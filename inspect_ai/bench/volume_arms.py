@@ -166,7 +166,7 @@ class _Batches:
 
 
 def _order(samples: Sequence[Sample], config: TaskConfig, random: np.random.Generator) -> NDArray[np.intp]:
-    """Indices of one epoch: each nodule and made vessel once, real candidates as often as options.real_draws says."""
+    """Indices of one epoch: each made thing once, each real candidate as often as options.real_draws says."""
     times = int(config.options.get("real_draws", 1))
-    real = np.array([s.kind is Kind.CANDIDATE for s in samples])
+    real = np.array([s.kind in (Kind.CANDIDATE, Kind.WEAKER) for s in samples])
     return np.asarray(random.permutation(np.repeat(np.arange(len(samples)), np.where(real, times, 1))))

@@ -1,4 +1,4 @@
-"""Samples of the volume bench: stacks of patches around made nodules, made vessels, real candidates, real vessels.
+"""Samples of the volume bench: stacks of patches around made nodules, made vessels and real candidates.
 
 Every sample belongs to one lung of one series. Samples of two lungs of a series share no voxel: a lung's samples keep
 half a patch away from the midline.
@@ -18,13 +18,12 @@ from inspect_ai.bench.lung_scene import Place, Scene, finder, near_box
 from inspect_ai.bench.virtual_nodules import added, nodule_in, twin_in, vessel_in
 from inspect_ai.bench.virtual_shapes import Nodule, Shape
 from inspect_ai.config import TaskConfig
-from inspect_ai.errors import InputError
+from inspect_ai.domain import Volume
+from inspect_ai.errors import UsageError
 
 JITTER_PX = 2  # how far a patch may be off its centre: finders are not exact to the pixel
 APART_MM = 45.0  # between nodules that lie in one copy of a series when the finder looks for them
-BRIGHT_HU = 150  # above lung: surely a vessel
-AMONG_LUNG = 0.5  # share of air around a vessel; a flat wall leaves less
-AROUND_MM = 10.0
+FURTHER = 4  # candidates to look through for each weaker one of a lung: some lie in the other or near the midline
 LEAST_PLACE_MM = 2.0  # a candidate this near a nodule's centre is on it, however small the nodule
 
 
@@ -35,7 +34,7 @@ class Kind(StrEnum):
     TUBE = "made vessel"  # as dense as nodules are; where slices are thick it is brighter than small ones
     TWIN = "made vessel, faint"  # as bright on its key slice as a nodule of its diameter would be there
     CANDIDATE = "real candidate"  # of the product's finder
-    VESSEL = "real vessel"  # a random bright place among lung
+    WEAKER = "weaker real candidate"  # further down in the finder's list: vessels, forks, walls; they only teach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +75,22 @@ class Counts:
 
     nodules: int
     tubes: int
-    vessels: int
+    weaker: int
     patch_px: int
     reach_mm: float
     window_hu: tuple[float, float]
 
     @staticmethod
     def of(config: TaskConfig) -> Counts:
-        """From the options of configs/bench_volumes.yaml."""
+        """From the options of configs/bench_volumes.yaml. Raises UsageError for one that is missing."""
         values: dict[str, Any] = dict(config.options)
+        needed = ("nodules", "made_vessels", "weaker_candidates", "reach_mm", "window_low_hu", "window_high_hu")
+        if missing := [name for name in needed if name not in values]:
+            raise UsageError(f"The config of the volume bench lacks options.{missing[0]}. Add it.")
         return Counts(
             nodules=int(values["nodules"]),
             tubes=int(values["made_vessels"]),
-            vessels=int(values["real_vessels"]),
+            weaker=int(values["weaker_candidates"]),
             patch_px=int(config.input.size or 64),
             reach_mm=float(values["reach_mm"]),
             window_hu=(float(values["window_low_hu"]), float(values["window_high_hu"])),
@@ -130,7 +132,7 @@ def make_samples(
                 tube, place = make(random, scene, half.columns)
                 pixels = patch(scene, place, counts, depth, random, ((tube, place),))
                 samples.append(_sample(pixels, kind, half, place, tube.diameter_mm))
-        for kind, places in ((Kind.CANDIDATE, real_candidates(half)), (Kind.VESSEL, _bright(half, counts, random))):
+        for kind, places in zip((Kind.CANDIDATE, Kind.WEAKER), real_candidates(half, counts.weaker), strict=True):
             for place, diameter in places:
                 samples.append(_sample(patch(scene, place, counts, depth, random), kind, half, place, diameter))
     told(f"{scene.name}: {len(samples)} samples, blur {scene.blur_mm:.2f} mm")
@@ -158,12 +160,20 @@ def patch(
     return np.rint(grey * 255).astype(np.uint8)
 
 
-def real_candidates(half: Half) -> list[tuple[Place, float]]:
-    """What the product's finder passes on in the untouched lung, places and diameters, annotated boxes left out."""
-    found = _candidates(half.scene, half.scene.volume)
-    places = [(np.array([c.slice_index, c.row, c.col], np.float64), float(c.diameter_mm)) for c in found]
+def real_candidates(half: Half, weaker: int) -> tuple[list[tuple[Place, float]], list[tuple[Place, float]]]:
+    """Places and diameters in the untouched lung, annotated boxes left out: what the product takes, and what it leaves.
+
+    Of what it leaves at most so many, the strongest first.
+    """
+    most = int(plugin_options()["candidates"])
+    found = _candidates(half.scene, half.scene.volume, most=most + FURTHER * weaker)
     low, high = half.columns
-    return [(p, d) for p, d in places if low <= p[2] < high and not near_box(half.scene, p[None])[0]]
+    parts: list[list[tuple[Place, float]]] = []
+    for some in (found[:most], found[most:]):
+        places = [(np.array([c.slice_index, c.row, c.col], np.float64), float(c.diameter_mm)) for c in some]
+        mine = [(p, d) for p, d in places if low <= p[2] < high and not near_box(half.scene, p[None])[0]]
+        parts.append(mine)
+    return parts[0], parts[1][:weaker]
 
 
 def finds(nodules: Sequence[tuple[Nodule, Place]], scene: Scene) -> list[bool]:
@@ -171,17 +181,16 @@ def finds(nodules: Sequence[tuple[Nodule, Place]], scene: Scene) -> list[bool]:
     met = [False] * len(nodules)
     for chosen in _rounds([place for _, place in nodules], scene):
         hu = added(scene, [nodules[i] for i in chosen])
-        candidates = _candidates(scene, replace(scene.volume, hu=hu))
+        candidates = _candidates(scene, replace(scene.volume, hu=hu), int(plugin_options()["candidates"]))
         for i in chosen:
             met[i] = any(_on(c, *nodules[i], scene) for c in candidates)
     return met
 
 
-def _candidates(scene: Scene, volume: Any) -> list[Any]:
+def _candidates(scene: Scene, volume: Volume, most: int) -> list[Any]:
     plugin = finder()
-    options = plugin_options()
     lungs = scene.lungs if volume is scene.volume else plugin.find_lungs(volume)
-    found: list[Any] = plugin.find_candidates(volume, lungs, options["merge_mm"], int(options["candidates"]))
+    found: list[Any] = plugin.find_candidates(volume, lungs, plugin_options()["merge_mm"], most)
     return found
 
 
@@ -213,20 +222,6 @@ def _on(candidate: Any, nodule: Nodule, place: Place, scene: Scene) -> bool:
     radius = nodule.diameter_mm / 2
     across = abs(candidate.slice_index - place[0]) * step
     return bool(aside <= max(radius, LEAST_PLACE_MM) and across <= radius + step / 2)
-
-
-def _bright(half: Half, counts: Counts, random: np.random.Generator) -> list[tuple[Place, float]]:
-    """Random places on real vessels. Raises InputError for a lung without any."""
-    found: list[tuple[Place, float]] = []
-    for _ in range(1000 * counts.vessels):
-        if len(found) == counts.vessels:
-            return found
-        place = np.rint(half.scene.random_place(random, half.columns))
-        z, r, c = place.astype(int)
-        bright = half.scene.excess_hu[z, r, c] > BRIGHT_HU and not near_box(half.scene, place[None])[0]
-        if bright and half.scene.air_around(place, AROUND_MM) >= AMONG_LUNG:
-            found.append((place, float("nan")))
-    raise InputError(f"{half.name} shows no vessels. Give series of the chest.")
 
 
 def _sample(pixels: NDArray[np.uint8], kind: Kind, half: Half, place: Place, diameter: float) -> Sample:

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from inspect_ai.bench.froc import Estimate
+from inspect_ai.bench.lung_scene import Scene
 from inspect_ai.bench.volume_arms import Arm
 from inspect_ai.bench.volume_data import Kind, Sample
 from inspect_ai.bench.volume_figures import BANDS_MM, RATES, ArmFigures, Figures
 from inspect_ai.config import TaskConfig
-from inspect_ai.domain import Millimetres
 from inspect_ai.errors import SetupError
-
-Series = tuple[str, Millimetres, float, int]  # name, spacing, blur in millimetres, annotated boxes
 
 COLOURS = {Arm.KEY: "#9c5b16", Arm.STACK: "#7a7a7a", Arm.VOLUME: "#0b62a4"}
 SHOWN = 10  # examples a row
@@ -31,12 +29,18 @@ LIMITS = (
 )
 
 
-def as_plain(found: Figures, config: TaskConfig, series: Sequence[Series], samples: Sequence[Sample]) -> dict[str, Any]:
+def as_plain(found: Figures, config: TaskConfig, scenes: Sequence[Scene], samples: Sequence[Sample]) -> dict[str, Any]:
     """Everything as values that JSON knows; intervals as [low, high]."""
     return {
         "series": [
-            {"name": name, "spacing_mm": list(spacing), "blur_mm": round(blur, 3), "annotated_boxes": boxes}
-            for name, spacing, blur, boxes in series
+            {
+                "name": scene.name,
+                "slices": len(scene.volume.hu),
+                "spacing_mm": list(scene.volume.spacing_mm),
+                "blur_mm": round(scene.blur_mm, 3),
+                "annotated_boxes": len(scene.boxes),
+            }
+            for scene in scenes
         ],
         "samples": {kind.value: sum(s.kind is kind for s in samples) for kind in Kind},
         "depth": len(samples[0].pixels),
@@ -128,36 +132,50 @@ def _cell(e: Estimate, *, sign: bool = False) -> str:
     return f"{e.value:{shown}} ({e.low:{shown}} to {e.high:{shown}})"
 
 
-def draw(path: Path, found: Figures, samples: Sequence[Sample]) -> None:
-    """Write the PNG. Raises SetupError without matplotlib."""
+def need_matplotlib() -> Any:
+    """Its figure class, with a canvas that needs no screen. Raises SetupError without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as e:
         raise SetupError("The picture needs matplotlib: pip install 'inspect-ai-vision[bench]'.") from e
-    figure = Figure(figsize=(12, 13), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.2))
-    for axes, rate in zip(top.subplots(1, len(RATES), sharey=True), RATES, strict=True):
-        _sensitivities(axes, found, rate)
+
+    def figure(**values: Any) -> Any:
+        made = Figure(**values)
+        FigureCanvasAgg(made)
+        return made
+
+    return figure
+
+
+def draw(path: Path, found: Figures, samples: Sequence[Sample]) -> None:
+    """Write the PNG. Raises SetupError without matplotlib."""
+    figure = need_matplotlib()(figsize=(13, 14), dpi=110, layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.4))
+    panels = top.subplots(1, 1 + len(RATES))
+    against = {"made vessels": "auc_tubes", "faint made\nvessels": "auc_twins", "real\ncandidates": "auc_candidates"}
+    aucs = {arm: [getattr(f, name) for name in against.values()] for arm, f in found.arms.items()}
+    _bars(panels[0], aucs, list(against), "AUC of made nodules against")
+    panels[0].axhline(0.5, color="black", lw=0.8, ls=":")
+    names = [f"{band}\nn = {found.met[band].n}" for band in BANDS_MM]
+    for axes, rate in zip(panels[1:], RATES, strict=True):
+        given = {arm: [f.given[rate, band] for band in BANDS_MM] for arm, f in found.arms.items()}
+        _bars(axes, given, names, f"sensitivity at {rate:g} false alarms a lung")
+    panels[-1].legend(loc="upper left", frameon=False)
     _sheet(bottom, samples)
     figure.savefig(path)
 
 
-def _sensitivities(axes: Any, found: Figures, rate: float) -> None:
-    for i, (arm, figures) in enumerate(found.arms.items()):
-        estimates = [figures.given[rate, band] for band in BANDS_MM]
+def _bars(axes: Any, found: Mapping[Arm, Sequence[Estimate]], names: Sequence[str], title: str) -> None:
+    for i, (arm, estimates) in enumerate(found.items()):
         at = np.arange(len(estimates)) + (i - 1) * 0.25
         values = np.array([e.value for e in estimates])
         reach = np.array([(e.value - e.low, e.high - e.value) for e in estimates]).T
         axes.bar(at, values, 0.23, color=COLOURS[arm], label=arm.value)
         axes.errorbar(at, values, np.maximum(np.nan_to_num(reach), 0), fmt="none", ecolor="black", capsize=2, lw=1)
-    names = [f"{band}\nn = {found.met[band].n}" for band in BANDS_MM]
-    axes.set(title=f"{rate:g} false alarms a scan (one lung)", ylim=(0, 1.02), xticks=range(len(names)))
+    axes.set(title=title, ylim=(0, 1.02), xticks=range(len(names)))
     axes.set_xticklabels(names)
-    axes.set_ylabel("sensitivity, given a candidate")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="upper left", frameon=False)
 
 
 def _sheet(figure: Any, samples: Sequence[Sample]) -> None:

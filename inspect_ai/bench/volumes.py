@@ -19,7 +19,7 @@ from inspect_ai.bench.lung_scene import Scene, open_scenes
 from inspect_ai.bench.volume_arms import Answers, Arm, train_and_answer
 from inspect_ai.bench.volume_data import Counts, Kind, Sample, depth_of, halves, make_samples
 from inspect_ai.bench.volume_figures import Figures, figures
-from inspect_ai.bench.volume_report import as_markdown, as_plain, draw
+from inspect_ai.bench.volume_report import as_markdown, as_plain, draw, need_matplotlib
 from inspect_ai.config import TaskConfig, read_config
 from inspect_ai.errors import InputError
 from inspect_ai.settings import Settings, bundled
@@ -61,13 +61,13 @@ def bench_volumes(
 ) -> VolumeStudy:
     """Make the samples, train the arms, measure, write. Raises InputError for data without chest series."""
     started = time.process_time()
+    need_matplotlib()  # better now than after the training
     config = read_config(config_file or bundled("configs") / "bench_volumes.yaml")
     scenes = open_scenes(data, settings)
     samples = all_samples(scenes, config, seed, told)
     tested = [_tested(split, samples, config, seed, told) for split in splits(scenes)]
     found = figures(folds_of(tested), [t.answers for t in tested])
-    series = [(s.name, s.volume.spacing_mm, s.blur_mm, len(s.boxes)) for s in scenes]
-    plain = as_plain(found, config, series, [s for t in tested for s in t.samples])
+    plain = as_plain(found, config, scenes, samples)
     plain["splits"] = [{"train": t.split.train, "test": t.split.test} for t in tested]
     plain["losses"] = [{arm.value: curve for arm, curve in t.answers.losses.items()} for t in tested]
     plain["seed"], plain["cpu_minutes"] = seed, round((time.process_time() - started) / 60, 1)
@@ -117,7 +117,7 @@ def _tested(
     split: Split, samples: Sequence[Sample], config: TaskConfig, seed: int, told: Callable[[str], None]
 ) -> Tested:
     train = [s for s in samples if s.half in split.train]
-    test = [s for s in samples if s.half in split.test]
+    test = [s for s in samples if s.half in split.test and s.kind is not Kind.WEAKER]
     if not any(s.kind is Kind.CANDIDATE for s in test):
         raise InputError("The finder passes nothing on in the lungs that test. Give further series of the chest.")
     told(f"{len(train)} samples of {', '.join(split.train)} teach; {len(test)} test")

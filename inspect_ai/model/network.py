@@ -102,6 +102,7 @@ def for_work(network: Network) -> Network:
     network = network.eval()
     fold_all(network)
     with torch.no_grad():
-        for p in network.parameters():
-            p.copy_(p.half().float())
+        for p in (*network.parameters(), *network.buffers()):  # buffers: norms that fold into no convolution
+            if p.is_floating_point():
+                p.copy_(p.half().float())
     return network.requires_grad_(False)

@@ -23,7 +23,10 @@ from inspect_ai.model.trunk import Size
 
 def save_weights(network: Network, folder: Path) -> None:
     """Write FOLDER/weights.safetensors of a folded network (see network.for_work), as float16."""
-    state = {name: p.detach().half().contiguous() for name, p in network.state_dict().items()}
+    state = {
+        name: (p.detach().half() if p.is_floating_point() else p.detach()).contiguous()
+        for name, p in network.state_dict().items()
+    }
     save_file(state, str(folder / WEIGHTS))
 
 

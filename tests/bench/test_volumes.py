@@ -142,7 +142,7 @@ def test_each_lung_teaches_once_and_tests_once_and_never_both_at_a_time(scene: S
 def test_nothing_is_made_in_or_taken_from_an_annotated_tumour(shared: Path, counts: Counts) -> None:
     data = shared / "data" / "lung_nodule" / "ct_series"
     rows = list(csv.DictReader((data / "annotations.csv").open()))
-    few = replace(counts, nodules=12, tubes=12, vessels=40)
+    few = replace(counts, nodules=12, tubes=12, weaker=40)
     for scene in open_scenes(data, Settings()):
         mine = [row for row in rows if row["series_uid"] == scene.volume.series_uid]
         assert len(scene.boxes) == len(mine) > 5
@@ -167,7 +167,7 @@ def lies_in(sample: Sample, row: dict[str, str], scene: Scene) -> bool:
 def test_a_tiny_run_from_series_to_table_and_picture(shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     config = yaml.safe_load((bundled("configs") / "bench_volumes.yaml").read_text("utf-8"))
-    config["options"] |= {"nodules": 8, "made_vessels": 8, "real_vessels": 4}
+    config["options"] |= {"nodules": 8, "made_vessels": 8, "weaker_candidates": 4}
     config["network"]["init"] = "scratch"
     config["train"] |= {"epochs": 1, "batch": 8}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config), "utf-8")
