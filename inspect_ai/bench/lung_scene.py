@@ -6,6 +6,7 @@ Annotated boxes are off the stage: nothing is put there, nothing is taken from t
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -94,12 +95,12 @@ class Scene:
         return np.asarray(np.clip(place, 0, np.array(self.volume.hu.shape) - 1))
 
     def _factor(self) -> NDArray[np.float64]:
-        return np.array(self.volume.hu.shape) / np.array(self.room.shape)
+        return np.asarray(np.array(self.volume.hu.shape) / np.array(self.room.shape), np.float64)
 
     def _cells(self, places: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         cells = np.floor((places + 0.5) / self._factor()).astype(int)
         top = np.array(self.room.shape) - 1
-        return np.clip(cells, 0, top), ((cells >= 0) & (cells <= top)).all(axis=1)
+        return np.clip(cells, 0, top), np.all((cells >= 0) & (cells <= top), axis=1)
 
 
 def open_scene(name: str, volume: Volume, boxes: Sequence[Box] = ()) -> Scene:
@@ -210,7 +211,7 @@ def _edge_blur_px(line: Floats) -> float | None:
     if outside.max() > -930 or inside.min() < -200:
         return None
     steepest = float(np.diff(line[at - 4 : at + 4]).max())
-    return float(inside.mean() - outside.mean()) / (np.sqrt(2 * np.pi) * steepest)
+    return float(inside.mean() - outside.mean()) / (math.sqrt(2 * math.pi) * steepest)
 
 
 def _level_and_excess(volume: Volume, lungs: Lungs) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -258,4 +259,4 @@ def _midline(mask: Mask, width: int) -> int:
     columns = np.flatnonzero(filled)
     low, high = int(np.quantile(columns, 0.3)), int(np.quantile(columns, 0.7))
     least = np.flatnonzero(filled[low : high + 1] == filled[low : high + 1].min()) + low
-    return round((float(least.mean()) + 0.5) * width / mask.shape[2] - 0.5)
+    return int(np.rint((float(least.mean()) + 0.5) * width / mask.shape[2] - 0.5))

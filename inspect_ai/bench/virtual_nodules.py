@@ -76,8 +76,8 @@ def seen_in_slice(scene: Scene, shape: Shape, place: Place, z: int) -> tuple[Flo
         for s, at, mm in ((rows, place[1], row_mm), (columns, place[2], col_mm))
     )
     fine = np.zeros((len(r), len(c)), np.float32)
-    for depth in depths:
-        fine += shape.inside(np.float32(depth)[None, None], r[:, None], c[None, :])
+    for depth in depths[:, None, None]:
+        fine += shape.inside(depth, r[:, None], c[None, :])
     pixel_blur = (row_mm**2 + col_mm**2) / 24  # variance of averaging over a pixel, which the measured blur contains
     sigma_mm = math.sqrt(max(scene.blur_mm**2 - pixel_blur, (0.1 * row_mm) ** 2))
     blurred = cv2.GaussianBlur(

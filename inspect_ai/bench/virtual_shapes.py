@@ -24,8 +24,13 @@ REACH_MM = 60.0  # how far a made vessel may run to each side
 class Shape(Protocol):
     """Something to put into a lung, in millimetres from its centre along slices, rows and columns."""
 
-    diameter_mm: float
-    density_hu: float
+    @property
+    def diameter_mm(self) -> float:
+        """As asked for."""
+
+    @property
+    def density_hu(self) -> float:
+        """Of what it is made of."""
 
     def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
         """Share of the shape, 0..1, at places that broadcast."""
@@ -55,14 +60,14 @@ class Nodule:
             along = (a * wave[0] + b * wave[1] + d * wave[2]) / np.maximum(away, np.float32(1e-3))
             border *= 1 + np.float32(height) * np.cos(along + np.float32(phase))
         if self.style == "hazy":
-            return np.clip((1 - away / border) / np.float32(HAZE), 0, 1)
+            return np.asarray(np.clip((1 - away / border) / HAZE, 0, 1), np.float32)
         share = (away <= border).astype(np.float32)
         for direction, length, half_width in self.spikes:
             along = z * direction[0] + r * direction[1] + c * direction[2]
             aside = np.sqrt(np.maximum(z * z + r * r + c * c - along * along, 0))
             thin = half_width * np.clip(1.2 - along / length, 0, 1)
             share = np.maximum(share, SPIKE_DENSITY * ((along > 0) & (along < length) & (aside <= thin)))
-        return share.astype(np.float32)
+        return np.asarray(share, np.float32)
 
     def window(self, low: float, high: float) -> Window | None:
         """A square around it, in the slices that it or its spikes reach."""

@@ -48,11 +48,10 @@ class Answers:
 def answer(arm: Arm, network: Network, pixels: Tensor) -> Tensor:
     """[B, 1, D, P, P] in 0..1 -> logits [B]."""
     if arm is Arm.KEY:
-        return network(pixels[:, :, pixels.shape[2] // 2]).logits[:, 0]
-    if arm is Arm.VOLUME:
-        return network(pixels).logits[:, 0]
-    slices = pixels.transpose(1, 2).flatten(0, 1)  # [B * D, 1, P, P]
-    return network(slices).logits[:, 0].unflatten(0, (len(pixels), -1)).mean(dim=1)  # type: ignore[no-untyped-call]
+        pixels = pixels[:, :, pixels.shape[2] // 2]  # [B, 1, P, P]
+    seen = pixels.transpose(1, 2).flatten(0, 1) if arm is Arm.STACK else pixels  # a stack: [B * D, 1, P, P]
+    logits: Tensor = network(seen).logits[:, 0]
+    return logits.view(len(pixels), -1).mean(dim=1)  # of one answer itself
 
 
 def train_and_answer(
@@ -123,7 +122,7 @@ def _fit(
                     part.eval()  # its batch norms keep their statistics too
                 loss = decision(answer(arm, network, pixels), positive, schedule.label_smoothing)
                 optimizers[arm].zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
                 optimizers[arm].step()
                 schedulers[arm].step()

@@ -157,7 +157,7 @@ def patch(
     shown = np.clip(np.arange(depth) - depth // 2, -reach, reach) + key - first
     low, high = counts.window_hu
     grey = np.clip((cut[np.clip(shown, 0, len(cut) - 1)].astype(np.float32) - low) / (high - low), 0, 1)
-    return np.rint(grey * 255).astype(np.uint8)
+    return np.asarray(np.rint(grey * 255), np.uint8)
 
 
 def real_candidates(half: Half, weaker: int) -> tuple[list[tuple[Place, float]], list[tuple[Place, float]]]:
