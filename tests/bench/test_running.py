@@ -48,11 +48,16 @@ def wait_until(condition: object, seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
+def interruptible() -> None:
+    """A suite that runs in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def slow_parent(folder: Path) -> subprocess.Popen[bytes]:
     """A process that runs two trainings of a minute each; both have started."""
     root = Path(__file__).resolve().parents[2]
     words = [sys.executable, "-c", SLOW, str(folder)]
-    parent = subprocess.Popen(words, cwd=root, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(words, cwd=root, stderr=subprocess.DEVNULL, preexec_fn=interruptible)
     wait_until(lambda: len(pids(folder)) == 2)
     return parent
 

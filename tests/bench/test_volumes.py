@@ -22,6 +22,7 @@ from inspect_ai.bench.volume_data import Counts, Kind, Sample, halves, make_samp
 from inspect_ai.bench.volumes import splits
 from inspect_ai.cli.bench_volumes import volumes
 from inspect_ai.config import read_config
+from inspect_ai.errors import InputError
 from inspect_ai.model.network import Network
 from inspect_ai.settings import Settings, bundled
 from tests.bench.test_virtual_nodules import chest, middle_of_a_lung
@@ -150,6 +151,17 @@ def test_nothing_is_made_in_or_taken_from_an_annotated_tumour(shared: Path, coun
         assert {s.kind for s in samples} == set(Kind)
         for sample in samples:
             assert not [row for row in mine if lies_in(sample, row, scene)]
+
+
+@pytest.mark.shared
+def test_a_series_that_lost_a_slice_is_refused(shared: Path, tmp_path: Path) -> None:
+    source = shared / "data" / "lung_nodule" / "ct_series" / "Lung_Dx-A0002"
+    for file in source.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    last = max(tmp_path.iterdir())  # without it there is no gap that could show
+    last.write_bytes(last.read_bytes()[:2000])
+    with pytest.raises(InputError, match="whole series"):
+        open_scenes(tmp_path, Settings())
 
 
 def lies_in(sample: Sample, row: dict[str, str], scene: Scene) -> bool:
