@@ -154,7 +154,7 @@ def patch(
     block = added(scene, things, first, last)  # [slices, H, W]
     row, col = (round(float(at)) + int(random.integers(-JITTER_PX, JITTER_PX + 1)) for at in place[1:])
     cut = _square(block, row, col, counts.patch_px, int(counts.window_hu[0]))
-    shown = np.clip(np.arange(depth) - depth // 2, -reach, reach) + key - first
+    shown = np.arange(depth) - depth // 2 + key - first  # may lie before the first or after the last of the block
     low, high = counts.window_hu
     grey = np.clip((cut[np.clip(shown, 0, len(cut) - 1)].astype(np.float32) - low) / (high - low), 0, 1)
     return np.asarray(np.rint(grey * 255), np.uint8)

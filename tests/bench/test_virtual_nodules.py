@@ -183,7 +183,7 @@ def test_a_made_vessel_passes_through_its_place_over_its_course_and_stays_in_the
     half_width = boxed.volume.hu.shape[2] // 2
     z, y, x = axes_mm(boxed.volume)
     both = in_lung(z, y, x, SIDES_MM[0]) | in_lung(z, y, x, SIDES_MM[1])
-    for _ in range(20):
+    for _ in range(60):
         vessel, place = vessel_in(random, boxed, (0, half_width))
         made = change(boxed, vessel, place)
         filled = np.flatnonzero((made > 100).any(axis=(1, 2)))
