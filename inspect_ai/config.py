@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,11 @@ class Strict(BaseModel):
     """Frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Model = TypeVar("Model", bound=Strict)
+
+Attention = Literal["stripe", "global", "shifted_window", "spatial_reduction", "separable", "none"]
 
 
 class LabelSet(Strict):
@@ -72,7 +77,7 @@ class Network(Strict):
         "trunk"  # all but the trunk are baselines: what a person would take instead, under the same recipe
     )
     size: Literal["tiny", "small"] = "small"
-    attention: Literal["stripe", "global", "shifted_window", "spatial_reduction", "separable", "none"] = "stripe"
+    attention: Attention = "stripe"  # model/attention.py
     init: str = "imagenet"  # scratch, imagenet, or a folder that `inspect-ai pretrain` wrote
     readout: Literal["scales", "average"] = "scales"  # average: global average pooling and a linear layer
     decision: Literal["both", "evidence", "pooled"] = "both"  # what decides where masks teach; see model/readout.py
@@ -173,21 +178,32 @@ def laid_over(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def read_config(path: Path) -> TaskConfig:
     """Read and check one YAML file. Raises UsageError naming file, key, and the nearest known key."""
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise UsageError(f"{path} cannot be read as YAML: {_one_line(e)}") from e
-    if not isinstance(raw, dict):
-        raise UsageError(f"{path} must be a YAML mapping of settings; it is {type(raw).__name__}.")
-    return parse_config(raw, str(path))
+    return parse_config(read_yaml(path), str(path))
 
 
 def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:
     """A checked TaskConfig from plain values. Raises UsageError with one sentence for each fault."""
+    return checked(TaskConfig, raw, where)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises UsageError if there is none."""
     try:
-        return TaskConfig.model_validate(raw)
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path} must be a YAML mapping of settings; it is {type(raw).__name__}.")
+    return raw
+
+
+def checked(kind: type[Model], raw: dict[str, Any], where: str) -> Model:
+    """`raw` as a `kind`. Raises UsageError with one sentence for each fault, and the nearest key to an unknown one."""
+    try:
+        return kind.model_validate(raw)
     except ValidationError as e:
-        raise UsageError(f"{where}: " + " ".join(_sentence(dict(fault)) for fault in e.errors())) from e
+        keys = sorted(_keys(kind))
+        raise UsageError(f"{where}: " + " ".join(_sentence(dict(fault), keys) for fault in e.errors())) from e
 
 
 # Baselines that have ImageNet weights in a registry, as the trunk has; and those whose tokens have one scale only.
@@ -224,19 +240,19 @@ def config_sha256(config: TaskConfig) -> str:
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
-def _sentence(fault: dict[str, Any]) -> str:
+def _sentence(fault: dict[str, Any], keys: list[str]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(fault["loc"][-1]), _all_keys(), n=1)
+        near = difflib.get_close_matches(str(fault["loc"][-1]), keys, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return f"{place!r} is no setting.{hint}"
-    return f"{place!r}: {fault['msg']}."
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{place!r}: {message}." if place else f"{message}."
 
 
-def _all_keys() -> list[str]:
-    models = (TaskConfig, LabelSet, Input, Network, Augment, Training)
-    return sorted({name for model in models for name in model.model_fields})
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _keys(kind: Any) -> set[str]:
+    """Names of all settings of a model and of the models within it, also in tuples and mappings of them."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields
+        return set(fields).union(*(_keys(field.annotation) for field in fields.values()))
+    return set().union(*(_keys(part) for part in get_args(kind)))

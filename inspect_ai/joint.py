@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from inspect_ai.config import Strict, TaskConfig, laid_over, parse_config
+from inspect_ai.config import Strict, TaskConfig, checked, laid_over, parse_config, read_yaml
 from inspect_ai.errors import InspectError, UsageError
 from inspect_ai.model.manifest import TRUNK_RECORDS, Manifest
 from inspect_ai.plugins import Task, task_named
@@ -129,13 +128,7 @@ def _note(out: Path, seed: int, share: float, corpora: Sequence[Corpus]) -> None
 
 def read_joint(path: Path) -> JointConfig:
     """Read and check the YAML. Raises UsageError naming file and key."""
-    try:
-        return JointConfig.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
-    except ValidationError as e:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors())
-        raise UsageError(f"{path} is no joint configuration (keys are common and tasks): {faults}.") from e
+    return checked(JointConfig, read_yaml(path), str(path))
 
 
 def joint_tasks(joint: JointConfig, settings: Settings, init: str | None) -> list[Task]:

@@ -13,10 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from inspect_ai.config import Strict, TaskConfig, laid_over, parse_config
+from inspect_ai.config import Strict, TaskConfig, checked, laid_over, parse_config, read_yaml
 from inspect_ai.errors import UsageError
 
 Figure = Literal["auc", "sensitivity", "false_positives", "accuracy", "kappa"]
@@ -120,16 +119,7 @@ class Job:
 
 def read_plan(path: Path) -> BenchPlan:
     """Read and check the YAML. Raises UsageError with one sentence for each fault."""
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise UsageError(f"{path} cannot be read as YAML: {' '.join(str(e).split())}") from e
-    if not isinstance(raw, dict):
-        raise UsageError(f"{path} must be a YAML mapping with tasks and models; it is {type(raw).__name__}.")
-    try:
-        return BenchPlan.model_validate(raw)
-    except ValidationError as e:
-        raise UsageError(f"{path}: " + " ".join(_sentence(dict(fault)) for fault in e.errors())) from e
+    return checked(BenchPlan, read_yaml(path), str(path))
 
 
 def jobs_of(plan: BenchPlan, bases: Mapping[str, TaskConfig], root: Path, out: Path) -> list[Job]:
@@ -197,14 +187,3 @@ def _known(names: Any, known: Any, where: str, what: str) -> None:
             near = difflib.get_close_matches(name, list(known), n=1)
             hint = f" did you mean {near[0]!r}?" if near else f" known: {', '.join(known)}"
             raise ValueError(f"{where} names the {what} {name!r}, which is not among the {what}s;{hint}")
-
-
-def _sentence(fault: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        keys = sorted({name for kind in (BenchPlan, TaskPlan, ModelPlan) for name in kind.model_fields})
-        near = difflib.get_close_matches(str(fault["loc"][-1]), keys, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return f"{place!r} is no setting.{hint}"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{place!r}: {message}." if place else f"{message}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,14 +20,6 @@ if TYPE_CHECKING:
     from inspect_ai.bench.running import Ran
 
 app = common.app()
-
-
-class Device(StrEnum):
-    """Where the trainings compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 @app.callback()
@@ -56,7 +47,7 @@ def accuracy(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="TASK, TASK/MODEL or TASK/MODEL-SEED, * for any; repeatable.")
     ] = None,
-    device: Annotated[Device, typer.Option("--device", help="Where the trainings compute.")] = Device.CPU,
+    device: common.Computing = common.Device.CPU,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the trainings and leave.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Train nothing; tables from what is there.")] = False,
     as_json: common.Json = False,

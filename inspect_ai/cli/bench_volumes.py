@@ -16,7 +16,7 @@ def volumes(
     config: Annotated[
         Path | None, typer.Option("--config", help="YAML of the bench.", show_default="the bundled one")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
+    seed: common.Seed = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads to compute with.")] = 1,
     as_json: common.Json = False,
 ) -> None:

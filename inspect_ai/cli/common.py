@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,20 @@ Engine = Annotated[str | None, typer.Option("--engine", help="onnx or torch.", s
 Operator = Annotated[
     str | None, typer.Option("--operator", help="Who stands behind the decisions.", show_default="login name")
 ]
+
+
+class Device(StrEnum):
+    """Where training computes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
+Computing = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
 
 
 def app() -> typer.Typer:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from inspect_ai.cli import common
-from inspect_ai.cli.train import Device
 
 app = common.app()
 
@@ -23,10 +22,10 @@ def joint(
         str | None, typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` wrote.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/joint-SEED")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    seed: common.Seed = 0,
+    device: common.Computing = common.Device.AUTO,
+    resume: common.Resume = False,
+    threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
     """Train all tasks of a config on one shared trunk.

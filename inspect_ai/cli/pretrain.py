@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +13,6 @@ from inspect_ai.cli import common
 app = common.app()
 
 
-class Device(StrEnum):
-    """Where pretraining computes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
 @app.command()
 def pretrain(
     data: Annotated[
@@ -30,10 +21,10 @@ def pretrain(
     ],
     config: Annotated[Path | None, typer.Option("--config", help="YAML with settings that differ.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/pretrain-SEED")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    seed: common.Seed = 0,
+    device: common.Computing = common.Device.AUTO,
+    resume: common.Resume = False,
+    threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
     """Pretrain the trunk on pictures of all tasks: it learns to paint hidden blocks, without any label.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,6 @@ import typer
 from inspect_ai.cli import common
 
 app = common.app()
-
-
-class Device(StrEnum):
-    """Where training computes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 @app.command()
@@ -36,10 +27,10 @@ def train(
         list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK-SEED")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides every random choice.")] = 0,
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")] = None,
+    seed: common.Seed = 0,
+    device: common.Computing = common.Device.AUTO,
+    resume: common.Resume = False,
+    threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
     """Train TASK on labelled folders.
