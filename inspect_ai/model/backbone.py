@@ -13,3 +13,4 @@ class Backbone(nn.Module):
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
+    cornered = False  # True: token i looks at pixel stride * i, after symmetric padding; else at the middle of its cell

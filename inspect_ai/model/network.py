@@ -12,7 +12,6 @@ from inspect_ai.model.convolution import fold_all
 from inspect_ai.model.readout import AverageReadout, Readings, Readout
 from inspect_ai.model.trunk import SIZES, Size, Trunk
 
-CORNERED = ("trunk", "resnet18", "efficientnet_lite0")  # see AverageReadout; measured by gradients of the input
 BASELINE_READOUT = 96  # as wide as the trunk's
 
 
@@ -48,8 +47,7 @@ def _backbone(config: TaskConfig, size: Size | None) -> Backbone:
 def _readout(config: TaskConfig, size: Size | None, backbone: Backbone) -> nn.Module:
     chosen, outputs = config.network, len(config.outputs)
     if chosen.readout == "average":
-        cornered = chosen.backbone in CORNERED
-        return AverageReadout(backbone.channels[-1], outputs, chosen.dropout, backbone.strides[-1], cornered)
+        return AverageReadout(backbone.channels[-1], outputs, chosen.dropout, backbone.strides[-1], backbone.cornered)
     if backbone.strides != (8, 16, 32):
         raise UsageError(f"{chosen.backbone} lacks tokens at strides 8, 16, 32: set network.readout to average.")
     masked = any(labels.mask_column for labels in config.labels)

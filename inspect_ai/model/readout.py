@@ -83,9 +83,7 @@ class AverageReadout(nn.Module):
     """
 
     def __init__(self, channels: int, outputs: int, dropout: float, stride: int, cornered: bool) -> None:
-        """cornered: token i looks at pixel stride * i, as after strides with symmetric padding; else at the
-        middle of its cell.
-        """
+        """cornered: where tokens look; see Backbone."""
         super().__init__()
         self.stride, self.cornered = stride, cornered
         self.dropout = nn.Dropout(dropout)

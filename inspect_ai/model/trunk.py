@@ -71,6 +71,8 @@ class Trunk(Backbone):
     A volume of one slice is a picture. Any H, W of at least 32 works; strides round up.
     """
 
+    cornered = True
+
     def __init__(self, size: Size, attention: str = "stripe", drop_path: float = 0.1) -> None:
         super().__init__()
         self.stem = ConvNorm(3, size.stem, 3, stride=2)

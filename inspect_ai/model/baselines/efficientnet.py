@@ -29,6 +29,8 @@ LAST_OF_8, LAST_OF_16 = 4, 10  # blocks whose outputs are the maps of strides 8 
 class EfficientNetLite0(Backbone):
     """A stem, 16 inverted residuals and a 1x1 convolution to 1280 channels."""
 
+    cornered = True
+
     def __init__(self, drop_path: float) -> None:
         super().__init__()
         self.channels, self.strides = (40, 112, HEAD), (8, 16, 32)

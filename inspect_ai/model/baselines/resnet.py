@@ -16,6 +16,8 @@ WIDTHS = (64, 128, 256, 512)
 class ResNet18(Pyramid):
     """7x7 stem of stride 2, max pooling, four stages of two blocks; the maps are those of the last three."""
 
+    cornered = True
+
     def __init__(self) -> None:
         from monai.networks.nets import ResNet  # seconds to import
 
