@@ -6,9 +6,11 @@ from inspect_ai.audit.exporting import export, export_csv, export_jsonl
 from inspect_ai.audit.log import Log
 from inspect_ai.audit.opening import login_name, open_log
 from inspect_ai.audit.patients import patient_key
-from inspect_ai.audit.records import CertificateNote, Entry, Kind, Review
+from inspect_ai.audit.records import Action, Alarm, CertificateNote, Entry, Kind, Review
 
 __all__ = [
+    "Action",
+    "Alarm",
     "CertificateNote",
     "Entry",
     "Head",

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     REJECTION = "rejection"
     REVIEW = "review"
     CERTIFICATE = "certificate"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +46,50 @@ class Review:
     after: int | None = None
 
 
+class Action(StrEnum):
+    """What became of a certificate."""
+
+    ISSUED = "issued"
+    SUSPENDED = "suspended"  # by an alarm or a person: nothing is cleared without a person until it is enabled
+    ENABLED = "enabled"  # by a person, after a suspension
+    REVOKED = "revoked"  # for ever: decisions are uncertified
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNote:
-    """That an operating point came into force, and what it proves or why it proves nothing."""
+    """What became of a certificate or, where there is none, of an operating point; `statement` says why."""
 
     task: str
     operating_point_sha256: str
     certified: bool
     statement: str
+    action: Action = Action.ISSUED
+    certificate_sha256: str = ""  # empty for an operating point without a certificate
+    alarm: int | None = None  # the entry of the alarm that suspended it
 
 
-Item: TypeAlias = Decision | Rejection | Review | CertificateNote
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something drifted: what watched it, its evidence against the limit that it crossed, and over which entries."""
+
+    task: str
+    certificate_sha256: str
+    watched: str  # "score", the name of a quality measure, "miss rate" ...
+    evidence: float
+    limit: float
+    n: int  # decisions or reviews that it had seen
+    first_entry: int
+    last_entry: int
+    statement: str
+
+
+Item: TypeAlias = Decision | Rejection | Review | CertificateNote | Alarm
 _KINDS: dict[type, Kind] = {
     Decision: Kind.DECISION,
     Rejection: Kind.REJECTION,
     Review: Kind.REVIEW,
     CertificateNote: Kind.CERTIFICATE,
+    Alarm: Kind.ALARM,
 }
 _TYPES: dict[str, type] = {kind.value: item for item, kind in _KINDS.items()}
 
@@ -125,6 +154,10 @@ class Entry:
     def certificate(self) -> CertificateNote:
         """The note. Raises UsageError if this entry is none."""
         return self._body(CertificateNote)
+
+    def alarm(self) -> Alarm:
+        """The alarm. Raises UsageError if this entry is none."""
+        return self._body(Alarm)
 
     def _body(self, kind: type[T]) -> T:
         wanted = _KINDS[kind].value
@@ -195,8 +228,11 @@ def _told(item: object) -> tuple[str, str, str | None, float | None, str, int | 
     if isinstance(item, Review):
         return "", "", item.verdict, None, item.reason, item.entry_id
     if isinstance(item, CertificateNote):
-        outcome = "certified" if item.certified else "refused"
-        return item.operating_point_sha256, item.task, outcome, None, item.statement, None
+        outcome = item.action.value if item.certificate_sha256 else "certified" if item.certified else "refused"
+        subject = item.certificate_sha256 or item.operating_point_sha256
+        return subject, item.task, outcome, None, item.statement, item.alarm
+    if isinstance(item, Alarm):
+        return item.certificate_sha256, item.task, item.watched, item.evidence, item.statement, item.last_entry
     raise TypeError(f"{type(item).__name__} is no entry")
 
 
@@ -208,6 +244,8 @@ def key(item: object) -> str | None:
         return _digest("rejection", item.sha256, item.file, item.reason)
     if isinstance(item, Review):
         return _digest("review", item.entry_id, item.after)
+    if isinstance(item, Alarm):
+        return _digest("alarm", item.task, item.certificate_sha256, item.watched, item.first_entry)
     return None
 
 

@@ -35,7 +35,7 @@ def audit(context: typer.Context, db: common.Db = None, limit: Limit = 50, as_js
 def list_entries(
     context: typer.Context,
     db: common.Db = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="decision, rejection, review or certificate.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="decision, rejection, review, certificate or alarm.")] = None,
     outcome: Annotated[
         str | None, typer.Option("--outcome", help="clear, flag or abstain; a review's verdict.")
     ] = None,
