@@ -21,11 +21,13 @@ def decide(
     mismatches: Sequence[str] = (),
     problems: Sequence[str] = (),
     measures: Sequence[Measure] = (),
+    suspended: str | None = None,
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
-    mismatches: why the point does not belong to what is at work (calibration.matches); they cost the certificate only.
-    problems: why this study cannot be decided. measures: the quality gate.
+    mismatches: why no certificate stands behind what is at work (line/station.py); they cost the certificate only.
+    problems: why this study cannot be decided. measures: the quality gate. suspended: why nothing is cleared without a
+    person for now; what would be clear is left to one, and no promise is made.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
     if not why and (score is None or not 0.0 <= score <= 1.0):  # true for NaN too
@@ -34,8 +36,11 @@ def decide(
     if why or score is None:
         return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
     outcome, where = _place(round(score / GRID) * GRID, point)
-    certified = point.certified and not mismatches
-    return Verdict(outcome=outcome, reason=f"{where}; {_promise(point, mismatches)}", certified=certified)
+    doubts = _doubts(point, mismatches, suspended)
+    if suspended is not None and outcome is Outcome.CLEAR:
+        outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
+    promise = f"not certified: {'; '.join(doubts)}" if doubts else point.promise
+    return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
 
 
 def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
@@ -53,18 +58,11 @@ def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
     )
 
 
-def _promise(point: OperatingPoint, mismatches: Sequence[str]) -> str:
+def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:
+    """Why no promise stands behind the verdict."""
     # The first sentence of a refusal says what is missing; the rest stands once, where the point itself is shown.
-    doubts = [*mismatches, *([] if point.refusal is None else [point.refusal.split(". ")[0]])]
-    if doubts:
-        return f"not certified: {'; '.join(doubts)}"
-    share, sure = _percent(point.sensitivity), _percent(point.confidence)
-    return f"proved: at least {share} of positives reach {point.clear_below:.5f} ({sure} confidence)"
-
-
-def _percent(share: float) -> str:
-    """As asked, without rounding up: 0.9995 is 99.95 %."""
-    return f"{100 * share:.10g} %"
+    refusal = [] if point.refusal is None else [point.refusal.split(". ")[0]]
+    return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 
 
 def _failed(measure: Measure) -> str:

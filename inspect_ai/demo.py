@@ -28,7 +28,7 @@ class TrainedOn:
 def demo(folder: Path, settings: Settings) -> Iterator[scan.Event]:
     """Make the studies below FOLDER/studies, where they are not yet, and scan them with log and report in FOLDER."""
     studies = make_studies(folder)
-    yield from scan.scan(studies, demo_settings(folder, settings), note=NOTE)
+    yield from scan.scan(studies, demo_settings(folder, settings), note=NOTE, made_up=True)
 
 
 def demo_settings(folder: Path, settings: Settings) -> Settings:

@@ -13,17 +13,24 @@ from numpy.typing import NDArray
 
 from inspect_ai.calibration import clopper_pearson, matches, read_point
 from inspect_ai.config import LabelSet, TaskConfig, config_sha256
+from inspect_ai.decide import GRID
 from inspect_ai.domain import OperatingPoint, Outcome
 from inspect_ai.errors import UsageError
+from inspect_ai.line import typical
+from inspect_ai.line.at_work import POINT_FILE, certificate_behind
+from inspect_ai.line.evaluated import cases_of, positions_of, sheets_of, study_of_agreement
 from inspect_ai.line.labelled import Scored, model_folder, score_rows
-from inspect_ai.line.station import POINT_FILE
+from inspect_ai.line.second_look import Line
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
+from inspect_ai.report.evaluation.cases import Subject
+from inspect_ai.report.evaluation.page import write_evaluation
 from inspect_ai.settings import Settings
-from inspect_ai.training.folder import read_folder
+from inspect_ai.training.folder import LabelledFolder, read_folder
 
 RESAMPLES = 1000  # of groups, for the interval of the AUC
 CONFIDENCE = 0.95
+AGREEMENT_OPTION = "agreement"  # of a task's config: the column that tells repeated looks at one part apart
 
 Interval = tuple[float, float]
 
@@ -65,9 +72,15 @@ def evaluate_task(
     model: Path | None = None,
     operating_point: Path | None = None,
     scores: Path | None = None,
+    report: Path | None = None,
+    agreement: str | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
-    """Score a labelled folder and measure. Raises UsageError for unknown labels, columns or splits."""
+    """Score a labelled folder and measure; with `report`, write a page that a person reads.
+
+    agreement: the column of labels.csv that tells repeated looks at one part apart; default: the config's option of
+    that name. Raises UsageError for unknown labels, columns or splits.
+    """
     task = task_named(task_name, settings.tasks)
     folder_of_model = model_folder(model, task)
     engine = open_engine(folder_of_model, kind=settings.engine)
@@ -83,13 +96,69 @@ def evaluate_task(
             config_sha256=config_sha256(task.config),
             engine=engine.name,
         )
-        mismatches = (*found, *engine.problems)
+        _, doubts = certificate_behind(point, path, task=task, engine=engine, model=folder_of_model, settings=settings)
+        mismatches = (*found, *engine.problems, *doubts)
     folder = read_folder(data, task.config)
     rows = folder.part(split)
-    scored = score_rows(folder, rows, task, engine, settings, point=point, mismatches=mismatches, progress=progress)
+    known = typical.load(path.parent) if point is not None else None
+    scored = score_rows(
+        folder, rows, task, engine, settings, point=point, mismatches=mismatches, known=known, progress=progress
+    )
     if scores is not None:
         write_scores(scores, scored, folder.labels)
-    return measure(scored, folder.labels, task.config, task.name, str(data), split, point, mismatches)
+    result = measure(scored, folder.labels, task.config, task.name, str(data), split, point, mismatches)
+    if report is not None:
+        column = agreement or str(task.config.options.get(AGREEMENT_OPTION, ""))
+        line = Line(task=task, engine=engine, settings=settings, known=known)
+        _write_page(report, result, folder, line, point, column, progress)
+    return result
+
+
+def _write_page(
+    path: Path,
+    result: Evaluation,
+    folder: LabelledFolder,
+    line: Line,
+    point: OperatingPoint | None,
+    column: str,
+    progress: Callable[[int], None],
+) -> None:
+    """The page: figures from the scores, and a second look at the few pictures that need one."""
+    scored, labels = result.scored, folder.labels
+    study = study_of_agreement(scored, folder, line, point, column, progress) if column else None
+    write_evaluation(
+        path,
+        cases=cases_of(scored, labels),
+        subject=_subject(result, labels, line, point),
+        positions=positions_of(scored, folder, line, progress),
+        study=study,
+        sheets=sheets_of(scored, folder, line, point),
+    )
+
+
+def _subject(result: Evaluation, labels: LabelSet, line: Line, point: OperatingPoint | None) -> Subject:
+    return Subject(
+        task=result.task,
+        title=line.task.config.title or line.task.title,
+        data=Path(result.data).resolve().name,
+        split=result.split,
+        labels=labels.name,
+        positive_name=", ".join(labels.positive),
+        decides=labels.decides,
+        model_sha256=line.engine.model_sha256,
+        config_sha256=config_sha256(line.task.config),
+        engine=line.engine.name,
+        point=point,
+        certified=result.certified,
+        uncertified_because=result.uncertified_because or "",
+        seen=sum(line.engine.manifest.saw(s.sha256) is not None for s in result.scored),
+        auc=result.auc,
+        auc_interval=result.auc_interval,
+        accuracy=result.accuracy,
+        accuracy_interval=result.accuracy_interval,
+        classes=result.classes,
+        confusion=result.confusion,
+    )
 
 
 def measure(
@@ -107,8 +176,8 @@ def measure(
     score = np.array([s.score for s in scored])
     groups = [s.row.group for s in scored]
     auc = _auc(score, positive)
-    detected = int((score[positive] >= point.clear_below).sum()) if point else 0
-    alarms = int((score[~positive] >= point.flag_from).sum()) if point else 0
+    detected = int((score[positive] >= point.clear_below - GRID).sum()) if point else 0  # as decide.py compares
+    alarms = int((score[~positive] >= point.flag_from - GRID).sum()) if point else 0
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     classes = _classes(scored, labels, config)
     hits = sum(classes[i][i] for i in range(len(classes)))

@@ -27,6 +27,8 @@ import numpy as np
 from inspect_ai.config import TaskConfig, read_config
 from inspect_ai.domain import Finding, Floats, Measure, Study, StudyRef, Unit, UnitOutput
 from inspect_ai.errors import UsageError
+from inspect_ai.quality import luma
+from inspect_ai.quality import picture_quality as picture_quality
 from inspect_ai.settings import bundled
 
 ENTRY_POINTS = "inspect_ai.tasks"
@@ -117,8 +119,7 @@ def whole_picture(picture: Floats, config: TaskConfig, index: int = 0, sop_insta
 def in_channels(picture: Floats, channels: int) -> Floats:
     """[H, W] or [H, W, 3] -> [C, H, W] float32 with C = 1 (luma by ITU-R BT.601) or 3."""
     if channels == 1:
-        grey = picture if picture.ndim == 2 else picture @ np.array([0.299, 0.587, 0.114], np.float32)
-        return np.ascontiguousarray(grey[None], np.float32)
+        return np.ascontiguousarray(luma(picture)[None], np.float32)
     colour = np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else picture
     return np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32)
 
@@ -135,33 +136,6 @@ def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
     cells = int((heat >= HEAT_SUPPORT * heat.max()).sum())
     diameter = 2.0 * float(np.sqrt(cells / np.pi)) * HEAT_STRIDE * unit.scale_px[0]
     return int(row), int(col), diameter
-
-
-def picture_quality(picture: Floats) -> list[Measure]:
-    """Focus, exposure and field of view of one picture in 0..1; limits refuse only what nobody could read."""
-    grey = in_channels(picture, 1)[0]
-    height, width = grey.shape
-    low, high = np.percentile(grey, (1, 99))
-    edges = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)
-    focus = float(edges.std() / max(float(high - low), 1e-6)) if high > low else 0.0
-    return [
-        Measure(
-            name="smaller side (px)",
-            value=float(min(height, width)),
-            limit=16.0,
-            advice="use the original, uncropped picture",
-        ),
-        Measure(
-            name="contrast",
-            value=float(high - low),
-            limit=0.02,
-            advice="check light and exposure: the picture is almost uniform",
-        ),
-        Measure(
-            name="not overexposed", value=float(1.0 - (grey >= 0.995).mean()), limit=0.3, advice="reduce the exposure"
-        ),
-        Measure(name="focus", value=focus, limit=0.002, advice="clean the lens and focus again"),
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +254,13 @@ def _subclass(module: ModuleType, folder: Path) -> type[Task]:
 
 
 def _config(name: str, folder: Path) -> TaskConfig:
+    file = config_file(name, folder)
+    if file is None:
+        raise UsageError(f"{folder} has no config: write {folder / 'config.yaml'} or configs/{name}.yaml.")
+    return read_config(file)
+
+
+def config_file(name: str, folder: Path) -> Path | None:
     """The task's own config.yaml beside task.py, else configs/NAME.yaml beside its tasks, else the bundled one."""
     for file in (
         folder / "config.yaml",
@@ -287,5 +268,5 @@ def _config(name: str, folder: Path) -> TaskConfig:
         bundled("configs") / f"{name}.yaml",
     ):
         if file.is_file():
-            return read_config(file)
-    raise UsageError(f"{folder} has no config: write {folder / 'config.yaml'} or configs/{name}.yaml.")
+            return file
+    return None

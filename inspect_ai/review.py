@@ -3,44 +3,40 @@
 The answers are about the study, not about the machine, so that they fit a reader and a line operator alike, and a flag
 and an abstention. A review never changes a row; the state of a case follows from the last review that points to it.
 Flags come first, highest score first, then abstentions with a score, then those without one, each oldest first on ties:
-a flag is the only thing that the machine is sure of. A study decided again by another model is another case; one
-decided again on demand replaces the case before it, unless it is clear now: no flag vanishes without a person.
+a flag is the only thing that the machine is sure of. Last come the clear cases that chance drew for audit. A study
+decided again by another model is another case; one decided again on demand replaces the case before it, unless it is
+clear now: no flag vanishes without a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from inspect_ai.audit import Entry, Kind, Log, Review, login_name
 from inspect_ai.domain import Outcome
 from inspect_ai.errors import UsageError
+from inspect_ai.line.answers import CLOSING, WAITING, Answer, State, state_after
+from inspect_ai.line.auditing import drawn
+
+__all__ = [
+    "MOVES",
+    "WAITING",
+    "WORDS",
+    "Answer",
+    "Case",
+    "State",
+    "case",
+    "decide",
+    "history",
+    "pictures",
+    "queue",
+]
 
 REASON_LIMIT = 2000  # characters: a remark, not a report
 PICTURES = "pictures"  # where a scan leaves them, below its folder
 ORIGIN = "log.txt"  # beside them: the hash of the first entry of the log whose entries they are named after
-
-
-class State(StrEnum):
-    """Where a case stands."""
-
-    OPEN = "open"
-    SECOND_READER = "second_reader"  # waits for somebody else than the one who asked
-    POSITIVE = "positive"
-    NEGATIVE = "negative"
-    RETAKE = "retake"
-
-
-class Answer(StrEnum):
-    """What a person may say."""
-
-    POSITIVE = "positive"  # the finding is there; the part is defective
-    NEGATIVE = "negative"  # nothing is there; the part is good
-    RETAKE = "retake"  # the picture cannot be judged: take another, or look at the thing itself
-    SECOND_READER = "second_reader"  # somebody else must look too
-    REOPEN = "reopen"  # the answer was wrong or has come into doubt
 
 
 WORDS = {
@@ -50,21 +46,15 @@ WORDS = {
     "second-reader": Answer.SECOND_READER,
 }
 
-_CLOSING = {
-    Answer.POSITIVE: State.POSITIVE,
-    Answer.NEGATIVE: State.NEGATIVE,
-    Answer.RETAKE: State.RETAKE,
-}
+_TURN = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)
 # The one table of moves; what is not in it is refused.
 MOVES: dict[State, dict[Answer, State]] = {
-    State.OPEN: {**_CLOSING, Answer.SECOND_READER: State.SECOND_READER},
-    State.SECOND_READER: dict(_CLOSING),
+    State.OPEN: {**CLOSING, Answer.SECOND_READER: State.SECOND_READER},
+    State.SECOND_READER: dict(CLOSING),
     State.POSITIVE: {Answer.REOPEN: State.OPEN},
     State.NEGATIVE: {Answer.REOPEN: State.OPEN},
     State.RETAKE: {Answer.REOPEN: State.OPEN},
 }
-WAITING = frozenset({State.OPEN, State.SECOND_READER})
-_AFTER = {**_CLOSING, Answer.SECOND_READER: State.SECOND_READER, Answer.REOPEN: State.OPEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +71,13 @@ class Case:
         return tuple(MOVES[self.state])
 
 
-def queue(log: Log, *, task: str | None = None) -> list[Case]:
-    """The cases that wait for a person, worst first."""
+def queue(log: Log, *, task: str | None = None, audit_rate: float = 0.0) -> list[Case]:
+    """The cases that wait for a person, worst first, and last the clear ones that chance drew for audit.
+
+    Raises UsageError for a rate that is no share.
+    """
+    if not 0.0 <= audit_rate <= 1.0:
+        raise UsageError(f"The audit rate is {audit_rate:g}; it is a share of the clear cases, from 0 to 1.")
     last = {entry.refers: entry for entry in log.entries(kind=Kind.REVIEW)}  # later entries overwrite earlier ones
     decisions = [
         decision
@@ -90,6 +85,10 @@ def queue(log: Log, *, task: str | None = None) -> list[Case]:
         for decision in log.entries(kind=Kind.DECISION, outcome=outcome, task=task)
     ]
     replaced = {decision.refers for decision in decisions}
+    if audit_rate > 0.0:
+        cleared = log.entries(kind=Kind.DECISION, outcome=Outcome.CLEAR, task=task)
+        # Decided again, a study is not drawn again: else whoever decides often enough would choose what is audited.
+        decisions += [decision for decision in cleared if decision.refers is None and drawn(decision, audit_rate)]
     cases = [_case(decision, last.get(decision.id)) for decision in decisions if decision.id not in replaced]
     return sorted((case for case in cases if case.state in WAITING), key=_worst_first)
 
@@ -149,23 +148,13 @@ def pictures(out: Path, log: Log, entry_id: int) -> tuple[Path | None, Path | No
 
 
 def _case(decision: Entry, last: Entry | None) -> Case:
-    return Case(decision=decision, state=State.OPEN if last is None else _state_after(last), last=last)
+    return Case(decision=decision, state=state_after(last), last=last)
 
 
-def _state_after(review: Entry) -> State:
-    """No answer leads to two states, so the last one tells it."""
-    try:
-        return _AFTER[Answer(review.outcome or "")]
-    except ValueError as e:
-        raise UsageError(
-            f"Entry {review.id} holds the review {review.outcome!r}, which this program does not know. Update it."
-        ) from e
-
-
-def _worst_first(case: Case) -> tuple[bool, bool, float, int]:
+def _worst_first(case: Case) -> tuple[int, bool, float, int]:
     decision = case.decision
     score = decision.score
-    return decision.outcome != Outcome.FLAG, score is None, -(score or 0.0), decision.id
+    return _TURN.index(Outcome(decision.outcome or "")), score is None, -(score or 0.0), decision.id
 
 
 def _answer(verdict: str) -> Answer:

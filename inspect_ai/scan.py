@@ -23,7 +23,9 @@ from inspect_ai.line.crew import Crew, Done
 from inspect_ai.line.judge import abstained
 from inspect_ai.line.results import Gallery, scan_report
 from inspect_ai.line.routing import Route, Router
-from inspect_ai.line.station import open_stations
+from inspect_ai.line.standing import Standings
+from inspect_ai.line.station import Station, open_stations
+from inspect_ai.report import Backing
 from inspect_ai.settings import Settings
 
 UNDER_WAY = 4  # studies a worker between sending and commit: enough to keep both sides busy
@@ -87,28 +89,40 @@ class Summary:
 Event: TypeAlias = StudyDecided | FileRejected | Progress | Summary
 
 
-def scan(root: Path, settings: Settings, *, force: bool = False, note: str = "") -> Iterator[Event]:
+def scan(
+    root: Path, settings: Settings, *, force: bool = False, note: str = "", made_up: bool = False
+) -> Iterator[Event]:
     """Decide every study below `root`; each event is committed before it is yielded. Ends with a Summary.
 
     `force` decides again what the log holds, in new rows that name the old ones. `note` stands on top of the report.
+    `made_up`: pictures that no camera took, unlike any of calibration, are decided uncertified.
 
     Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log.
     An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
     """
     _check(root)
     stations, remarks = open_stations(settings)
+    if made_up:
+        stations = {name: station.without_reference() for name, station in stations.items()}
     router = Router(stations, settings)
     with open_log(settings.db, operator=settings.operator) as log:
+        standings = Standings(stations, log)
         gallery = Gallery(settings.out)
         with Crew(_base(root), stations, router.nobody, settings, gallery.wants) as crew:
-            run = _Run(root, settings, log, router, crew, gallery, force)
+            run = _Run(root, settings, log, router, crew, gallery, standings, force)
             yield from run.events()
+        remarks = (*remarks, *standings.remarks())
         summary = run.summary(remarks)
-        points = [station.point for station in stations.values()]
+        backings = [_backing(station) for station in stations.values()]
         report = scan_report(
-            settings.out, log, gallery, run.entries, run.rejections, summary, note, points=points, remarks=remarks
+            settings.out, log, gallery, run.entries, run.rejections, summary, note, backings=backings, remarks=remarks
         )
         yield replace(summary, report=report)
+
+
+def _backing(station: Station) -> Backing:
+    doubts = [*([station.suspended] if station.suspended else []), *station.mismatches]
+    return Backing(point=station.point, doubts=tuple(doubts), certificate=station.provenance.certificate_sha256)
 
 
 def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
@@ -161,6 +175,7 @@ class _Run:
     router: Router
     crew: Crew
     gallery: Gallery
+    standings: Standings
     force: bool
     entries: dict[int, Outcome] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
@@ -259,6 +274,7 @@ class _Run:
 
     def _commit(self) -> Iterator[Event]:
         """Commit before show: one transaction for the group, then its events."""
+        self.standings.look()
         group, self.group = self.group, []
         rows = [row for done in group for row in _rows(done)]
         entries = iter(self.log.append(rows) if rows else ())

@@ -35,6 +35,10 @@ class Settings:
     takt_ms: float = 200.0
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
+    site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)
+    camera: str = ""  # which device makes them, where no header says it; likewise
+    trusted_keys: str = ""  # folder with public keys (*.pub) that count besides this site's and the maker's
+    audit_rate: float = 0.0  # share of clear cases that chance draws for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
 
 
@@ -88,7 +92,7 @@ def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
         typed = kind(value)
     except (TypeError, ValueError) as e:
         raise UsageError(f"{source} sets {key} to {value!r}; it must be {kind.__name__}.") from e
-    if isinstance(typed, int | float) and typed <= 0:
+    if isinstance(typed, int | float) and typed <= 0 and typed != getattr(Settings(), key):
         raise UsageError(f"{source} sets {key} to {value!r}; it must be above 0.")
     return typed
 

@@ -20,11 +20,13 @@ from inspect_ai import ingest
 from inspect_ai.audit import Log, open_log
 from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import UsageError
+from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.line.crew import Crew, Done
 from inspect_ai.line.judge import abstained
 from inspect_ai.line.parts import Part, State, as_study, ends_early, list_parts
 from inspect_ai.line.results import Gallery
 from inspect_ai.line.routing import Router
+from inspect_ai.line.standing import Standings
 from inspect_ai.line.station import open_stations
 from inspect_ai.line.waking import waking
 from inspect_ai.settings import Settings
@@ -93,7 +95,8 @@ def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: f
         Crew(folder, stations, router.nobody, settings, gallery.wants) as crew,
         waking(folder) as wake,
     ):
-        yield from _Watch(folder, settings, log, router, crew, gallery, wake, once, patience_s).events()
+        standings = Standings(stations, log)
+        yield from _Watch(folder, settings, log, router, crew, gallery, standings, wake, once, patience_s).events()
 
 
 @dataclass
@@ -106,6 +109,7 @@ class _Watch:
     router: Router
     crew: Crew
     gallery: Gallery
+    standings: Standings
     wake: threading.Event
     once: bool
     patience_s: float
@@ -128,6 +132,7 @@ class _Watch:
         """Look, send what counts, commit what came back; again."""
         looks = 0
         while True:
+            self.standings.look()  # another process may have suspended the certificate
             moving = yield from self._look()
             looks += 1
             yield from self._gather(LOOK_S if moving or self.busy else 0.0)
@@ -170,7 +175,7 @@ class _Watch:
         if young and state.same(self.waiting.get(path)):
             return
         early = ends_early(self.folder / path)
-        part = as_study(self.folder, path, state) if early is None or not young else None
+        part = as_study(self.folder, path, state, attributes_set(self.settings)) if early is None or not young else None
         if part is not None and part.ref.kind == "dicom":
             part = self._with_header(part)
             early = part.problem

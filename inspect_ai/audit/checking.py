@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, select
 
 from inspect_ai.audit import schema
-from inspect_ai.audit.canonical import canonical
 from inspect_ai.audit.chain import ORIGIN, Head, link
 from inspect_ai.audit.connection import DamagedLog, open_engine, reading
 from inspect_ai.audit.log import PAGE, TABLE, clock_back_us
 from inspect_ai.audit.opening import check_pages, existing_file, identify
 from inspect_ai.audit.records import Columns, columns
+from inspect_ai.canonical import canonical
 from inspect_ai.errors import AuditError, UsageError
 
 

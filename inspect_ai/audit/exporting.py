@@ -12,7 +12,9 @@ from inspect_ai.audit.log import Log
 from inspect_ai.audit.records import Entry
 from inspect_ai.errors import UsageError
 
-COLUMNS = ("id", "time", "kind", "subject", "task", "outcome", "score", "reason", "refers", "operator", "hash")
+COLUMNS = (
+    "id", "time", "kind", "subject", "task", "outcome", "certified", "score", "reason", "refers", "operator", "hash"
+)  # fmt: skip
 _FORMULA = frozenset("=+-@\t\r")  # what spreadsheets take for the start of a formula (OWASP, CSV injection)
 
 
@@ -68,6 +70,8 @@ def _cell(value: object) -> str:
     """Text of a cell; header text may be anything."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = repr(value) if isinstance(value, float) else str(value)
     text = "".join(character if character.isprintable() else " " for character in text)
     return f"'{text}" if text.lstrip()[:1] in _FORMULA and text.lstrip() else text

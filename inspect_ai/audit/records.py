@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
 from inspect_ai import __version__
-from inspect_ai.audit.canonical import Plain, canonical, from_plain, text_from_plain, to_plain
+from inspect_ai.canonical import Plain, canonical, from_plain, text_from_plain, to_plain
 from inspect_ai.domain import Decision, Provenance, Rejection
 from inspect_ai.errors import AuditError, UsageError
 
@@ -135,6 +135,12 @@ class Entry:
         return text_from_plain(json.loads(self.document)["operator"])
 
     @property
+    def certified(self) -> bool | None:
+        """Whether the promise stood behind this decision; None if this entry is none."""
+        decision = json.loads(self.document).get(Kind.DECISION.value)
+        return None if decision is None else bool(decision["verdict"]["certified"])
+
+    @property
     def source(self) -> str:
         """Where the decided study lay, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
@@ -246,6 +252,10 @@ def key(item: object) -> str | None:
         return _digest("review", item.entry_id, item.after)
     if isinstance(item, Alarm):
         return _digest("alarm", item.task, item.certificate_sha256, item.watched, item.first_entry)
+    if isinstance(item, CertificateNote) and item.action is Action.ISSUED and item.certificate_sha256:
+        return _digest("issued", item.task, item.certificate_sha256)  # two scans that start at once say it once
+    if isinstance(item, CertificateNote) and item.action is Action.SUSPENDED and item.alarm is not None:
+        return _digest("suspended", item.task, item.alarm)  # likewise two monitors
     return None
 
 

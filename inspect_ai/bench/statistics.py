@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.bench.scores import Scores
+from inspect_ai.bench.accuracy.scores import Scores
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from fractions import Fraction
 
-from scipy.special import betaincc, betaincinv
+import numpy as np
+from scipy.special import betaincc, betaincinv, betaln, gammaln
 
 CLOSE = 1e-6  # relative; thousands of times what betaincc is off by (a test compares it with fractions)
 COUNTABLE = 20_000  # positives up to which a close call is settled by fractions; beyond, it counts as not proved
@@ -49,6 +50,30 @@ def proves(misses: int, n: int, sensitivity: float, confidence: float) -> bool:
 def misses_allowed(n: int, sensitivity: float, confidence: float) -> int:
     """Largest k with P(Binomial(n, 1 - sensitivity) <= k) <= 1 - confidence; -1 if there is none (n too small)."""
     return bisect_left(range(n), True, key=lambda k: not proves(k, n, sensitivity, confidence)) - 1
+
+
+def binomial_cdf(k: int, n: int, rate: float) -> float:
+    """P(Binomial(n, rate) <= k)."""
+    if k < 0:
+        return 0.0
+    return 1.0 if k >= n else float(betaincc(k + 1, n - k, rate))
+
+
+def fresh_misses_cdf(missed: int, n: int, fresh: int) -> list[float]:
+    """P(misses <= j) for j = 0 .. fresh, among `fresh` new positives at the (missed + 1)-th smallest of n scores.
+
+    Beta-binomial: over the draw of the calibration set the miss rate is Beta(missed + 1, n - missed) for scores without
+    ties (S. Wilks 1941); with ties there are fewer misses. Exact, too, for a random split of any fixed set of scores.
+    """
+    j = np.arange(fresh + 1)
+    ways = gammaln(fresh + 1) - gammaln(j + 1) - gammaln(fresh - j + 1)
+    log = ways + betaln(j + missed + 1, fresh - j + n - missed) - betaln(missed + 1, n - missed)
+    return [float(p) for p in np.minimum(np.cumsum(np.exp(log)), 1.0)]
+
+
+def missed_at_most(share: float, of: int) -> int:
+    """Largest number of misses among `of` positives at which the observed sensitivity is not below `share`."""
+    return int((1 - _as_typed(share)) * of)
 
 
 def smallest_n(misses: int, sensitivity: float, confidence: float) -> int:

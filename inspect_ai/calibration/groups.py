@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from inspect_ai.errors import UsageError
@@ -19,6 +20,19 @@ class GroupScore(StrEnum):
 
     LOWEST = "lowest"  # of its positive pictures. Proves: EVERY positive picture of a positive group reaches the line
     HIGHEST = "highest"  # of all its pictures. Proves: a positive group is flagged when ANY of its pictures is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """One score for each positive unit that a score can decide, and how many more the gate hands to a person."""
+
+    scores: tuple[float, ...]
+    abstained: int = 0
+
+    @property
+    def n(self) -> int:
+        """All positive units."""
+        return len(self.scores) + self.abstained
 
 
 def per_group(
@@ -33,19 +47,41 @@ def per_group(
     for decisions on whole groups and void where single pictures are decided. Raises UsageError for a score that is no
     number and for an empty group name, ValueError for columns of different lengths.
     """
+    return list(reduced(scores, groups, positive, [True] * len(scores), rule).scores)
+
+
+def reduced(
+    scores: Sequence[float],
+    groups: Sequence[Hashable],
+    positive: Sequence[bool],
+    passed: Sequence[bool],
+    rule: GroupScore,
+) -> Units:
+    """As `per_group`, with a fourth column: whether the quality gate lets the picture through.
+
+    A picture that does not pass is handed to a person at work, never cleared, so it cannot be a miss. LOWEST: it drops
+    out, and a group without any positive picture left is abstained. HIGHEST: one such picture keeps the whole group
+    from being cleared.
+    """
     shares: dict[Hashable, list[float]] = {}
     with_positive: dict[Hashable, None] = {}
-    for score, group, is_positive in zip(scores, groups, positive, strict=True):
-        _check(score, group)
+    handed_over: set[Hashable] = set()
+    for score, group, is_positive, passes in zip(scores, groups, positive, passed, strict=True):
+        check_row(score, group)
         if is_positive:
             with_positive[group] = None
-        if is_positive or rule is GroupScore.HIGHEST:
+        if not passes:
+            handed_over.add(group)
+        elif is_positive or rule is GroupScore.HIGHEST:
             shares.setdefault(group, []).append(float(score))
     one = min if rule is GroupScore.LOWEST else max
-    return [one(shares[group]) for group in with_positive]
+    abstained = handed_over if rule is GroupScore.HIGHEST else with_positive.keys() - shares.keys()
+    decided = [group for group in with_positive if group not in abstained]
+    return Units(scores=tuple(one(shares[group]) for group in decided), abstained=len(with_positive) - len(decided))
 
 
-def _check(score: float, group: Hashable) -> None:
+def check_row(score: float, group: Hashable) -> None:
+    """Raises UsageError for a score that is no number and for an empty group name."""
     if not math.isfinite(score):
         raise UsageError(f"A calibration score of group {group!r} is not a number; leave no picture without a score.")
     if group is None or group == "":

@@ -1,11 +1,12 @@
-"""How many calibration positives a promise costs."""
+"""How many calibration positives a promise costs, and what those that one has can carry."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from inspect_ai.calibration.bounds import smallest_n
+from inspect_ai.calibration.bounds import lower_bound, smallest_n
 from inspect_ai.errors import UsageError
 
 
@@ -17,14 +18,76 @@ class PlanRow:
     positives: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaveRow:
+    """What the positives that one has prove when `misses` of them lie below the threshold."""
+
+    misses: int
+    provable: float  # best sensitivity, one-sided exact bound
+    expected: float  # mean true sensitivity at that threshold, scores without ties
+    missing: int  # positives to add before the promise stands with as many misses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsRow:
+    """With `misses` in every part (group, fold), each part needs `positives_each`."""
+
+    misses: int
+    positives_each: int
+    positives_in_all: int
+
+
 def plan(sensitivity: float, confidence: float, misses: Iterable[int]) -> list[PlanRow]:
     """One row for each number of misses. Raises UsageError for a promise outside 0..1."""
     check_promise(sensitivity, confidence)
     return [PlanRow(misses=m, positives=smallest_n(m, sensitivity, confidence)) for m in misses]
 
 
+def have(n: int, sensitivity: float, confidence: float, misses: Iterable[int]) -> list[HaveRow]:
+    """What n positives prove with each number of misses below n. Raises UsageError for n < 1."""
+    check_promise(sensitivity, confidence)
+    if n < 1:
+        raise UsageError(f"There must be at least one positive to prove anything with; there are {n}.")
+    return [
+        HaveRow(
+            misses=m,
+            provable=lower_bound(n - m, n, confidence),
+            expected=(n - m) / (n + 1),
+            missing=max(0, smallest_n(m, sensitivity, confidence) - n),
+        )
+        for m in misses
+        if m < n
+    ]
+
+
+def in_parts(sensitivity: float, confidence: float, parts: int, misses: Iterable[int]) -> list[PartsRow]:
+    """Positives for each of several groups or folds, so that all promises hold at once at `confidence`.
+
+    Bonferroni: each part is proved at 1 - (1 - confidence) / parts, whatever ties the parts to one another.
+    """
+    check_promise(sensitivity, confidence)
+    each = plan(sensitivity, split_confidence(confidence, parts), misses)
+    return [
+        PartsRow(misses=row.misses, positives_each=row.positives, positives_in_all=parts * row.positives)
+        for row in each
+    ]
+
+
+def split_confidence(confidence: float, parts: int) -> float:
+    """The confidence of each of `parts` statements that are to hold together. Raises UsageError for parts < 1."""
+    if parts < 1:
+        raise UsageError(f"There must be at least one group or fold; there are {parts}.")
+    return confidence if parts == 1 else math.nextafter(1.0 - (1.0 - confidence) / parts, 1.0)  # rounding: up
+
+
 def check_promise(sensitivity: float, confidence: float) -> None:
     """Raises UsageError unless both lie strictly between 0 and 1 (NaN does not)."""
-    for name, value in (("sensitivity", sensitivity), ("confidence", confidence)):
+    check_shares(sensitivity=sensitivity, confidence=confidence)
+
+
+def check_shares(**shares: float) -> None:
+    """Raises UsageError, by name, unless each share lies strictly between 0 and 1 (NaN does not)."""
+    for name, value in shares.items():
         if not 0.0 < value < 1.0:
-            raise UsageError(f"The {name} must lie between 0 and 1, for example 0.95; it is {value:g}.")
+            said = name.replace("_", " ")
+            raise UsageError(f"The {said} must lie between 0 and 1, for example 0.95; it is {value:g}.")

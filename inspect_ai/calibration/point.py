@@ -1,4 +1,8 @@
-"""The operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to."""
+"""The operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
+
+Schema 1, from before there were groups and overkill, is read too; its new fields take their defaults.
+What a file claims is judged in claims.py.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,21 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.calibration.bounds import lower_bound, proves
-from inspect_ai.domain import OperatingPoint
+from inspect_ai.calibration.claims import faults
+from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
 from inspect_ai.text import printable
 
-SCHEMA = 1
+SCHEMA = 2
+SCHEMAS = (1, 2)
+NEW_IN_2 = frozenset(
+    {"guarantee", "group_by", "groups", "group_score", "n_abstained", "overkill", "n_negative", "n_flagged"}
+    | {"proved_overkill", "overkill_refusal"}
+)
 LARGEST_BYTES = 1_000_000
-ROUNDING = 1e-9  # of a bound computed by another version of SciPy
 AGAIN = "Calibrate again."
 
 
@@ -33,19 +40,27 @@ def write_point(point: OperatingPoint, path: Path) -> None:
 
 
 def read_point(path: Path) -> OperatingPoint:
-    """Read and check the file, the proof that it claims included. Raises UsageError that says what is wrong with it."""
+    """Read and check the file and the proofs that it claims. Raises UsageError that says what is wrong with it."""
     values = _json(path)
-    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
-        raise UsageError(f"{path} is no operating point of schema {SCHEMA}. {AGAIN}")
-    fields = {f.name: str(f.type) for f in dataclasses.fields(OperatingPoint)}
-    if missing := sorted(set(fields) - set(values)):
-        raise UsageError(f"{path} lacks these fields: {', '.join(missing)}. {AGAIN}")
-    if unknown := sorted(set(values) - set(fields)):
-        raise UsageError(f"{path} has fields that are not known: {printable(', '.join(unknown))}. {AGAIN}")
-    point = OperatingPoint(**{name: _value(path, name, kind, values[name]) for name, kind in fields.items()})
-    if fault := next(_faults(point), None):
+    schema = values.pop("schema", None) if isinstance(values, dict) else None
+    if type(schema) is not int or schema not in SCHEMAS:
+        raise UsageError(f"{path} is no operating point of schema {' or '.join(map(str, SCHEMAS))}. {AGAIN}")
+    point: OperatingPoint = _filled(
+        OperatingPoint, values, str(path), optional=NEW_IN_2 if schema == 1 else frozenset()
+    )
+    if fault := next(faults(point), None):
         raise UsageError(f"{path}: {fault}. {AGAIN}")
     return point
+
+
+def _filled(kind: type[Any], values: dict[str, Any], where: str, optional: frozenset[str] = frozenset()) -> Any:
+    """The dataclass of plain `values`; those of `optional` must be absent and take their defaults."""
+    fields = {f.name: str(f.type) for f in dataclasses.fields(kind) if f.name not in optional}
+    if missing := sorted(set(fields) - set(values)):
+        raise UsageError(f"{where} lacks these fields: {', '.join(missing)}. {AGAIN}")
+    if unknown := sorted(set(values) - set(fields)):
+        raise UsageError(f"{where} has fields that are not known: {printable(', '.join(unknown))}. {AGAIN}")
+    return kind(**{name: _value(where, name, type_, values[name]) for name, type_ in fields.items()})
 
 
 def _json(path: Path) -> Any:
@@ -57,28 +72,6 @@ def _json(path: Path) -> Any:
         raise UsageError(f"{path} does not exist. Make it: inspect-ai calibrate TASK --data DIR --out FILE.") from e
     except (OSError, ValueError, RecursionError) as e:
         raise UsageError(f"{path} is no operating point: it cannot be read as JSON. {AGAIN}") from e
-
-
-def _faults(point: OperatingPoint) -> Iterator[str]:
-    """What cannot be true. A claimed proof is made again from the counts, so that no edit certifies a refused point."""
-    for name in ("clear_below", "flag_from"):
-        if not 0.0 <= (value := getattr(point, name)) <= 1.0:
-            yield f"{name} is {value:g}; a threshold lies between 0 and 1"
-    if not point.clear_below <= point.flag_from:
-        yield f"clear_below ({point.clear_below:g}) lies above flag_from ({point.flag_from:g})"
-    for name in ("sensitivity", "confidence"):
-        if not 0.0 < (value := getattr(point, name)) < 1.0:
-            yield f"{name} is {value:g}; it lies between 0 and 1, both excluded"
-            return
-    missed, n = point.n_missed, point.n_positive
-    if not 0 <= missed <= n or n == 0:
-        yield f"n_missed is {missed} and n_positive {n}; there must be positives, and no more missed than there are"
-        return
-    bound = lower_bound(n - missed, n, point.confidence)
-    if not 0.0 <= point.proved_sensitivity <= bound + ROUNDING:
-        yield f"proved_sensitivity is {point.proved_sensitivity:.6f}, but {missed} missed of {n} prove {bound:.6f}"
-    if point.certified and not proves(missed, n, point.sensitivity, point.confidence):
-        yield f"it claims to prove {point.sensitivity:g}, but {missed} missed of {n} prove {bound:.6f} only"
 
 
 def point_sha256(point: OperatingPoint) -> str:
@@ -106,22 +99,39 @@ def _short(text: str) -> str:
 
 
 def _plain(point: OperatingPoint) -> dict[str, Any]:
-    values = dataclasses.asdict(point)
-    return {"schema": SCHEMA} | {name: v.hex() if isinstance(v, float) else v for name, v in values.items()}
+    return {"schema": SCHEMA} | {name: _hexed(value) for name, value in dataclasses.asdict(point).items()}
 
 
-def _value(path: Path, name: str, kind: str, value: Any) -> Any:
+def _hexed(value: Any) -> Any:
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [_hexed(part) for part in value]
+    return {name: _hexed(part) for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def _value(where: str, name: str, kind: str, value: Any) -> Any:
     optional = "None" in kind
     if value is None and optional:
         return None
-    if "float" in kind:
+    if kind == "tuple[GroupPoint, ...]":
+        if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+            return tuple(_filled(GroupPoint, part, f"{where}: group {i + 1}") for i, part in enumerate(value))
+        wanted = "list of groups"
+    elif kind == "Guarantee":
+        if value in list(Guarantee):
+            return Guarantee(value)
+        wanted = f"guarantee ({' or '.join(Guarantee)})"
+    elif "float" in kind:
         number = _float(value)
         if math.isfinite(number):
             return number
+        wanted = "hexadecimal float (such as 0x1.8p-1)"
     elif ("int" in kind and type(value) is int) or ("str" in kind and isinstance(value, str)):
         return value
-    wanted = "hexadecimal float (such as 0x1.8p-1)" if "float" in kind else kind.removesuffix(" | None")
-    raise UsageError(f"{path}: {name} is {printable(repr(value), 60)}, which is no {wanted}. {AGAIN}")
+    else:
+        wanted = kind.removesuffix(" | None")
+    raise UsageError(f"{where}: {name} is {printable(repr(value), 60)}, which is no {wanted}. {AGAIN}")
 
 
 def _float(text: Any) -> float:

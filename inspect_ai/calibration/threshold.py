@@ -3,9 +3,10 @@
 If n independent positives are exchangeable with those to come, then at the (k+1)-th smallest of their scores, where k
 is the largest integer with P(Binomial(n, 1 - s) <= k) <= delta, at least a share s of positives reaches the threshold,
 with confidence 1 - delta over the draw of the calibration set (S. Wilks, Ann. Math. Stat. 1941). Ties only add
-detections.
+detections. A positive that the quality gate hands to a person is never cleared: it counts among the n, and lies above
+every threshold.
 Void where the threshold was chosen among several on the same scores, where groups are counted as independent pictures
-(see groups.py), and for any other model, engine or preparation than the one that scored.
+(see groups.py), and for any other model, engine, preparation or gate than the one that scored.
 """
 
 from __future__ import annotations
@@ -27,17 +28,18 @@ class Proof:
     n_positive: int
     n_allowed: int
     n_missed: int
-    proved_sensitivity: float  # one-sided exact lower bound at the asked confidence
+    proved_sensitivity: float  # one-sided exact lower bound at the asked confidence, for n_allowed misses
 
 
-def prove(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
+def prove(scores: Sequence[float], *, sensitivity: float, confidence: float, abstained: int = 0) -> Proof:
     """The threshold for `sensitivity` at `confidence` from one score for each independent positive.
 
-    Raises CalibrationRefused if there are too few, naming how many are needed and what can be proved, and UsageError
-    for no score, a score that is no number, or a promise outside 0..1.
+    `abstained` more positives are handed to a person whatever their score. Raises CalibrationRefused if there are too
+    few, naming how many are needed and what can be proved, and UsageError for no score, a score that is no number, or
+    a promise outside 0..1.
     """
-    ordered = _checked(scores, sensitivity, confidence)
-    n = len(ordered)
+    ordered = ordered_scores(scores, sensitivity, confidence)
+    n = len(ordered) + abstained
     allowed = misses_allowed(n, sensitivity, confidence)
     if allowed < 0:
         raise CalibrationRefused(
@@ -45,34 +47,45 @@ def prove(scores: Sequence[float], *, sensitivity: float, confidence: float) -> 
             f"{smallest_n(0, sensitivity, confidence)} independent positives; there are {n}, "
             f"which prove at most {_rounded_down(lower_bound(n, n, confidence))} (with no miss)."
         )
-    return _proof(ordered, allowed, confidence)
+    return at_rank(ordered, allowed, abstained, lower_bound(n - allowed, n, confidence))
 
 
-def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: float) -> Proof:
+def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: float, abstained: int = 0) -> Proof:
     """What to work with after a refusal: the lowest positive's score, which misses none of those that are there.
 
     Raises as `prove` does, but never CalibrationRefused.
     """
-    return _proof(_checked(scores, sensitivity, confidence), 0, confidence)
+    ordered = ordered_scores(scores, sensitivity, confidence)
+    n = len(ordered) + abstained
+    return at_rank(ordered, 0, abstained, lower_bound(n, n, confidence))
 
 
-def _proof(ordered: list[float], allowed: int, confidence: float) -> Proof:
+def at_rank(ordered: Sequence[float], allowed: int, abstained: int, proved: float) -> Proof:
+    """The threshold that `allowed` of the ordered scores may miss.
+
+    `proved` belongs to the rank, not to what ties left below it: a bound that improves wherever ties happen to fall
+    would be chosen by the scores. Raises CalibrationRefused where the gate hands over so many positives that no score
+    stands at the rank.
+    """
+    if allowed >= len(ordered):
+        raise CalibrationRefused(
+            f"The quality gate hands {abstained} of {len(ordered) + abstained} positives to a person; "
+            f"those that remain are too few to read a threshold from. Calibrate with better pictures."
+        )
     threshold = ordered[allowed]
-    missed = sum(score < threshold for score in ordered)
     return Proof(
         threshold=threshold,
-        n_positive=len(ordered),
+        n_positive=len(ordered) + abstained,
         n_allowed=allowed,
-        n_missed=missed,
-        proved_sensitivity=lower_bound(len(ordered) - missed, len(ordered), confidence),
+        n_missed=sum(score < threshold for score in ordered),
+        proved_sensitivity=proved,
     )
 
 
-def _rounded_down(share: float) -> str:
-    return f"{math.floor(share * 1000) / 1000:.3f}"
-
-
-def _checked(scores: Sequence[float], sensitivity: float, confidence: float) -> list[float]:
+def ordered_scores(scores: Sequence[float], sensitivity: float, confidence: float) -> list[float]:
+    """The scores from low to high. Raises UsageError for none, for one that is no number, and for a promise outside
+    0..1.
+    """
     check_promise(sensitivity, confidence)
     ordered = sorted(float(score) for score in scores)
     if not ordered:
@@ -82,3 +95,7 @@ def _checked(scores: Sequence[float], sensitivity: float, confidence: float) -> 
             "A calibration score is not a number; find the picture with `inspect-ai evaluate --scores` first."
         )
     return ordered
+
+
+def _rounded_down(share: float) -> str:
+    return f"{math.floor(share * 1000) / 1000:.3f}"

@@ -1,7 +1,8 @@
 """The command `inspect-ai`. Here alone an error becomes one sentence on stderr and its exit code.
 
-0 done   1 findings (only with --fail-on-flag)   2 usage   3 some inputs unreadable   4 audit integrity
-5 environment   70 a fault of the program itself   130 interrupted   141 the reader of the output went away
+0 done   1 findings (scan with --fail-on-flag), an alarm that stands (monitor), a certificate that does not hold
+(certificate verify)   2 usage   3 some inputs unreadable   4 audit integrity   5 environment
+70 a fault of the program itself   130 interrupted   141 the reader of the output went away
 """
 
 from __future__ import annotations

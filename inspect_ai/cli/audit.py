@@ -35,7 +35,9 @@ def audit(context: typer.Context, db: common.Db = None, limit: Limit = 50, as_js
 def list_entries(
     context: typer.Context,
     db: common.Db = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="decision, rejection, review, certificate or alarm.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="decision, rejection, review, certificate or alarm.")
+    ] = None,
     outcome: Annotated[
         str | None, typer.Option("--outcome", help="clear, flag or abstain; a review's verdict.")
     ] = None,
@@ -179,13 +181,16 @@ def _list(db: Path | None, limit: int, as_json: bool, **wanted: str | None) -> N
                 entry.task,
                 "" if entry.score is None else f"{entry.score:.4f}",
                 printable(entry.outcome or "", 30),
+                {True: "yes", False: "no", None: ""}[entry.certified],
                 f"#{entry.refers}" if entry.refers else "",
                 printable(entry.reason, 120),
             )
             for entry in entries
         ]
         head = log.head()
-    common.table("", "entry", "time (UTC)", "kind", "task", "score", "outcome", "about", "reason", rows=rows)
+    common.table(
+        "", "entry", "time (UTC)", "kind", "task", "score", "outcome", "certified", "about", "reason", rows=rows
+    )
     print(f"{len(rows)} of {head.rows} entries. Head: {head.hash}")
 
 
@@ -206,6 +211,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "subject": entry.subject or None,
         "task": entry.task or None,
         "outcome": entry.outcome,
+        "certified": entry.certified,
         "score": entry.score,
         "reason": entry.reason,
         "refers": entry.refers,

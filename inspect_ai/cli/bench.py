@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.bench_gate import gate
+from inspect_ai.cli.bench_guarantee import guarantee
 from inspect_ai.cli.bench_heat import heat
+from inspect_ai.cli.bench_monitor import monitor
 from inspect_ai.cli.bench_volumes import volumes
 
 if TYPE_CHECKING:
-    from inspect_ai.bench.accuracy import Comparison
-    from inspect_ai.bench.plan import Job
-    from inspect_ai.bench.running import Ran
+    from inspect_ai.bench.accuracy.comparison import Comparison
+    from inspect_ai.bench.accuracy.plan import Job
+    from inspect_ai.bench.accuracy.running import Ran
 
 app = common.app()
 
@@ -30,7 +33,10 @@ def bench() -> None:
     """
 
 
+app.command("gate")(gate)
+app.command("guarantee")(guarantee)
 app.command("heat")(heat)
+app.command("monitor")(monitor)
 app.command("volumes")(volumes)
 
 
@@ -59,7 +65,7 @@ def accuracy(
 
     Example: inspect-ai bench accuracy --data ./data --out bench --only lung_nodule/tiny
     """
-    from inspect_ai.bench import accuracy as journey
+    from inspect_ai.bench.accuracy import comparison as journey
     from inspect_ai.settings import bundled
 
     config = config or bundled("configs") / "bench_accuracy.yaml"
@@ -85,7 +91,7 @@ def accuracy(
 
 def _trained(comparison: Comparison, at_once: int) -> list[Ran]:
     """Train, telling how it goes; those that failed."""
-    from inspect_ai.bench.accuracy import train_all
+    from inspect_ai.bench.accuracy.comparison import train_all
 
     clock = _Clock(comparison.asked, at_once)
     try:

@@ -1,15 +1,34 @@
-"""`inspect-ai calibrate`: set and prove a task's threshold."""
+"""`inspect-ai calibrate`: set and prove a task's thresholds."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspect_ai.cli import common
 
+if TYPE_CHECKING:
+    from inspect_ai.calibration.costs import Costs
+    from inspect_ai.domain import GroupPoint, OperatingPoint
+
 app = common.app()
+
+
+class Unit(StrEnum):
+    """What is decided, and so what a score stands for."""
+
+    PICTURE = "picture"
+    STUDY = "study"
+
+
+class Kind(StrEnum):
+    """The kinds of promise, by the names that domain.Guarantee has for them."""
+
+    CONFIDENCE = "confidence"
+    AVERAGE = "average"
 
 
 @app.command()
@@ -23,6 +42,22 @@ def calibrate(
     split: Annotated[str, typer.Option("--split", help="Which split of the folder counts.")] = "calibration",
     sensitivity: Annotated[float, typer.Option("--sensitivity", help="The sensitivity to promise.")] = 0.987,
     confidence: Annotated[float, typer.Option("--confidence", help="How sure the promise is to be.")] = 0.95,
+    guarantee: Annotated[
+        Kind, typer.Option("--guarantee", help="With that confidence, or (weaker) on average over calibrations.")
+    ] = Kind.CONFIDENCE,
+    score: Annotated[
+        Unit,
+        typer.Option("--score", help="Promise that each positive picture is found, or that any of a study's is."),
+    ] = Unit.PICTURE,
+    group_by: Annotated[
+        str, typer.Option("--group-by", help="Column of labels.csv; each of its values is proved on its own.")
+    ] = "",
+    overkill: Annotated[
+        float | None, typer.Option("--overkill", help="Largest share of negatives to flag; a person sees the rest.")
+    ] = None,
+    cost_escape: Annotated[float | None, typer.Option("--cost-escape", help="Price of a missed positive.")] = None,
+    cost_overkill: Annotated[float | None, typer.Option("--cost-overkill", help="Price of a flagged negative.")] = None,
+    prevalence: Annotated[float | None, typer.Option("--prevalence", help="Share of positives at work.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the operating point.", show_default="beside the model")
     ] = None,
@@ -36,27 +71,133 @@ def calibrate(
     Example: inspect-ai calibrate lung_nodule --data ./luna16_candidates --sensitivity 0.987 --out point.json
     """
     from inspect_ai.calibrate import calibrate_task, without_path
+    from inspect_ai.calibration import GroupScore
+    from inspect_ai.calibration.answer import Asked
+    from inspect_ai.domain import Guarantee
     from inspect_ai.errors import CalibrationRefused
 
+    asked = Asked(
+        sensitivity=sensitivity,
+        confidence=confidence,
+        guarantee=Guarantee(guarantee.value),
+        group_score=GroupScore.LOWEST if score is Unit.PICTURE else GroupScore.HIGHEST,
+        group_by=group_by,
+        overkill=overkill,
+        costs=_costs(cost_escape, cost_overkill, prevalence),
+    )
     with common.counting("pictures scored") as progress:
-        point = calibrate_task(
-            task,
-            data,
-            settings=common.settings(),
-            model=model,
-            split=split,
-            sensitivity=sensitivity,
-            confidence=confidence,
-            out=out,
-            progress=progress,
+        made = calibrate_task(
+            task, data, settings=common.settings(), asked=asked, model=model, split=split, out=out, progress=progress
         )
+    point = made.point
     if as_json:
-        common.emit(without_path(point))
-    if point.refusal is not None:
-        raise CalibrationRefused(point.refusal)
-    if not as_json:
-        print(
-            f"Certified: sensitivity at least {sensitivity:g} at confidence {confidence:g} "
-            f"({point.n_positive} positives, {point.n_missed} below the threshold {point.clear_below:.6f}; "
-            f"the proved bound is {point.proved_sensitivity:.4f}). Covers: {point.covers}."
+        common.emit(
+            without_path(point)
+            | {"certificate": made.certificate and str(made.certificate), "left_to_a_person": made.left_to_a_person}
         )
+    else:
+        _tell(point)
+        if made.no_reference is not None:
+            print(f"Unlike pictures cannot be told: {made.no_reference}")
+        else:
+            left = 100 * made.left_to_a_person
+            print(f"With what is unlike these pictures, the gate leaves {left:.1f} % of positive pictures to a person.")
+        if made.certificate is not None:
+            print(f"Certificate: {made.certificate} (page: {made.certificate.with_suffix('.html')}).")
+    if not point.certified_somewhere:
+        raise CalibrationRefused(point.refusal or "")
+
+
+def _costs(escape: float | None, overkill: float | None, prevalence: float | None) -> Costs | None:
+    from inspect_ai.calibration.costs import Costs
+    from inspect_ai.errors import UsageError
+
+    if escape is None and overkill is None and prevalence is None:
+        return None
+    if escape is None or overkill is None or prevalence is None:
+        raise UsageError("Costs are weighed with all of --cost-escape, --cost-overkill and --prevalence.")
+    return Costs(escape=escape, overkill=overkill, prevalence=prevalence)
+
+
+def _tell(point: OperatingPoint) -> None:
+    """Groups first, then what is promised of all, and last what the quality gate keeps out of the promise."""
+    if point.groups:
+        rows = [_row(group, point) for group in point.groups]
+        bound = "expected" if _average(point) else "proved"
+        common.table("", point.group_by, "positives", "missed allowed", "threshold", bound, "certified", rows=rows)
+        print(_of_groups(point))
+    if point.certified:
+        print(_certified(point))
+    elif not point.certified_somewhere:
+        print(f"Not certified. The threshold to work with, uncertified, is {point.clear_below:.6f}.")
+    if point.overkill is not None:
+        print(_of_overkill(point))
+    print(_of_units(point))
+
+
+def _average(point: OperatingPoint) -> bool:
+    return point.guarantee.value == Kind.AVERAGE.value
+
+
+def _row(group: GroupPoint, point: OperatingPoint) -> tuple[object, ...]:
+    from inspect_ai.calibration.subgroups import allowed_misses
+
+    allowed = allowed_misses(group.n_positive, len(point.groups), point)
+    certified = "yes" if group.refusal is None else f"no: {group.refusal}"
+    line, bound = f"{group.clear_below:.6f}", f"{group.proved_sensitivity:.4f}"
+    return group.value, group.n_positive, "none" if allowed < 0 else allowed, line, bound, certified
+
+
+def _certified(point: OperatingPoint) -> str:
+    if _average(point) or point.group_by:
+        return f"Certified ({point.promise}); {_counts(point)}. Covers: {point.covers}."
+    return (
+        f"Certified: sensitivity at least {point.sensitivity:g} at confidence {point.confidence:g} ({_counts(point)}). "
+        f"Covers: {point.covers}."
+    )
+
+
+def _of_groups(point: OperatingPoint) -> str:
+    n, certified = len(point.groups), sum(group.refusal is None for group in point.groups)
+    split = "" if _average(point) else f" The doubt of {1 - point.confidence:.4g} is split over them."
+    if point.own_thresholds:
+        return (
+            f"{certified} of {n} groups are certified, each with its own threshold at work; "
+            f"a study of any other {point.group_by} is decided uncertified.{split}"
+        )
+    return (
+        f"{certified} of {n} groups are certified. At work nobody knows the {point.group_by} beforehand, so one "
+        f"threshold must hold for every one: the lowest, {point.clear_below:.6f}.{split}"
+    )
+
+
+def _counts(point: OperatingPoint) -> str:
+    if point.group_by:
+        return f"{point.n_positive} positives; the weakest group's bound is {point.proved_sensitivity:.4f}"
+    bound = "the expected sensitivity" if _average(point) else "the proved bound"
+    return (
+        f"{point.n_positive} positives, {point.n_missed} below the proved threshold; the threshold is "
+        f"{point.clear_below:.6f}; {bound} is {point.proved_sensitivity:.4f}"
+    )
+
+
+def _of_overkill(point: OperatingPoint) -> str:
+    counted = f"{point.n_flagged} of {point.n_negative} independent negatives reach {point.flag_from:.6f}"
+    if point.overkill_refusal is not None:
+        return f"Overkill not proved: {point.overkill_refusal} {counted}."
+    return (
+        f"Overkill at most {point.overkill:g} at confidence {point.confidence:g}: {counted}; the proved bound is "
+        f"{point.proved_overkill:.4f}. Between {point.clear_below:.6f} and {point.flag_from:.6f} a person looks."
+    )
+
+
+def _of_units(point: OperatingPoint) -> str:
+    how = {
+        "lowest": "Each independent unit counts once, by its lowest positive picture",
+        "highest": "Each study counts once, by its highest picture",
+    }.get(point.group_score, "Each picture is a unit of its own")
+    share = point.n_abstained / point.n_positive
+    return (
+        f"{how}. The quality gate hands {point.n_abstained} of {point.n_positive} positives ({100 * share:.1f} %) to a "
+        f"person: these are not cleared, so not missed, and they are no detections either."
+    )

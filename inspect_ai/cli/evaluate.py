@@ -28,16 +28,30 @@ def evaluate(
         Path | None, typer.Option("--operating-point", help="Operating point.", show_default="beside the model")
     ] = None,
     scores: Annotated[Path | None, typer.Option("--scores", help="Write one row per unit to this CSV file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page with charts and the worst errors to this HTML file.")
+    ] = None,
+    agreement: Annotated[
+        str | None,
+        typer.Option(
+            "--agreement",
+            help="Column of labels.csv that tells repeated looks at one part apart, such as exposure: "
+            "adds an attribute agreement study to the page.",
+        ),
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
     """Measure TASK on a labelled folder.
 
     AUC with its interval, and what the operating point makes of the scores.
 
-    Example: inspect-ai evaluate metal_surface --data ./magnetic_tile --split val --json
+    Example: inspect-ai evaluate metal_surface --data ./magnetic_tile --split val --report page.html
     """
+    from inspect_ai.errors import UsageError
     from inspect_ai.evaluate import evaluate_task
 
+    if agreement is not None and report is None:
+        raise UsageError("--agreement adds to the page; name its file with --report.")
     with common.counting("pictures scored") as progress:
         result = evaluate_task(
             task,
@@ -47,6 +61,8 @@ def evaluate(
             model=model,
             operating_point=operating_point,
             scores=scores,
+            report=report,
+            agreement=agreement,
             progress=progress,
         )
     values = as_plain(result)

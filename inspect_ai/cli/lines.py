@@ -96,6 +96,8 @@ def study_text(decision: Decision, entry: int, remark: str = "") -> None:
     line.append(
         f"{printable(decision.study.key, 80)}  {decision.provenance.task or '-'}{score}{threshold}", style="default"
     )
+    if not decision.verdict.certified:
+        line.append("  uncertified", style="yellow")
     line.append(f"  {printable(decision.verdict.reason, 400)}", style="dim")
     line.append(f"  #{entry}{' ' + remark if remark else ''}", style="dim")
     common.results().print(line, soft_wrap=True)
@@ -126,15 +128,21 @@ def decisions_table(decided: list[StudyDecided], rejected: list[FileRejected]) -
         reason, _, promise = d.verdict.reason.partition("; ") if d.score is not None else (d.verdict.reason, "", "")
         score = "" if d.score is None else f"{d.score:.4f}"
         rows.append(
-            (printable(d.study.key, 60), d.provenance.task, score, d.verdict.outcome.value, reason, event.entry)
+            (
+                printable(d.study.key, 60),
+                d.provenance.task,
+                score,
+                d.verdict.outcome.value,
+                "yes" if d.verdict.certified else "no",
+                reason,
+                event.entry,
+            )
         )
         if promise:
             promises[d.provenance.task] = promise
-    rows += [(printable(e.rejection.file, 60), "", "", "rejected", e.rejection.reason, e.entry) for e in rejected]
-    shown = [(*row[:4], printable(row[4], 120), row[5]) for row in rows]
-    common.table(
-        "", "study", "task", "score", "decision", "reason", "entry", rows=sorted(shown, key=lambda r: str(r[0]))
-    )
+    rows += [(printable(e.rejection.file, 60), "", "", "rejected", "", e.rejection.reason, e.entry) for e in rejected]
+    shown = sorted(((*row[:5], printable(row[5], 120), row[6]) for row in rows), key=lambda row: str(row[0]))
+    common.table("", "study", "task", "score", "decision", "certified", "reason", "entry", rows=shown)
     for task, promise in sorted(promises.items()):
         common.results().print(f"{task}: {printable(promise, 500)}", soft_wrap=True)
 

@@ -17,30 +17,50 @@ if TYPE_CHECKING:
 app = common.app()
 
 Task = Annotated[str | None, typer.Option("--task", help="Cases of this task.")]
+AuditRate = Annotated[
+    float | None,
+    typer.Option(
+        "--audit-rate", help="Share of clear cases, drawn by chance, that a person sees too.", show_default="0"
+    ),
+]
 EntryId = Annotated[int, typer.Argument(metavar="ID", help="Number of the decision's entry (see `review list`).")]
 # What --help must say without importing the journey; a test compares it with the journey's table.
 VERDICTS = "positive (or defect), negative (or good), retake, second_reader, reopen"
 
 
 @app.callback(invoke_without_command=True)
-def review(context: typer.Context, db: common.Db = None, task: Task = None, as_json: common.Json = False) -> None:
+def review(
+    context: typer.Context,
+    db: common.Db = None,
+    task: Task = None,
+    audit_rate: AuditRate = None,
+    as_json: common.Json = False,
+) -> None:
     """Answer what the machine flagged or left open; without a command, list what waits, worst first.
 
     Example: inspect-ai review decide 12 --verdict negative --reason "vessel crossing, no nodule"
     """
     context.obj = (db, as_json)
     if context.invoked_subcommand is None:
-        _list(db, task, as_json)
+        _list(db, task, audit_rate, as_json)
 
 
 @app.command("list")
-def list_cases(context: typer.Context, db: common.Db = None, task: Task = None, as_json: common.Json = False) -> None:
-    """List the cases that wait: flags by falling score, then abstentions.
+def list_cases(
+    context: typer.Context,
+    db: common.Db = None,
+    task: Task = None,
+    audit_rate: AuditRate = None,
+    as_json: common.Json = False,
+) -> None:
+    """List the cases that wait: flags by falling score, then abstentions, then clear ones drawn for audit.
 
-    Example: inspect-ai review list --task lung_nodule
+    Which clear cases are drawn follows from the hashes of their entries: nobody chooses them, anybody can draw again.
+
+    Example: inspect-ai review list --task lung_nodule --audit-rate 0.02
     """
     db, as_json = _given(context, db, as_json)
-    _list(db, task, as_json)
+    _list(db, task, audit_rate, as_json)
 
 
 @app.command("show")
@@ -105,13 +125,14 @@ def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path
     return db or before_db, as_json or before_json
 
 
-def _list(db: Path | None, task: str | None, as_json: bool) -> None:
+def _list(db: Path | None, task: str | None, audit_rate: float | None, as_json: bool) -> None:
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
     from inspect_ai.text import printable
 
-    with open_log(common.settings(db=db).db, create=False) as log:
-        cases = journey.queue(log, task=task)
+    settings = common.settings(db=db, audit_rate=audit_rate)
+    with open_log(settings.db, create=False) as log:
+        cases = journey.queue(log, task=task, audit_rate=settings.audit_rate)
     if as_json:
         for case in cases:
             common.emit(_plain(case))
@@ -121,8 +142,10 @@ def _list(db: Path | None, task: str | None, as_json: bool) -> None:
         entry = case.decision
         score = "" if entry.score is None else f"{entry.score:.4f}"
         study = printable(entry.decision().study.key, 60)
-        rows.append((entry.id, entry.outcome, score, entry.task, study, case.state, printable(entry.reason, 120)))
-    common.table("", "entry", "decision", "score", "task", "study", "state", "reason", rows=rows)
+        certified = "yes" if entry.certified else "no"
+        reason = printable(entry.reason, 120)
+        rows.append((entry.id, entry.outcome, score, certified, entry.task, study, case.state, reason))
+    common.table("", "entry", "decision", "score", "certified", "task", "study", "state", "reason", rows=rows)
     _say_next(cases)
 
 
@@ -217,6 +240,7 @@ def _plain(case: Case) -> dict[str, Any]:
         "task": entry.task or None,
         "outcome": entry.outcome,
         "score": entry.score,
+        "certified": entry.certified,
         "reason": entry.reason,
         "state": case.state.value,
         "review": case.last.id if case.last else None,

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import InputError, InspectError
+from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.camera import is_text, sniff
 from inspect_ai.ingest.header import Header, read_header
 from inspect_ai.ingest.load import path_of
@@ -27,6 +29,14 @@ def discover(
     root: Path, *, settings: Settings, pool: Pool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
     """Every file below `root` ends in exactly one reference or rejection. Raises InputError without such a root."""
+    said = attributes_set(settings)
+    for item in _discovered(root, settings, pool, patient_key):
+        yield replace(item, attributes=(*item.attributes, *said)) if isinstance(item, StudyRef) else item
+
+
+def _discovered(
+    root: Path, settings: Settings, pool: Pool, patient_key: bytes | None
+) -> Iterator[StudyRef | Rejection]:
     headers = _Headers(root, settings, pool, patient_key)
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
         sorted_out = _sorted_out(found)

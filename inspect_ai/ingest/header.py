@@ -1,7 +1,8 @@
 """One DICOM header, read without its pixels and believed only as far as the file's length carries it.
 
 Runs in a decoding child. From PS3.10 7.1 (preamble, File Meta); the values are judged in claims and planes.
-Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name.
+Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name. What goes on are
+codes, UIDs, and the few attributes by which groups of pictures are told apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
+from inspect_ai.ingest.attributes import attributes_of
 from inspect_ai.ingest.claims import check_length, check_rescale, checked_shape, hounsfield_problems, uid
 from inspect_ai.ingest.deflated import DEFLATED, inflated
 from inspect_ai.ingest.planes import Plane, many, planes_of
@@ -69,6 +71,10 @@ TAGS = [
     "PerFrameFunctionalGroupsSequence",
     "TemporalPositionIdentifier",
     "AcquisitionNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "SliceThickness",
+    "PatientAge",
 ]
 
 
@@ -92,6 +98,7 @@ class Header:
     planes: tuple[Plane | None, ...]  # one a frame where functional groups give them, else one
     problems: tuple[str, ...]  # forbid a decision in millimetres or Hounsfield units
     broken: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()  # of the device and the kind of picture; see attributes.py
 
 
 def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Header:
@@ -165,6 +172,7 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         planes=planes,
         problems=tuple(problems),
         broken=broken,
+        attributes=attributes_of(ds),
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
+from inspect_ai.ingest.attributes import shared
 from inspect_ai.ingest.header import STACKED, Header
 from inspect_ai.ingest.planes import Plane, Vector
 
@@ -110,6 +111,7 @@ def _one_series(
         frames=sum(m.header.frames for m in unique),
         problems=tuple(dict.fromkeys(problems)),
         notes=tuple(notes),
+        attributes=shared(m.header.attributes for m in unique),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from inspect_ai.decide import decide
 from inspect_ai.domain import Decision, Finding, Outcome, Provenance, StudyRef, UnitOutput, Verdict
+from inspect_ai.line import typical
 from inspect_ai.line.prepare import Prepared
 from inspect_ai.line.station import Station
 
@@ -28,7 +29,7 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
     outputs: tuple[UnitOutput, ...] = ()
     findings: list[Finding] = []
     score: float | None = None
-    problems = [*prepared.problems]
+    problems, measures = [*prepared.problems], prepared.measures
     if prepared.units and not problems:
         try:
             outputs = tuple(station.engine().run(prepared.units))
@@ -36,6 +37,8 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
                 pairs = zip(prepared.units, outputs, strict=True)
                 findings = [finding for unit, output in pairs for finding in station.task.findings(unit, output)]
                 score = float(station.task.aggregate(findings)) if findings else None
+                likeness = typical.measure(station.typical, prepared.units, outputs, prepared.measures)
+                measures += () if likeness is None else (likeness,)
             else:
                 problems.append("the network's answer is not a number")
         except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; it costs this study and no other
@@ -43,8 +46,16 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
         if score is None and not problems:
             problems.append("the task found nothing in it to look at")
     whole_series = any(unit.series_uid for unit in prepared.units)
-    point = station.point.for_volume() if whole_series else station.point
-    verdict = decide(score, point, mismatches=station.mismatches, problems=problems, measures=prepared.measures)
+    point = station.point.for_study(ref.attributes)
+    point = point.for_volume() if whole_series else point
+    verdict = decide(
+        score,
+        point,
+        mismatches=station.mismatches,
+        problems=problems,
+        measures=measures,
+        suspended=station.suspended,
+    )
     if prepared.burned_in:
         ref = noted(ref, "no picture is shown: its header says that text is burned in, which may be a name")
     worth = _worth_telling(findings, point.flag_from if whole_series else point.clear_below)
@@ -59,7 +70,7 @@ def judge(ref: StudyRef, prepared: Prepared, station: Station) -> Judged:
         score=score,
         threshold=point.flag_from,
         findings=worth[:FINDINGS_MOST],
-        measures=prepared.measures,
+        measures=measures,
         decoders=prepared.decoders,
     )
     return Judged(decision, outputs)

@@ -149,7 +149,7 @@ def _tiff_ends(data: bytes) -> bool:
     return all(offset + length <= len(data) for offset, length in pairs)
 
 
-def as_study(folder: Path, path: str, state: State) -> Part | None:
+def as_study(folder: Path, path: str, state: State, attributes: tuple[tuple[str, str], ...] = ()) -> Part | None:
     """The part that a whole file is; None for a sidecar, or where the file changed meanwhile."""
     try:
         data = (folder / path).read_bytes()
@@ -167,6 +167,7 @@ def as_study(folder: Path, path: str, state: State) -> Part | None:
         kind="dicom" if kind == "DICOM" else "image",
         digest=part_digest(path, sha256),
         files=(SourceFile(path=path, sha256=sha256, size_bytes=len(data)),),
+        attributes=attributes,
     )
     problem = None if kind is not None else "it is no picture in spite of its name"
     return Part(path=path, state=state, ref=ref, problem=problem)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inspect_ai.audit import Entry, Log
-from inspect_ai.domain import OperatingPoint, Outcome, Rejection
-from inspect_ai.report import Item, Summary, write_report
+from inspect_ai.domain import Outcome, Rejection
+from inspect_ai.report import Backing, Item, Summary, write_report
 
 PICTURES = "pictures"
 ORDER = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)  # on the page
@@ -71,7 +71,7 @@ def scan_report(
     rejections: Sequence[Rejection],
     summary: Summary,
     note: str = "",
-    points: Sequence[OperatingPoint] = (),
+    backings: Sequence[Backing] = (),
     remarks: Sequence[str] = (),
 ) -> Path:
     """Write OUT/report.html about these entries, flags first, each read again from the log."""
@@ -84,7 +84,7 @@ def scan_report(
         note=note,
         log=log.path,
         head=log.head().hash,
-        points=points,
+        backings=backings,
         remarks=remarks,
     )
 

@@ -5,31 +5,44 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inspect_ai import __version__
 from inspect_ai.calibration import matches, point_sha256, read_point
+from inspect_ai.calibration.typicality import Typicality
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import OperatingPoint, Provenance
 from inspect_ai.errors import InspectError, SetupError
+from inspect_ai.line import typical
+from inspect_ai.line.at_work import POINT_FILE, certificate_behind
 from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.settings import Settings
 
-POINT_FILE = "operating_point.json"
 NOBODY = ""  # the task of a study that no task claims
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One task at work. Engines are made when first needed, one for each thread that scores."""
+    """One task at work. Engines are made when first needed, one for each thread that scores.
+
+    mismatches: why its decisions are uncertified, whatever the point proves. suspended: why nothing is cleared without
+    a person (line/standing.py).
+    """
 
     task: Task
     point: OperatingPoint
     provenance: Provenance
     mismatches: tuple[str, ...]
     engine_kind: str
+    suspended: str | None = None
+    typical: Typicality | None = None  # what calibration saw; without it only the fixed limits forbid a decision
     _engines: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def without_reference(self) -> Station:
+        """The station for made pictures: it decides what is unlike the calibration pictures too, and certifies none."""
+        why = "pictures unlike those of calibration are decided too"
+        return replace(self, typical=None, mismatches=(*self.mismatches, why))
 
     def engine(self) -> Engine:
         """This thread's own engine, on one core."""
@@ -67,6 +80,7 @@ def open_station(task: Task, settings: Settings) -> Station:
         )
     point = read_point(path)
     engine = open_engine(task.folder, kind=settings.engine, threads=1)
+    made, doubts = certificate_behind(point, path, task=task, engine=engine, model=task.folder, settings=settings)
     provenance = Provenance(
         task=task.name,
         task_version=task.version,
@@ -75,6 +89,7 @@ def open_station(task: Task, settings: Settings) -> Station:
         operating_point_sha256=point_sha256(point),
         engine=engine.name,
         software=__version__,
+        certificate_sha256=made.sha256 if made else "",
     )
     found = matches(
         point,
@@ -86,7 +101,8 @@ def open_station(task: Task, settings: Settings) -> Station:
     mismatches = [*found, *engine.problems]
     if config_sha256(engine.manifest.config) != provenance.config_sha256:
         mismatches.append("the weights were trained with another configuration")
-    station = Station(task, point, provenance, tuple(mismatches), settings.engine)
+    mismatches += doubts
+    station = Station(task, point, provenance, tuple(mismatches), settings.engine, typical=typical.load(task.folder))
     station._engines.engine = engine
     return station
 

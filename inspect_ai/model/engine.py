@@ -94,8 +94,9 @@ class OnnxEngine:
 
     def _one(self, unit: Unit) -> UnitOutput:
         pixels = padded(unit.pixels, self.manifest.config.input.multiple)[None]
-        logits, heat = self._session.run(None, {"pixels": pixels})
-        return UnitOutput(logits=logits[0], heat=heat[0])
+        logits, heat, *more = self._session.run(None, {"pixels": pixels})
+        features = more[0][0] if more else None  # graphs made before there were features have two outputs
+        return UnitOutput(logits=logits[0], heat=heat[0], features=features)
 
 
 class TorchEngine:
@@ -122,6 +123,6 @@ class TorchEngine:
         with torch.inference_mode():
             for unit in units:
                 pixels = torch.from_numpy(padded(unit.pixels, self.manifest.config.input.multiple)[None])
-                logits, heat = self._serving(pixels)
-                outputs.append(UnitOutput(logits=logits[0].numpy(), heat=heat[0].numpy()))
+                logits, heat, features = (x[0].numpy() for x in self._serving(pixels))
+                outputs.append(UnitOutput(logits=logits, heat=heat, features=features))
         return outputs

@@ -19,7 +19,8 @@ SMALL = 64  # elements; below this a constant may be a shape or an index and sta
 
 
 def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
-    """Write FOLDER/model.onnx: pixels [B, C, H, W] -> logits [B, K], heat [B, K, h, w]; H and W multiples of 32.
+    """Write FOLDER/model.onnx: pixels [B, C, H, W] -> logits [B, K], heat [B, K, h, w], features [B, F]; H and W
+    multiples of 32.
 
     Raises nothing of its own; the caller compares the graph with torch (`engine.same_scores`) before it ships.
     """
@@ -35,7 +36,7 @@ def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
             dynamo=True,
             verbose=False,
             input_names=["pixels"],
-            output_names=["logits", "heat"],
+            output_names=["logits", "heat", "features"],
             dynamic_shapes={"pixels": {0: batch, 2: 32 * rows, 3: 32 * columns}},
         )
     assert program is not None  # noqa: S101 - dynamo=True always returns a program; for the type checker

@@ -62,28 +62,32 @@ def normalised(pixels: Tensor) -> Tensor:
 
 
 class Serving(nn.Module):
-    """The network as an engine runs it: pixels -> (logits [B, K], heat [B, K, h, w]), averaged over views."""
+    """The network as an engine runs it: pixels -> (logits [B, K], heat [B, K, h, w], features [B, F]), averaged over
+    views.
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
         self.turns, self.flips = VIEWS[network.config.network.views]
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if (self.turns, self.flips) == VIEWS["one"]:
             readings = self.network(pixels)
-            return readings.logits, readings.heat
+            return readings.logits, readings.heat, readings.features
         seen = [self._flipped(pixels.transpose(-1, -2) if turned else pixels) for turned in self.turns]
-        heat = [h.transpose(-1, -2) if turned else h for turned, (_, h) in zip(self.turns, seen, strict=True)]
-        return torch.stack([logits for logits, _ in seen]).mean(dim=0), torch.stack(heat).mean(dim=0)
+        logits, heat, features = zip(*seen, strict=True)
+        back = [h.transpose(-1, -2) if turned else h for turned, h in zip(self.turns, heat, strict=True)]
+        return torch.stack(logits).mean(dim=0), torch.stack(back).mean(dim=0), torch.stack(features).mean(dim=0)
 
-    def _flipped(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _flipped(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean answer to all flips of x, heat maps brought back. One pass: the flips are one batch."""
         readings = self.network(torch.cat([x.flip(axes) if axes else x for axes in self.flips]))  # [F*B, ...]
         parts = (len(self.flips), -1)  # unflatten, since chunk fixes the batch of an exported graph
         shares = readings.heat.unflatten(0, parts).unbind(0)  # each [B, K, h, w]
         heat = torch.stack([h.flip(axes) if axes else h for h, axes in zip(shares, self.flips, strict=True)])
-        return readings.logits.unflatten(0, parts).mean(dim=0), heat.mean(dim=0)
+        logits, features = (x.unflatten(0, parts).mean(dim=0) for x in (readings.logits, readings.features))
+        return logits, heat.mean(dim=0), features
 
 
 ALL_FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))

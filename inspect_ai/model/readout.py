@@ -19,12 +19,14 @@ TOP_CELLS = 4  # of the evidence map: about the area of the smallest defect, 16 
 @dataclass(frozen=True, slots=True)
 class Readings:
     """logits [B, K]; heat [B, K, h, w] at stride 8 (the strongest slice of a volume), sums to 1 over tokens;
-    attention: per scale [B, K, *grid]; evidence [B, *grid] logits at stride 8, or None."""
+    attention: per scale [B, K, *grid]; evidence [B, *grid] logits at stride 8, or None; features [B, F]: the mean of
+    the tokens that the readout reads, scale after scale, for telling what calibration never saw."""
 
     logits: Tensor
     heat: Tensor
     attention: tuple[Tensor, ...]
     evidence: Tensor | None
+    features: Tensor
 
 
 class Readout(nn.Module):
@@ -73,7 +75,8 @@ class Readout(nn.Module):
         heat = merged_heat(parts)  # [B, K, h, w]
         if evidence is not None and self.decision == "evidence":
             heat = torch.cat([evidence_heat(evidence)[:, None], heat[:, 1:]], dim=1)
-        return Readings(logits, heat, tuple(parts), evidence)
+        features = torch.cat([tokens.mean(dim=1) for tokens in flat.split(sizes, dim=1)], dim=-1)  # [B, scales * W]
+        return Readings(logits, heat, tuple(parts), evidence, features)
 
 
 class AverageReadout(nn.Module):
@@ -91,10 +94,11 @@ class AverageReadout(nn.Module):
 
     def forward(self, scales: tuple[Tensor, ...]) -> Readings:
         coarse = scales[-1]  # [B, h, w, C]
-        logits = self.linear(self.dropout(coarse.flatten(1, -2).mean(dim=1)))  # [B, K]
+        features = coarse.flatten(1, -2).mean(dim=1)  # [B, C]
+        logits = self.linear(self.dropout(features))  # [B, K]
         activation = F.linear(coarse, self.linear.weight).clamp(min=0.0).permute(0, 3, 1, 2)  # [B, K, h, w]
         heat = placed(activation, self.stride, self.cornered) + 1e-9
-        return Readings(logits, heat / heat.sum(dim=(-1, -2), keepdim=True), (activation,), None)
+        return Readings(logits, heat / heat.sum(dim=(-1, -2), keepdim=True), (activation,), None, features)
 
 
 def placed(coarse: Tensor, stride: int, cornered: bool) -> Tensor:

@@ -2,5 +2,6 @@
 
 from inspect_ai.report.draw import Mark, draw
 from inspect_ai.report.page import Item, Summary, write_report
+from inspect_ai.report.view import Backing
 
-__all__ = ["Item", "Mark", "Summary", "draw", "write_report"]
+__all__ = ["Backing", "Item", "Mark", "Summary", "draw", "write_report"]

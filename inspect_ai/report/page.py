@@ -17,10 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from inspect_ai import __version__
-from inspect_ai.domain import Decision, OperatingPoint, Outcome, Rejection
+from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.shelf import Shelf
-from inspect_ai.report.view import card_view, point_view, rank, study_view
+from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
 from inspect_ai.text import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,23 +72,23 @@ def write_report(
     note: str = "",
     log: Path | None = None,
     head: str = "",
-    points: Sequence[OperatingPoint] = (),
+    backings: Sequence[Backing] = (),
     remarks: Sequence[str] = (),
 ) -> Path:
     """Write the page whole or not at all: studies worst first, in whatever order they come.
 
-    `head`: last hash of the log when the page was made. `points`: whose promises the page explains. Raises SetupError
+    `head`: last hash of the log when the page was made. `backings`: what stands behind the decisions. Raises SetupError
     if the place cannot be written (full, read-only).
     """
     partial = path.with_name(path.name + ".part")
-    template = _environment().get_template("page.html")
+    template = environment().get_template("page.html")
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "software": f"inspect-ai-vision {__version__}",
         "summary": summary,
         "note": note,
         "remarks": remarks,
-        "points": [point_view(point) for point in points],
+        "backings": [backing_view(backing) for backing in backings],
         "rejections": rejections[:REJECTIONS_MOST],
         "command": f"inspect-ai audit verify --db {shlex.quote(str(log))}" if log else "inspect-ai audit verify",
         "log": log,
@@ -126,11 +126,11 @@ def _fill(rows: Shelf, cards: Shelf, items: Iterable[Item]) -> None:
         decision, at = item.decision, rank(item.decision)
         rows.put(item.entry_id, at, study_view(item.entry_id, decision))
         if item.picture_png is not None or decision.verdict.outcome is not Outcome.CLEAR:
-            pictures = {"picture": _embedded(item.picture_png), "heat": _embedded(item.heat_png)}
+            pictures = {"picture": embedded(item.picture_png), "heat": embedded(item.heat_png)}
             cards.put(item.entry_id, at, card_view(item.entry_id, decision) | pictures)
 
 
-def _embedded(png: bytes | None) -> str | None:
+def embedded(png: bytes | None) -> str | None:
     """A data URI of the picture as JPEG; None for what is no picture."""
     pixels = None if not png else cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -138,8 +138,9 @@ def _embedded(png: bytes | None) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(cv2.imencode(".jpg", pixels, JPEG)[1].tobytes()).decode("ascii")
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates that escape every text, and bound and clean it before."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -147,8 +148,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_safe,
     )
-    environment.filters["picture"] = Markup  # of _embedded alone: base64 has no character that HTML minds
-    return environment
+    made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML minds
+    return made
 
 
 def _safe(value: Any) -> Any:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.domain import Decision, Finding, OperatingPoint, Outcome
+from inspect_ai.domain import Decision, Finding, Guarantee, OperatingPoint, Outcome
 from inspect_ai.text import printable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """What stands behind the decisions of one task: its operating point, the certificate's digest ("" without one), and
+    why they are not certified all the same.
+    """
+
+    point: OperatingPoint
+    doubts: tuple[str, ...] = ()
+    certificate: str = ""
+
 
 ORDER = {Outcome.FLAG: 0, Outcome.ABSTAIN: 1, Outcome.CLEAR: 2}  # on the page
 FINDINGS_MOST = 12  # listed of one study
@@ -49,20 +62,23 @@ def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
     }
 
 
-def point_view(point: OperatingPoint) -> dict[str, Any]:
+def backing_view(backing: Backing) -> dict[str, Any]:
     """What one operating point proves, in figures that are rounded down, never up."""
+    point = backing.point
+    refusal = [] if point.refusal is None else [point.refusal]
     bound = math.floor(1000.0 * point.proved_sensitivity) / 10.0
     return {
         "task": printable(point.task, 60),
-        "certified": point.certified,
+        "certified": point.certified and not backing.doubts,
+        "average": point.guarantee is Guarantee.AVERAGE,
+        "promise": printable(point.promise, REASON_LIMIT),
         "line": f"{point.clear_below:.5f}",
-        "asked": f"{100.0 * point.sensitivity:.10g}",
-        "confidence": f"{100.0 * point.confidence:.10g}",
         "positives": point.n_positive,
         "missed": point.n_missed,
         "bound": f"{bound:.1f}",
         "covers": printable(point.covers, REASON_LIMIT),
-        "refusal": printable(point.refusal or "", REASON_LIMIT),
+        "doubts": [printable(doubt, REASON_LIMIT) for doubt in (*backing.doubts, *refusal)],
+        "certificate": backing.certificate[:12],
         "engine": printable(point.engine, 80),
         "model": printable(point.model_sha256, 64)[:12],
     }

@@ -24,7 +24,10 @@ MAX_FILE_BYTES = 256 << 20  # a picture in a zip that unpacks to more is no pict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One labelled picture. `grade` and `masks` only where the label set knows them."""
+    """One labelled picture. `grade` and `masks` only where the label set knows them.
+
+    `columns`: (name, value) of every column that tells pictures apart: all but file, split, group and masks.
+    """
 
     file: str
     label: str
@@ -32,6 +35,7 @@ class Row:
     group: str
     grade: int | None = None
     masks: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,7 @@ def _row(raw: dict[str, str], labels: LabelSet, index: int, table: Path) -> Row:
     masks = [m for m in raw.get(labels.mask_column or "", "").split(";") if m]
     if labels.mask_kinds:
         masks = [m for m in masks if PurePosixPath(m).stem.rsplit("_", 1)[-1] in labels.mask_kinds]
+    known = {"file", "split", "group", labels.mask_column}
     return Row(
         file=raw["file"],
         label=raw[labels.column],
@@ -157,6 +162,7 @@ def _row(raw: dict[str, str], labels: LabelSet, index: int, table: Path) -> Row:
         group=raw.get("group") or raw["file"],
         grade=int(grade) if grade.isdigit() else None,
         masks=tuple(masks),
+        columns=tuple((column, value) for column, value in raw.items() if column not in known),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from inspect_ai.audit import export, export_csv, export_jsonl, open_log, patient_key
 from inspect_ai.domain import Rejection
 from inspect_ai.errors import AuditError, UsageError
-from tests.audit.making import decision, make_log, raw_rows
+from tests.audit.making import decision, make_log, raw_rows, rejection
 
 
 def test_an_export_proves_itself_with_nothing_but_sha256(tmp_path: Path) -> None:
@@ -120,3 +120,14 @@ def test_processes_that_start_at_once_agree_on_the_patient_key(tmp_path: Path) -
         process.stdin.flush()
 
     assert len({process.communicate(timeout=60)[0] for process in racing}) == 1
+
+
+def test_a_spreadsheet_says_of_each_decision_whether_it_is_certified(tmp_path: Path) -> None:
+    doubted = decision(1)
+    doubted = replace(doubted, verdict=replace(doubted.verdict, certified=False))
+    with open_log(tmp_path / "log.db") as log:
+        log.append([decision(0), doubted, rejection(2)])
+        export(log, tmp_path / "log.csv", as_csv=True)
+
+    with (tmp_path / "log.csv").open(newline="") as file:
+        assert [row["certified"] for row in csv.DictReader(file)] == ["yes", "no", ""]

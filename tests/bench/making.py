@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from inspect_ai.bench.plan import BenchPlan, Job, jobs_of
-from inspect_ai.bench.scores import COLUMNS, Scores, scores_file
+from inspect_ai.bench.accuracy.plan import BenchPlan, Job, jobs_of
+from inspect_ai.bench.accuracy.scores import COLUMNS, Scores, scores_file
 from inspect_ai.config import TaskConfig
 
 TASK = TaskConfig.model_validate(

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from inspect_ai.bench import picture, tables
-from inspect_ai.bench.compare import DataSet, compare
-from inspect_ai.bench.cost import Cost, Costs, gmacs
-from inspect_ai.bench.plan import BenchPlan
+from inspect_ai.bench.accuracy import picture, tables
+from inspect_ai.bench.accuracy.compare import DataSet, compare
+from inspect_ai.bench.accuracy.cost import Cost, Costs, gmacs
+from inspect_ai.bench.accuracy.plan import BenchPlan
 from inspect_ai.config import TaskConfig, laid_over
 from inspect_ai.errors import InputError, SetupError
 from tests.bench.making import TASK, jobs_in, plan_of, scores_of, write_scores

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from inspect_ai.bench.froc import Fold, auc, auc_over, bar, estimated, gain, sensitivity, tubes_passed
+from inspect_ai.bench.volumes.froc import Fold, auc, auc_over, bar, estimated, gain, sensitivity, tubes_passed
 
 
 def fold(nodules: list[float], alarms: list[float], *, scans: int = 2, **other: object) -> Fold:

@@ -13,8 +13,8 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from inspect_ai.bench.heat import HeatBench, Method, bench_heat, open_makers, spread
-from inspect_ai.bench.heat_sheet import OUTLINE
+from inspect_ai.bench.heat.sheet import OUTLINE
+from inspect_ai.bench.heat.study import HeatBench, Method, bench_heat, open_makers, spread
 from inspect_ai.cli.bench_heat import heat
 from inspect_ai.cli.template import write_task
 from inspect_ai.config import read_config

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from inspect_ai.bench.plan import chosen, config_of, read_plan
-from inspect_ai.bench.running import command
+from inspect_ai.bench.accuracy.plan import chosen, config_of, read_plan
+from inspect_ai.bench.accuracy.running import command
 from inspect_ai.errors import UsageError
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import bundled

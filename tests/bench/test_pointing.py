@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from inspect_ai.bench.pointing import (
+from inspect_ai.bench.heat.pointing import (
     TOLERANCE_PX,
     Pointing,
     differences,

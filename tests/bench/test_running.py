@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from inspect_ai.bench.running import is_finished, run_jobs
+from inspect_ai.bench.accuracy.running import is_finished, run_jobs
 from tests.bench.making import fake, jobs_in, plan_of
 
 SLOW = """
 import sys
 from functools import partial
 from pathlib import Path
-from inspect_ai.bench.running import run_jobs
+from inspect_ai.bench.accuracy.running import run_jobs
 from tests.bench.making import fake, jobs_in, plan_of
 jobs = jobs_in(Path(sys.argv[1]), plan_of({"name": "a"}, {"name": "b"}))
 run_jobs(jobs, at_once=2, words=partial(fake, seconds=60.0))

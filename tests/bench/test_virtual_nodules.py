@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inspect_ai.bench.froc import auc
-from inspect_ai.bench.lung_scene import Box, Scene, edge_blur_mm, open_scene
-from inspect_ai.bench.virtual_nodules import (
+from inspect_ai.bench.volumes.froc import auc
+from inspect_ai.bench.volumes.nodules import (
     LEAST_COURSE_MM,
     added,
     draw_nodule,
@@ -20,7 +19,8 @@ from inspect_ai.bench.virtual_nodules import (
     twin_in,
     vessel_in,
 )
-from inspect_ai.bench.virtual_shapes import Nodule, Vessel
+from inspect_ai.bench.volumes.scene import Box, Scene, edge_blur_mm, open_scene
+from inspect_ai.bench.volumes.shapes import Nodule, Vessel
 from inspect_ai.domain import Volume
 
 TISSUE, LUNG, AIR = 40, -850, -1000

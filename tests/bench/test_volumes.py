@@ -15,11 +15,11 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from inspect_ai.bench.lung_scene import BOX_MARGIN_MM, Scene, open_scene, open_scenes
-from inspect_ai.bench.virtual_shapes import Nodule
-from inspect_ai.bench.volume_arms import Arm, answer
-from inspect_ai.bench.volume_data import Counts, Kind, Sample, halves, make_samples, patch
-from inspect_ai.bench.volumes import splits
+from inspect_ai.bench.volumes.arms import Arm, answer
+from inspect_ai.bench.volumes.data import Counts, Kind, Sample, halves, make_samples, patch
+from inspect_ai.bench.volumes.scene import BOX_MARGIN_MM, Scene, open_scene, open_scenes
+from inspect_ai.bench.volumes.shapes import Nodule
+from inspect_ai.bench.volumes.study import splits
 from inspect_ai.cli.bench_volumes import volumes
 from inspect_ai.config import read_config
 from inspect_ai.errors import InputError

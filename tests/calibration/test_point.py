@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspect_ai.calibration import matches, point_sha256, read_point, write_point
-from inspect_ai.domain import OperatingPoint
+from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
 
 POINT = OperatingPoint(
@@ -56,9 +56,11 @@ def test_the_digest_is_of_the_content_not_of_the_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [f.name for f in fields(OperatingPoint)])
 def test_every_field_counts_in_the_digest(name: str) -> None:
     old = getattr(POINT, name)
-    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else old + 1
+    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 1
     if isinstance(old, float):
         new = math.nextafter(old, 2.0)
+    if isinstance(old, tuple):
+        new = (GroupPoint(value="x", clear_below=0.5, n_positive=9, n_missed=0, proved_sensitivity=0.5),)
 
     assert point_sha256(replace(POINT, **{name: new})) != point_sha256(POINT)  # type: ignore[arg-type]
 
@@ -74,7 +76,9 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit(schema=2), "schema 1"),
+        (edit(schema=3), "schema 1 or 2"),
+        (edit(schema=True), "schema 1 or 2"),
+        (edit(schema=1), "not known: group_by"),
         (drop("schema"), "schema 1"),
         (drop("engine"), "lacks these fields: engine"),
         (edit(note="hi"), "not known: note"),
@@ -176,3 +180,109 @@ def test_every_shipped_point_can_be_read() -> None:
     paths = sorted((Path(__file__).parents[2] / "tasks").glob("*/operating_point.json"))
 
     assert [read_point(path).task for path in paths] == [path.parent.name for path in paths]
+
+
+# Two groups share a doubt of 0.05: each is proved at 0.975, which takes 282 positives and no miss.
+ONE, TWO = (
+    GroupPoint(value="GE", clear_below=0.0125, n_positive=300, n_missed=0, proved_sensitivity=0.98777),
+    GroupPoint(
+        value="Siemens, “Sensation”", clear_below=0.05, n_positive=15, n_missed=0, proved_sensitivity=0.78,
+        refusal="it needs 269 more positives",
+    ),
+)  # fmt: skip
+GROUPED = replace(
+    POINT, group_by="manufacturer", groups=(ONE, TWO), group_score="lowest", n_abstained=3, overkill=0.2,
+    n_negative=500, n_flagged=80, proved_overkill=0.19, proved_sensitivity=0.78,
+    refusal="Not every manufacturer is certified.",
+)  # fmt: skip
+
+
+def group(i: int, **changes: object) -> Callable[[dict[str, Any]], None]:
+    return lambda values: values["groups"][i].update(changes)
+
+
+def test_groups_and_overkill_come_back_as_they_were(tmp_path: Path) -> None:
+    write_point(GROUPED, tmp_path / "point.json")
+
+    assert read_point(tmp_path / "point.json") == GROUPED
+    assert point_sha256(GROUPED) != point_sha256(POINT)
+
+
+def test_an_average_promise_comes_back_and_is_judged_by_its_own_rule(tmp_path: Path) -> None:
+    """76 positives keep 98.7 % on average and prove it at no confidence above 63 %."""
+    point = replace(POINT, n_positive=76, guarantee=Guarantee.AVERAGE, proved_sensitivity=1 - 1 / 77)
+    write_point(point, tmp_path / "point.json")
+
+    assert read_point(tmp_path / "point.json") == point
+    write_point(replace(point, guarantee=Guarantee.CONFIDENCE, proved_sensitivity=0.9), tmp_path / "point.json")
+    with pytest.raises(UsageError, match="claims to prove"):
+        read_point(tmp_path / "point.json")
+    write_point(replace(point, n_positive=75, proved_sensitivity=0.9), tmp_path / "point.json")
+    with pytest.raises(UsageError, match="claims to prove"):
+        read_point(tmp_path / "point.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (group(1, refusal=None), "group 'Siemens, “Sensation”': it claims to prove 0.987, but 0 missed of 15"),
+        (group(0, n_positive=283), "group 'GE': proved_sensitivity is 0.987770"),
+        (group(0, n_positive=281, proved_sensitivity=(0.5).hex()), "0 missed of 281 prove 0.986958 only"),  # 0.95: 229
+        (group(0, n_missed=301), "group 'GE': n_missed is 301"),
+        (group(0, clear_below=(1.5).hex()), "group 'GE': clear_below is 1.5"),
+        (group(0, clear_below=(0.001).hex()), "clear_below (0.0125) lies above a group's"),
+        (group(0, value="Siemens, “Sensation”"), "each its own value"),
+        (group(0, value=""), "each its own value"),
+        (group(0, note="hi"), "group 1 has fields that are not known: note"),
+        (group(0, clear_below=0.5), "group 1: clear_below is 0.5, which is no hexadecimal float"),
+        (lambda values: values["groups"][0].pop("n_missed"), "group 1 lacks these fields: n_missed"),
+        (edit(groups=[]), "groups need the column"),
+        (edit(group_by=""), "groups need the column"),
+        (edit(groups={"GE": 1}), "which is no list of groups"),
+        (edit(groups=[7]), "which is no list of groups"),
+        (edit(refusal=None), "claims to be proved for all groups, but one of them is refused"),
+        (edit(proved_sensitivity=(0.9).hex()), "better than that of its weakest group"),
+        (edit(n_positive=316), "n_positive is 316, more than the groups have"),
+        (edit(guarantee="always"), "guarantee is 'always', which is no guarantee (confidence or average)"),
+        (edit(guarantee=["average"]), "which is no guarantee"),
+        (edit(n_abstained=316), "n_abstained is 316"),
+        (edit(proved_overkill=(0.15).hex()), "proved_overkill is 0.150000, but 80 flagged of 500 prove 0.189"),
+        (edit(proved_overkill=None), "proved_overkill is missing"),
+        (edit(n_flagged=85, proved_overkill=(0.5).hex()), "it claims an overkill of at most 0.2, but 85 flagged"),
+        (edit(n_flagged=501), "with 501 of 500 negatives flagged"),
+        (edit(overkill=(1.0).hex()), "overkill is 1"),
+        (edit(overkill=None), "an overkill that was not asked for"),
+    ],
+)
+def test_a_claim_of_a_group_or_of_overkill_that_its_counts_do_not_prove_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    path = tmp_path / "point.json"
+    write_point(GROUPED, path)
+    values = json.loads(path.read_text("utf-8"))
+    change(values)
+    path.write_text(json.dumps(values), "utf-8")
+
+    with pytest.raises(UsageError) as refused:
+        read_point(path)
+
+    assert said in str(refused.value)
+
+
+def test_a_file_of_schema_1_is_read_with_what_it_did_not_know_left_at_default(tmp_path: Path) -> None:
+    path = tmp_path / "point.json"
+    write_point(POINT, path)
+    values = json.loads(path.read_text("utf-8"))
+    old = [
+        "task", "clear_below", "flag_from", "sensitivity", "confidence", "n_positive", "n_missed", "proved_sensitivity",
+        "covers", "model_sha256", "config_sha256", "engine", "calibration_sha256", "refusal", "flag_volume_from",
+    ]  # fmt: skip
+    path.write_text(json.dumps({"schema": 1} | {name: values[name] for name in old}), "utf-8")
+
+    assert read_point(path) == POINT
+    path.write_text(json.dumps({"schema": 1} | {name: values[name] for name in [*old, "n_abstained"]}), "utf-8")
+    with pytest.raises(UsageError, match="not known: n_abstained"):
+        read_point(path)
+    path.write_text(json.dumps({"schema": 2} | {name: values[name] for name in old}), "utf-8")
+    with pytest.raises(UsageError, match="lacks these fields: group_by"):
+        read_point(path)

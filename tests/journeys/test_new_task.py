@@ -50,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.write_text(text)
     run(folder, "train", "bottle_caps", "--data", "caps", "--out", "runs/caps", "--device", "cpu", "--json")
     run(folder, "calibrate", "bottle_caps", "--model", "runs/caps", "--data", "caps", "--sensitivity", "0.75")
-    for name in ("weights.safetensors", "model.onnx", "manifest.json", "operating_point.json"):
+    for name in ("weights.safetensors", "model.onnx", "manifest.json", "operating_point.json", "certificate.json"):
         (folder / "tasks" / "bottle_caps" / name).write_bytes((folder / "runs" / "caps" / name).read_bytes())
     return folder
 

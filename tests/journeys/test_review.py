@@ -178,6 +178,25 @@ def test_a_decision_made_again_replaces_the_case_unless_it_is_clear_now(db: Path
     assert waiting(db) == [again, 2, 6, 8, 4, 3]
 
 
+def test_clear_cases_drawn_for_audit_come_last_and_a_clear_one_decided_again_is_not_drawn(db: Path) -> None:
+    with open_log(db) as log:
+        log.append([decision(1, outcome=Outcome.CLEAR, score=0.02, supersedes=1)])
+
+        assert [case.decision.id for case in queue(log, audit_rate=1.0)] == [5, 2, 6, 8, 4, 3, 1]
+        decide(log, 1, "good", "looked at the part", operator="anna")
+        assert [case.decision.id for case in queue(log, audit_rate=1.0)] == [5, 2, 6, 8, 4, 3]
+
+
+def test_the_audit_rate_is_said_at_the_terminal(db: Path, run: Run) -> None:
+    listed = [
+        json.loads(line)["entry"]
+        for line in run("review", "list", "--db", db, "--audit-rate", "1", "--json").stdout.splitlines()
+    ]
+
+    assert listed == [5, 2, 6, 8, 4, 3, 1]
+    run("review", "list", "--db", db, "--audit-rate", "2", code=2)
+
+
 def test_pictures_are_named_only_if_they_belong_to_this_log(db: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out" / "pictures"
     folder.mkdir(parents=True)

@@ -15,7 +15,7 @@ from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import SetupError, UsageError
 from inspect_ai.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
 from inspect_ai.settings import Settings
-from tests.line.making import make_pictures, make_task
+from tests.line.making import certify, make_pictures, make_task
 
 FAILING = """
 from inspect_ai.plugins import Task
@@ -39,8 +39,14 @@ class Looking(Task):
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    make_task(tmp_path / "tasks")
-    return Settings(db=tmp_path / "log.db", out=tmp_path / "out", tasks=str(tmp_path / "tasks"), task="bright")
+    trusted = certify(make_task(tmp_path / "tasks"), tmp_path / "workshop")
+    return Settings(
+        db=tmp_path / "log.db",
+        out=tmp_path / "out",
+        tasks=str(tmp_path / "tasks"),
+        task="bright",
+        trusted_keys=str(trusted),
+    )
 
 
 def decided(events: Iterator[object]) -> tuple[dict[str, StudyDecided], list[Rejection], Summary]:
@@ -232,9 +238,11 @@ def test_pictures_of_another_log_do_not_stand_beside_this_one(settings: Settings
     make_pictures(tmp_path / "one", 1, first=50)
     decided(scan(tmp_path / "many", settings))
 
-    decided(scan(tmp_path / "one", replace(settings, db=tmp_path / "other.db")))
+    studies, _, _ = decided(scan(tmp_path / "one", replace(settings, db=tmp_path / "other.db")))
 
-    assert sorted(p.name for p in (settings.out / "pictures").glob("*.png")) == ["1.png", "1_heat.png"]
+    (event,) = studies.values()
+    ours = [f"{event.entry}.png", f"{event.entry}_heat.png"]
+    assert sorted(p.name for p in (settings.out / "pictures").glob("*.png")) == ours
 
 
 def write_mr_slice(folder: Path) -> None:

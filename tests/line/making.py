@@ -7,12 +7,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from inspect_ai.calibration import write_point
+from inspect_ai.calibration import read_point, write_point
+from inspect_ai.calibration.signing import public_hex, site_key
+from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
+from inspect_ai.calibration.typicality import Seen, typicality
 from inspect_ai.cli.template import write_task
 from inspect_ai.config import config_sha256, read_config
 from inspect_ai.domain import OperatingPoint
+from inspect_ai.line.certifying import issue
+from inspect_ai.line.typical import names_of, vectors
 from inspect_ai.model.engine import open_engine
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, write_manifest
+from inspect_ai.plugins import task_named
+from inspect_ai.quality import picture_quality
+from inspect_ai.settings import Settings
 
 GAIN = 20.0  # logit = GAIN * (mean brightness - 0.5)
 
@@ -80,3 +88,35 @@ def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".p
         cv2.imwrite(str(folder / f"part{i:04d}{suffix}"), random.integers(low, high, (72, 96, 3), dtype=np.uint8))
         bright[f"part{i:04d}{suffix}"] = bool(i % 2)
     return bright
+
+
+def certify(folder: Path, workshop: Path) -> Path:
+    """A certificate for the task in `folder`, signed in a workshop of its own; returns the folder of its public key.
+
+    WORKSHOP/trusted is what setting `trusted_keys` must name for it to count elsewhere.
+    """
+    settings = Settings(db=workshop / "workshop.db", tasks=str(folder.parent), operator="calibrator")
+    point = folder / "operating_point.json"
+    units = [f"unit {i}" for i in range(read_point(point).n_positive)]
+    task, engine = task_named(folder.name, settings.tasks), open_engine(folder)
+    issue(read_point(point), point, task=task, engine=engine, model=folder, units=units, settings=settings)
+    (workshop / "trusted").mkdir(exist_ok=True)
+    (workshop / "trusted" / "workshop.pub").write_text(public_hex(site_key(settings.db)) + "\n", "ascii")
+    return workshop / "trusted"
+
+
+def make_reference(folder: Path, count: int = 120) -> None:
+    """FOLDER/typical.npz as if calibration had seen COUNT pictures like those of make_pictures; without features."""
+    names, rows = (), []
+    for i in range(count):
+        random = np.random.default_rng(i)
+        low, high = (140, 250) if i % 2 else (10, 110)
+        shown = random.integers(low, high, (72, 96, 3)).astype(np.float32) / np.float32(255)
+        measures = picture_quality(shown)
+        names = names_of(measures)
+        rows.append(vectors(measures, names)[0])
+    seen = Seen(
+        names=names, quality=np.stack(rows), features=None, groups=[f"part{i}" for i in range(count)],
+        digests=[f"{i:064x}" for i in range(count)],
+    )  # fmt: skip
+    write_typicality(typicality(seen)[0], folder / TYPICAL_FILE)

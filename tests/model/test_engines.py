@@ -65,6 +65,9 @@ def test_onnx_runtime_and_torch_say_the_same_for_any_size(shipped: Path) -> None
     np.testing.assert_allclose([o.logits[0] for o in graph], logits, atol=1e-4)
     for a, b in zip(graph, reference, strict=True):
         np.testing.assert_allclose(a.heat, b.heat, atol=1e-5)
+        assert a.features is not None
+        assert b.features is not None
+        np.testing.assert_allclose(a.features, b.features, atol=1e-4)
 
 
 @pytest.mark.parametrize("views", ["flips", "dihedral"])

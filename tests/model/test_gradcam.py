@@ -30,7 +30,7 @@ class TwoLayers(nn.Module):
     def forward(self, scales: tuple[Tensor, ...]) -> Readings:
         a, b = scales[0].unbind(dim=-1)
         logit = (2.0 * (a + b).relu() - (a - b).relu()).mean(dim=(1, 2))
-        return Readings(logit[:, None], torch.zeros(1), (), None)
+        return Readings(logit[:, None], torch.zeros(1), (), None, torch.zeros(1, 1))
 
 
 class Toy(nn.Module):

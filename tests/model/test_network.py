@@ -62,6 +62,33 @@ def test_a_score_does_not_depend_on_the_other_pictures_of_its_batch() -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("chosen", [{"size": "tiny"}, {"backbone": "resnet18", "readout": "average"}])
+def test_features_do_not_depend_on_the_other_pictures_of_the_batch(chosen: dict[str, str]) -> None:
+    network, pictures = (
+        Network(config_of(**chosen)).eval(),
+        torch.rand(4, 1, 64, 64) * torch.linspace(0.2, 1.0, 4)[:, None, None, None],
+    )
+
+    together = network(pictures).features
+    alone = torch.cat([network(p[None]).features for p in pictures])
+
+    assert together.std(dim=0).max() > 1e-3  # else this test could not fail
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_features_are_the_mean_tokens_of_each_scale() -> None:
+    network = awake()
+    scales = network.trunk(normalised(torch.rand(2, 1, 64, 96)))
+    readout = network.readout
+
+    expected = []
+    for project, bias, scale in zip(readout.project, readout.scale_bias, scales, strict=True):
+        tokens = torch.stack([readout.norm(project(cell) + bias) for cell in scale.flatten(1, -2).unbind(1)])
+        expected.append(tokens.mean(dim=0))
+
+    torch.testing.assert_close(readout(scales).features, torch.cat(expected, dim=1), atol=1e-5, rtol=1e-4)
+
+
 def test_gradients_reach_every_parameter() -> None:
     network = Network(config_of(size="tiny")).train()
     for block in network.trunk.modules():
@@ -116,11 +143,12 @@ def test_views_average_the_answers_to_the_turned_and_flipped_picture_and_bring_t
     network, picture = awake(), torch.rand(1, 1, 64, 96)
     network.config = config_of(size="tiny", views="dihedral")
 
-    logits, heat = Serving(network)(picture)
-    turned_logits, turned_heat = Serving(network)(picture.transpose(-1, -2).flip(-1))
+    logits, heat, features = Serving(network)(picture)
+    turned_logits, turned_heat, turned_features = Serving(network)(picture.transpose(-1, -2).flip(-1))
 
     torch.testing.assert_close(turned_logits, logits)
     torch.testing.assert_close(turned_heat, heat.transpose(-1, -2).flip(-1))
+    torch.testing.assert_close(turned_features, features)
     assert not torch.allclose(network(picture).logits, network(picture.flip(-1)).logits, atol=1e-4)
 
 

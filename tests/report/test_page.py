@@ -24,7 +24,7 @@ from inspect_ai.domain import (
     Verdict,
 )
 from inspect_ai.errors import SetupError
-from inspect_ai.report import Item, draw, write_report
+from inspect_ai.report import Backing, Item, draw, write_report
 from inspect_ai.report.page import CARDS_MOST
 
 PICTURE = draw(np.random.default_rng(0).random((300, 300)).astype(np.float32), heat=None)[0]
@@ -147,7 +147,7 @@ def test_hostile_text_in_every_field_stays_text(tmp_path: Path) -> None:
     log = Path(HOSTILE.replace("\0", ""))
     parsed = page(
         tmp_path, hostile, (Rejection(file=HOSTILE, reason=HOSTILE),), note=HOSTILE, log=log, head=HOSTILE,
-        points=[point], remarks=[HOSTILE],
+        backings=[Backing(point=point, doubts=(HOSTILE,))], remarks=[HOSTILE],
     )  # fmt: skip
 
     written = (tmp_path / "out" / "report.html").read_text("utf-8")
@@ -236,11 +236,11 @@ def test_what_is_proved_is_rounded_down_and_a_refusal_is_said(tmp_path: Path) ->
     )  # fmt: skip
     refused = replace(proved, task="fundus", refusal="50 positives prove at most 0.941.")
 
-    words = page(tmp_path, MIXED, points=[proved, refused]).words
+    words = page(tmp_path, MIXED, backings=[Backing(point=proved), Backing(point=refused)]).words
 
-    assert "lung_nodule : at least 98.7 % of positives reach 0.01200, at 95 % confidence." in words
+    assert "lung_nodule : proved: at least 98.7 % of positives reach 0.01200 (95 % confidence)." in words
     assert "Calibrated on 315 independent positives, 0 of them below 0.01200; these counts prove 98.9 %." in words
-    assert "fundus : not certified. 50 positives prove at most 0.941." in words
+    assert "fundus : not certified: 50 positives prove at most 0.941." in words
 
 
 def test_the_number_of_pictures_is_bounded_and_what_is_left_out_is_said(tmp_path: Path) -> None:

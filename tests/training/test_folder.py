@@ -158,3 +158,14 @@ def test_a_broken_table_is_a_sentence(tmp_path: Path, config: TaskConfig, conten
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path, config: TaskConfig) -> None:
     with pytest.raises(InputError, match="is no folder"):
         read_folder(tmp_path / "nowhere", config)
+
+
+def test_a_row_keeps_the_columns_that_tell_pictures_apart(tmp_path: Path, config: TaskConfig) -> None:
+    row = {
+        "file": "a.png", "label": "bad", "split": "val", "group": "g", "grade": "2", "mask": "1.png", "camera": "north",
+        "exposure": "",
+    }  # fmt: skip
+
+    folder = read_folder(write_table(tmp_path, [row]), config)
+
+    assert folder.rows[0].columns == (("label", "bad"), ("grade", "2"), ("camera", "north"), ("exposure", ""))

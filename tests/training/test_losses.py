@@ -24,7 +24,7 @@ LABELS = [
 
 def readings(logits: torch.Tensor) -> Readings:
     heat = torch.full((len(logits), logits.shape[1], 4, 4), 1 / 16)
-    return Readings(logits, heat, (heat,), torch.zeros(len(logits), 4, 4))
+    return Readings(logits, heat, (heat,), torch.zeros(len(logits), 4, 4), torch.zeros(len(logits), 1))
 
 
 def batch(positive: int, grade: int, steel: int, mask: int) -> Batch:

@@ -1,0 +1,1 @@
+"""Networks under one recipe: jobs, scores, comparison by group, cost, tables."""

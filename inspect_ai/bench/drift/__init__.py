@@ -1,0 +1,1 @@
+"""How seldom the monitor errs and how soon it sees a change."""

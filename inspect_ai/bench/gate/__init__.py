@@ -1,0 +1,1 @@
+"""How many spoilt pictures the quality gate catches."""

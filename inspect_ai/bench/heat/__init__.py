@@ -1,0 +1,1 @@
+"""Where heat maps point, against masks."""

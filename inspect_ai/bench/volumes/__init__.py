@@ -1,0 +1,1 @@
+"""What the third dimension brings: made nodules and vessels in real lungs."""

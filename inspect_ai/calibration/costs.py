@@ -1,0 +1,55 @@
+"""The threshold of least expected cost, where a miss and a false alarm have prices (the decision rule of C. Elkan,
+IJCAI 2001, read off the calibration scores).
+
+It proves nothing: the threshold that does best on these scores was chosen by these scores, and so looks better on them
+than it is (the best of three candidates turns 95 % confidence into 86 %). A proved threshold is another matter: it may
+be lowered for any reason at all, since below it only more is found. So cost lowers a proved threshold and never raises
+it; without a proof it serves uncertified.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inspect_ai.calibration.groups import Units
+from inspect_ai.errors import UsageError
+
+PROVES_NOTHING = (
+    "The threshold is the one of least expected cost; chosen on the same scores that it is judged by, "
+    "it proves nothing."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Prices in one unit, whichever, and how often positives come at work (never how often in the calibration set)."""
+
+    escape: float  # of one positive that is cleared
+    overkill: float  # of one negative that is flagged
+    prevalence: float
+
+    def __post_init__(self) -> None:
+        for name, price in (("escape", self.escape), ("overkill", self.overkill)):
+            if not (math.isfinite(price) and price > 0):
+                raise UsageError(f"The cost of an {name} must be a number above 0; it is {price:g}.")
+        if not 0.0 < self.prevalence < 1.0:
+            raise UsageError(f"The prevalence must lie between 0 and 1, for example 0.01; it is {self.prevalence:g}.")
+
+
+def cheapest(positives: Units, negatives: Sequence[float], costs: Costs) -> float:
+    """The threshold of least expected cost a unit; among equals the lowest, which misses least.
+
+    A positive that the gate hands to a person costs no escape. Raises UsageError without negatives.
+    """
+    if not negatives:
+        raise UsageError("There is no negative unit among the calibration pictures; no cost can be weighed.")
+    found, spared = np.sort(np.asarray(positives.scores, float)), np.sort(np.asarray(negatives, float))
+    candidates = np.unique(np.concatenate([found, spared, [1.0]]))  # [T]
+    missed = np.searchsorted(found, candidates, side="left") / positives.n  # [T] share of positives below
+    flagged = 1.0 - np.searchsorted(spared, candidates, side="left") / len(spared)  # [T] share of negatives at or above
+    cost = costs.prevalence * costs.escape * missed + (1.0 - costs.prevalence) * costs.overkill * flagged
+    return float(candidates[int(np.argmin(cost))])

@@ -1,0 +1,1 @@
+"""Figures of scores against truth: curves, reliability, agreement, free response. Pure, with exact intervals."""

@@ -1,0 +1,100 @@
+"""A proof for each manufacturer, camera, defect class or whatever a column tells apart; never one for all of them.
+
+The doubt is split evenly over the G groups (C. Bonferroni 1936): each is proved at 1 - delta/G, so that all statements
+hold together with confidence 1 - delta. An average promise (risk.py) has no confidence to split. A group with too few
+positives is not certified and says how many it lacks; nothing is lent to it from the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from inspect_ai.calibration.bounds import misses_allowed, smallest_n
+from inspect_ai.calibration.groups import Units
+from inspect_ai.calibration.risk import average, expected_sensitivity, misses_on_average, smallest_n_on_average
+from inspect_ai.calibration.threshold import Proof, best_effort, prove
+from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.errors import CalibrationRefused
+
+
+def prove_groups(
+    groups: Mapping[str, Units], *, sensitivity: float, confidence: float, guarantee: Guarantee = Guarantee.CONFIDENCE
+) -> tuple[GroupPoint, ...]:
+    """One point a group, in order of value: a proof at the group's share of the doubt, or what it lacks.
+
+    A group all of whose positives the gate hands to a person clears nothing. Raises UsageError as `prove` does.
+    """
+    share = split_confidence(confidence, len(groups))
+    return tuple(
+        _point(value, groups[value], sensitivity=sensitivity, confidence=share, guarantee=guarantee)
+        for value in sorted(groups)
+    )
+
+
+def proved(units: Units, *, sensitivity: float, confidence: float, guarantee: Guarantee) -> Proof:
+    """The proof of the asked kind. Raises CalibrationRefused and UsageError as `prove` does."""
+    if guarantee is Guarantee.AVERAGE:
+        return average(units.scores, sensitivity=sensitivity, abstained=units.abstained)
+    return prove(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
+
+
+def fallback(units: Units, *, sensitivity: float, confidence: float, guarantee: Guarantee) -> Proof:
+    """What to work with after a refusal: the lowest positive, with the bound that the asked kind of promise gives."""
+    if guarantee is Guarantee.CONFIDENCE:
+        return best_effort(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
+    lowest = best_effort(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
+    return Proof(
+        threshold=lowest.threshold,
+        n_positive=units.n,
+        n_allowed=0,
+        n_missed=0,
+        proved_sensitivity=expected_sensitivity(0, units.n),
+    )
+
+
+def split_confidence(confidence: float, groups: int) -> float:
+    """1 - (1 - confidence) / groups, rounded up where a float cannot hold it: 0.975 for 0.95 and two groups."""
+    exact = 1 - (1 - Fraction(repr(float(confidence)))) / max(groups, 1)
+    split = float(exact)
+    return split if Fraction(repr(split)) >= exact else math.nextafter(split, 1.0)
+
+
+def allowed_misses(n: int, groups: int, point: OperatingPoint) -> int:
+    """How many of a group's n positives may lie below its threshold; -1 if so few prove nothing."""
+    if point.guarantee is Guarantee.AVERAGE:
+        return misses_on_average(n, point.sensitivity)
+    return misses_allowed(n, point.sensitivity, split_confidence(point.confidence, groups))
+
+
+def lacking(groups: Sequence[GroupPoint], name: str) -> str | None:
+    """Why one threshold for all groups is not certified, in a sentence; None if every group is."""
+    refused = [f"{group.value!r}: {group.refusal}" for group in groups if group.refusal is not None]
+    return f"Not every {name} is certified ({'; '.join(refused)})." if refused else None
+
+
+def _point(value: str, units: Units, *, sensitivity: float, confidence: float, guarantee: Guarantee) -> GroupPoint:
+    if not units.scores:
+        why = "the quality gate hands all its positives to a person, so none has a score"
+        return GroupPoint(
+            value=value, clear_below=0.0, n_positive=units.n, n_missed=0, proved_sensitivity=0.0, refusal=why
+        )
+    refusal = None
+    try:
+        proof = proved(units, sensitivity=sensitivity, confidence=confidence, guarantee=guarantee)
+    except CalibrationRefused as e:
+        if guarantee is Guarantee.AVERAGE:
+            more = smallest_n_on_average(sensitivity) - units.n
+        else:
+            more = smallest_n(0, sensitivity, confidence) - units.n
+        refusal = f"it needs {more} more positive{'s' * (more > 1)}" if more > 0 else str(e).rstrip(".")
+        proof = fallback(units, sensitivity=sensitivity, confidence=confidence, guarantee=guarantee)
+    return GroupPoint(
+        value=value,
+        clear_below=proof.threshold,
+        n_positive=proof.n_positive,
+        n_missed=proof.n_missed,
+        proved_sensitivity=proof.proved_sensitivity,
+        refusal=refusal,
+    )

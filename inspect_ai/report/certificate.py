@@ -1,0 +1,90 @@
+"""One page about one certificate: what it proves, what it does not, and the digest of every file that it holds for."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.calibration.certificate import Signed
+from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.errors import SetupError
+from inspect_ai.report.page import environment
+
+FILES = {  # what a reader may not know by name
+    "weights.safetensors": "what the network has learnt",
+    "model.onnx": "the network as the engine runs it",
+    "manifest.json": "what the weights learnt from, and how they did",
+    "operating_point.json": "the thresholds and what they prove",
+    "typical.npz": "what the calibration pictures look like, for the gate that hands others to a person",
+    "task.py": "how a picture is checked and prepared, and a score made",
+}
+
+
+def write_certificate_page(made: Signed, path: Path) -> Path:
+    """Write the page whole or not at all. Raises SetupError if the place cannot be written."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(environment().get_template("certificate.html").render(**_view(made)), "utf-8")
+        partial.replace(path)
+    except OSError as e:
+        raise SetupError(f"{path} cannot be written ({e.strerror}).") from e
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return path
+
+
+def _view(made: Signed) -> dict[str, Any]:
+    certificate, point = made.certificate, made.certificate.point
+    return {
+        "certificate": certificate,
+        "work": certificate.at_work,
+        "point": point,
+        "sha256": made.sha256,
+        "public_key": made.public_key,
+        "signature": made.signature,
+        "average": point.guarantee is Guarantee.AVERAGE,
+        "whole": point.certified,
+        "line": point.clear_below.hex(),
+        "bound": _percent(point.proved_sensitivity),
+        "asked": f"{100.0 * point.sensitivity:.10g}",
+        "sure": f"{100.0 * point.confidence:.10g}",
+        "one_in": _one_in(1.0 - point.sensitivity),
+        "groups": [_group(group, point) for group in point.groups],
+        "overkill": None if point.proved_overkill is None else _percent(1.0 - point.proved_overkill, up=True),
+        "files": [
+            (file.name, FILES.get(file.name, _kind(file.name)), file.sha256) for file in certificate.at_work.files
+        ],
+    }
+
+
+def _group(group: GroupPoint, point: OperatingPoint) -> dict[str, Any]:
+    return {
+        "value": group.value,
+        "line": f"{group.clear_below:.5f}",
+        "positives": group.n_positive,
+        "missed": group.n_missed,
+        "bound": _percent(group.proved_sensitivity),
+        "proved": group.refusal is None,
+        "refusal": group.refusal or "",
+        "own": point.own_thresholds,
+    }
+
+
+def _percent(share: float, *, up: bool = False) -> str:
+    """One digit after the point, never to the better side: a bound from below rounds down; `up` mirrors it."""
+    tenths = math.floor(1000.0 * share)
+    return f"{(1000 - tenths) / 10.0:.1f}" if up else f"{tenths / 10.0:.1f}"
+
+
+def _one_in(share: float) -> str:
+    """A share that people can see before them: 0.013 is 13 of 1,000."""
+    return f"{1000.0 * share:.10g} of 1,000"
+
+
+def _kind(name: str) -> str:
+    if name.endswith(".py"):
+        return "code of the task"
+    return "the configuration" if name.endswith((".yaml", ".yml")) else ""

@@ -1,0 +1,1 @@
+"""The page about an evaluation: figures, tables and words out of scores, and a small kit that draws SVG."""

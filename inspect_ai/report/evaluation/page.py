@@ -1,0 +1,171 @@
+"""One HTML page about an evaluation: self-contained, without script, every section there or its absence explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from inspect_ai import __version__
+from inspect_ai.calibration.figures.curves import curve
+from inspect_ai.calibration.figures.reliability import cross_fitted, reliability
+from inspect_ai.errors import UsageError
+from inspect_ai.report.evaluation import figures
+from inspect_ai.report.evaluation.cases import AgreementStudy, Cases, Positions, Sheet, Subject
+from inspect_ai.report.evaluation.tables import (
+    class_table,
+    headline,
+    outcome_table,
+    sheet_view,
+    study_view,
+    subgroup_tables,
+)
+from inspect_ai.report.evaluation.words import plural, verdict
+from inspect_ai.report.page import environment
+
+TOLERANCE_PX = 15  # from a finding to the mask that it hits (pointing game; Zhang et al. 2016, arXiv 1608.00507)
+ONE_SIDED = "Every picture here is on one side, so there is no curve of one side against the other."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Charts or tables, or the sentence why there are none."""
+
+    figures: tuple[figures.Figure, ...] = ()
+    absent: str = ""
+
+
+def write_evaluation(
+    path: Path,
+    *,
+    cases: Cases,
+    subject: Subject,
+    positions: Positions,
+    study: AgreementStudy | None,
+    sheets: Sequence[Sheet],
+) -> Path:
+    """Write the page whole or not at all. Raises UsageError if the place cannot be written."""
+    partial = path.with_name(path.name + ".part")
+    page = {
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "software": f"inspect-ai-vision {__version__}",
+        "subject": subject,
+        "facts": facts(cases, subject),
+        "headline": headline(cases, subject),
+        "verdict": verdict(cases, subject),
+        "outcomes": outcome_table(cases, subject),
+        "classes": class_table(subject),
+        "curves": curves_section(cases, subject),
+        "froc": froc_section(positions, subject),
+        "calibration": calibration_section(cases),
+        "subgroups": subgroup_tables(cases, subject),
+        "study": None if study is None else study_view(study),
+        "sheets": [sheet_view(sheet) for sheet in sheets],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = environment().get_template("evaluation.html").stream(**page)
+        stream.enable_buffering(20)
+        with partial.open("w", encoding="utf-8") as f:
+            f.writelines(stream)
+        partial.replace(path)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --report.") from e
+    finally:
+        with suppress(OSError):  # after a success it is not there
+            partial.unlink()
+    return path
+
+
+def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
+    """The head of the page: what was evaluated, in names and counts."""
+    n_positive = int(cases.positive.sum())
+    rows = [
+        ("Task", f"{subject.task} ({subject.title})" if subject.title else subject.task),
+        ("Pictures", f"{subject.data}, split {subject.split or 'without name'}"),
+        (
+            "How many",
+            f"{len(cases)} pictures, {n_positive} positive ({subject.positive_name}), {len(cases) - n_positive} not",
+        ),
+        ("Independent", f"{len(set(cases.unit))} {plural(cases.unit_name, len(set(cases.unit)))}"),
+        ("Model", f"weights {subject.model_sha256[:16]}, configuration {subject.config_sha256[:16]}, {subject.engine}"),
+    ]
+    if subject.point is not None:
+        point = subject.point
+        apart = f", flag from {point.flag_from:.5f}" if point.flag_from != point.clear_below else ""
+        rows.append(
+            (
+                "Operating point",
+                f"clear below {point.clear_below:.5f}{apart}; asked: {100 * point.sensitivity:.10g} % of positives, at "
+                f"{100 * point.confidence:.10g} % confidence; calibrated on {point.n_positive} independent positives",
+            )
+        )
+    if subject.seen:
+        rows.append(
+            (
+                "Met before",
+                f"{subject.seen} of these pictures served training or selection of this model: figures flatter it",
+            )
+        )
+    return rows
+
+
+def curves_section(cases: Cases, subject: Subject) -> Section:
+    """ROC, precision and recall, cost, scores."""
+    if not (cases.positive.any() and (~cases.positive).any()):
+        return Section(absent=ONE_SIDED)
+    found = curve(cases.score, cases.positive)
+    at_work = figures.lines(found, subject.point)
+    auc = ""
+    if subject.auc is not None and subject.auc_interval is not None:
+        low, high = subject.auc_interval
+        auc = f"{subject.auc:.3f} ({low:.3f} to {high:.3f}, groups drawn again)"
+    units = len(set(cases.unit))
+    grouped = (
+        f"These {len(cases)} pictures come from {units} {plural(cases.unit_name, units)}, so it is too small; the "
+        f"verdict above counts each {cases.unit_name} once."
+        if cases.grouped
+        else ""
+    )
+    return Section(
+        figures=(
+            figures.histogram_figure(cases.score, cases.positive, at_work),
+            figures.roc_figure(found, at_work, auc, grouped),
+            figures.precision_figure(found, at_work),
+            figures.cost_figure(found, at_work),
+        )
+    )
+
+
+def froc_section(positions: Positions, subject: Subject) -> Section:
+    """Free response, where masks give positions."""
+    if positions.response is None:
+        return Section(absent=positions.absent)
+    flag_from = subject.point.flag_from if subject.point else None
+    return Section(figures=(figures.froc_figure(positions.response, positions.reachable, flag_from, TOLERANCE_PX),))
+
+
+def calibration_section(cases: Cases) -> Section:
+    """Reliability before and after."""
+    if not (cases.positive.any() and (~cases.positive).any()):
+        return Section(absent="Every picture here is on one side, so what a score means cannot be compared with truth.")
+    before = figures.reliability_figure(
+        reliability(cases.score, cases.positive), "Before: scores as they are", ["The decision uses these."]
+    )
+    mapped = cross_fitted(cases.score, cases.positive, cases.group)
+    if mapped is None:
+        return Section(
+            figures=(before,),
+            absent=(
+                "No calibrated scores are shown: too few groups hold both sides to fit the map on some and apply "
+                "it to others."
+            ),
+        )
+    after = figures.reliability_figure(
+        reliability(mapped, cases.positive),
+        "After: scores through Platt's map",
+        ["Each picture's map was fitted on other groups of this split; the decision does not use it."],
+    )
+    return Section(figures=(before, after))

@@ -1,0 +1,213 @@
+"""Calibration from a labelled folder to an operating point, with each of its options, as the command prints it."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inspect_ai.calibrate import calibrate_task
+from inspect_ai.calibration import read_point
+from inspect_ai.calibration.answer import Asked
+from inspect_ai.errors import UsageError
+from inspect_ai.model.manifest import DataUse, file_sha256, read_manifest, write_manifest
+from inspect_ai.scan import StudyDecided, scan
+from inspect_ai.settings import Settings
+from tests.line.making import make_pictures, make_task
+
+MAIN = [sys.executable, "-c", "from inspect_ai.cli import main; main()"]
+EASY = ["--sensitivity", "0.75", "--confidence", "0.9"]  # nine positives and no miss, or ten with the doubt halved
+Labels = dict[str, dict[str, str]]
+
+
+def write_labels(data: Path, labels: Labels) -> None:
+    columns = {name for row in labels.values() for name in row}
+    with (data / "labels.csv").open("w", newline="") as f:
+        writer = csv.DictWriter(f, ["file", *sorted(columns)])
+        writer.writeheader()
+        writer.writerows({"file": file, **row} for file, row in labels.items())
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A task that flags bright pictures, a folder of 48 pictures of 24 parts, and the command to calibrate with it."""
+    make_task(tmp_path / "tasks")
+    bright = make_pictures(tmp_path / "data", 48)
+    labels = {
+        file: {
+            "split": "calibration",
+            "label": "flag" if bright[file] else "pass",
+            "group": f"part{i // 4 * 2 + i % 2}",
+            "camera": "north" if i % 4 < 2 else "south",
+            "cls": "crack" if i < 4 else "dent",
+        }
+        for i, file in enumerate(bright)
+    }
+    write_labels(tmp_path / "data", labels)
+
+    def calibrate(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [*MAIN, "calibrate", "bright", "--data", "data", "--out", "point.json", *words]
+        environment = {**os.environ, "INSPECT_AI_TASKS": str(tmp_path / "tasks")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return calibrate
+
+
+def labels_of(data: Path) -> Labels:
+    with (data / "labels.csv").open(newline="") as f:
+        return {row.pop("file"): row for row in csv.DictReader(f)}
+
+
+def flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def test_it_prints_what_is_proved_and_how_units_were_counted(line: Callable[..., object], tmp_path: Path) -> None:
+    done = line(*EASY)
+
+    assert isinstance(done, subprocess.CompletedProcess)
+    assert done.returncode == 0, done.stderr
+    assert "Certified: sensitivity at least 0.75 at confidence 0.9 (12 positives, 0 below" in done.stdout
+    assert "Each independent unit counts once, by its lowest positive picture" in done.stdout
+    assert "hands 0 of 12 positives (0.0 %) to a person" in done.stdout
+    assert read_point(tmp_path / "point.json").group_score == "lowest"
+
+
+def test_a_positive_that_the_gate_hands_over_is_counted_and_not_missed(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Both pictures of one part are black and score lowest of all; the threshold does not follow them."""
+    labels = labels_of(tmp_path / "data")
+    part = next(row["group"] for row in labels.values() if row["label"] == "flag")
+    line(*EASY)
+    before = read_point(tmp_path / "point.json")
+    for i, file in enumerate(file for file, row in labels.items() if row["group"] == part):
+        cv2.imwrite(str(tmp_path / "data" / file), np.full((72, 96, 3), 3 + i, np.uint8))
+
+    done = line(*EASY)
+
+    point = read_point(tmp_path / "point.json")
+    assert (point.n_positive, point.n_abstained, point.n_missed) == (12, 1, 0)
+    assert point.clear_below >= before.clear_below
+    assert point.certified
+    assert "hands 1 of 12 positives (8.3 %) to a person: these are not cleared, so not missed" in done.stdout
+
+
+def test_groups_that_can_be_known_at_work_have_each_their_own_threshold(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = line(*EASY, "--group-by", "camera")
+
+    point = read_point(tmp_path / "point.json")
+    assert done.returncode == 0, done.stderr
+    assert [(group.value, group.n_positive, group.refusal) for group in point.groups] == [
+        ("north", 12, None), ("south", 12, None),
+    ]  # fmt: skip
+    assert "2 of 2 groups are certified, each with its own threshold at work" in done.stdout
+    assert point.for_study([("camera", "south")]).clear_below == point.groups[1].clear_below
+
+
+@pytest.mark.parametrize(
+    ("camera", "said"), [("south", ""), ("west", "camera 'west' is not"), ("", "camera '' is not")]
+)
+def test_at_work_a_study_has_the_threshold_of_its_group_or_says_that_it_has_none(
+    camera: str, said: str, line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    line(*EASY, "--group-by", "camera")
+    point = read_point(tmp_path / "point.json")
+    (tmp_path / "point.json").replace(tmp_path / "tasks" / "bright" / "operating_point.json")
+    make_pictures(tmp_path / "parts", 2, first=90)
+    settings = Settings(
+        task="bright",
+        tasks=str(tmp_path / "tasks"),
+        camera=camera,
+        db=tmp_path / "log.db",
+        out=tmp_path / "report",
+    )
+
+    decisions = [event.decision for event in scan(tmp_path / "parts", settings) if isinstance(event, StudyDecided)]
+
+    assert len(decisions) == 2
+    for decision in decisions:
+        assert decision.threshold == point.for_study([("camera", camera)]).flag_from
+        assert ("is not certified" in decision.verdict.reason) is (camera != "south")
+        assert said in decision.verdict.reason
+
+
+def test_a_class_with_too_few_positives_refuses_the_one_threshold(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = line(*EASY, "--group-by", "cls")
+
+    assert done.returncode == 2
+    assert "Not every cls is certified ('crack': it needs 10 more positives)" in flat(
+        done.stderr
+    )  # 11 at 0.95, 1 there
+    assert "crack" in done.stdout
+    assert "1 of 2 groups are certified. At work nobody knows the cls beforehand" in flat(done.stdout)
+    assert not read_point(tmp_path / "point.json").certified_somewhere
+
+
+def test_studies_overkill_and_the_average_are_said_as_what_they_are(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = line(*EASY, "--score", "study", "--overkill", "0.2", "--guarantee", "average")
+
+    point = read_point(tmp_path / "point.json")
+    assert done.returncode == 0, done.stderr
+    assert point.group_score == "highest"
+    assert "on average over calibrations only, the weaker tier" in flat(done.stdout)
+    assert "Overkill at most 0.2 at confidence 0.9: 0 of 12 independent negatives" in flat(done.stdout)
+    assert "Each study counts once, by its highest picture" in flat(done.stdout)
+    assert "flagged when any of its pictures is" in point.covers
+    assert point.clear_below <= point.flag_from
+
+
+def test_costs_are_told_with_what_they_moved(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    prices = ["--cost-escape", "100", "--cost-overkill", "1", "--prevalence", "0.01"]
+
+    done = line(*EASY, *prices)
+
+    assert done.returncode == 0, done.stderr
+    assert "an escape at 100 and an overkill at 1, at a prevalence of 0.01" in flat(done.stdout)
+    half = line(*EASY, *prices[:2])
+    assert half.returncode == 2
+    assert "--prevalence" in half.stderr
+
+
+def test_a_column_that_is_not_there_is_said_before_anything_is_scored(
+    line: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = line(*EASY, "--group-by", "scanner")
+
+    assert done.returncode == 2
+    assert "no column 'scanner' to group by; it has: camera, cls, label" in flat(done.stderr)
+
+
+def test_a_picture_that_the_model_has_met_stops_the_calibration(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "tasks" / "bright"
+    met = file_sha256(tmp_path / "data" / "part0005.png")
+    use = DataUse(name="old parts", labels="pass_flag", rows={"train": 1}, seen=(met[:16],))
+    write_manifest(replace(read_manifest(folder), data=(use,)), folder)
+
+    with pytest.raises(UsageError, match=r"1 of 48 pictures .* \(the first is part0005.png, in old parts\)"):
+        calibrate_task(
+            "bright",
+            tmp_path / "data",
+            settings=Settings(tasks=str(tmp_path / "tasks")),
+            asked=Asked(sensitivity=0.75, confidence=0.9),
+            out=tmp_path / "point.json",
+        )
+
+    assert not (tmp_path / "point.json").exists()
