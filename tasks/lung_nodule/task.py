@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from inspect_ai.domain import Finding, Floats, Measure, Study, Unit, UnitOutput, Volume
-from inspect_ai.plugins import Task, picture_quality, whole_picture
+from inspect_ai.plugins import Task, whole_picture
+from inspect_ai.quality import greyness, picture_quality, with_limits
 
 from .candidates import Candidate, find_candidates
 from .lungs import find_lungs
@@ -50,7 +51,7 @@ class LungNodule(Task):
     def quality(self, study: Study) -> list[Measure]:
         """Of a picture the house's measures; of a series whether it shows lungs, axially, in slices thin enough."""
         if study.ref.kind == "image":
-            return [measure for image in study.images for measure in picture_quality(image.unit_range())]
+            return [measure for image in study.images for measure in candidate_quality(image.unit_range())]
         if not study.volumes:
             return [_slices(0)]
         return [measure for volume in study.volumes for measure in volume_quality(volume)]
@@ -88,6 +89,23 @@ class LungNodule(Task):
         row = unit.origin_px[0] + (height - 1) / 2 * unit.scale_px[0]
         col = unit.origin_px[1] + (width - 1) / 2 * unit.scale_px[1]
         return [replace(found, row=round(row), col=round(col))]
+
+
+def candidate_quality(picture: Floats) -> list[Measure]:
+    """The house's measures of a single candidate, and whether it is a grey picture of the size of one."""
+    measures = with_limits(
+        picture_quality(picture), {"smaller side (px)": float(PICTURE_PX[0]), "contrast to noise": 2.0}
+    )
+    return [
+        *measures,
+        Measure(
+            name="spare pixels",
+            value=float(PICTURE_PX[1] - max(picture.shape[:2])),
+            limit=0.0,
+            advice="send the candidate alone, cut out at the pixels of the slice",
+        ),
+        greyness(picture),
+    ]
 
 
 def volume_quality(volume: Volume) -> list[Measure]:

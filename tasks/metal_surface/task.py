@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from inspect_ai.domain import Floats, Study, Unit, UnitOutput
+from inspect_ai.domain import Floats, Measure, Study, Unit, UnitOutput
 from inspect_ai.plugins import Task, in_channels
+from inspect_ai.quality import greyness, picture_quality, with_limits
 
 
 class MetalSurface(Task):
@@ -34,6 +35,11 @@ class MetalSurface(Task):
                 return None  # the size of a lung nodule candidate
         return "a grey surface picture"
 
+    def quality(self, study: Study) -> list[Measure]:
+        """The house's measures, and whether the picture is grey."""
+        pictures = [image.unit_range() for image in study.images]
+        return [m for picture in pictures for m in (*with_limits(picture_quality(picture), LEAST), greyness(picture))]
+
     def units(self, study: Study) -> Iterator[Unit]:
         """The picture at its own size; larger ones in overlapping tiles, so that nothing is shrunk away."""
         side = int(self.config.options.get("tile", 768))
@@ -57,6 +63,7 @@ class MetalSurface(Task):
         return "defect"
 
 
+LEAST = {"fine detail": 0.42, "coarse detail": 0.45, "contrast to noise": 5.0}  # well below any training picture
 FINE_PX, COARSE_PX = 9, 65  # windows of local contrast: about a blowhole, about a fray
 GREY_LIMIT = 0.02  # mean distance of colours from grey, 0..1
 CANDIDATE_SIDE = 64
