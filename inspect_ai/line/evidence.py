@@ -15,6 +15,8 @@ from inspect_ai.domain import Outcome
 from inspect_ai.line.answers import State
 from inspect_ai.line.periods import Case, Period, Stream
 
+QUIET_LEAST = 30  # values on either side, before a difference that raised no alarm is worth a word
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -75,7 +77,8 @@ def movements(streams: Sequence[Evidence], worst: Evidence | None) -> tuple[int 
     for stream in (one.stream for one in streams):
         n = len(stream.values)
         cut = n - min(RECENT, n // 2) if since is None else sum(entry < since for entry in stream.entries)
-        if 0 < cut < n:
+        least = QUIET_LEAST if since is None else 1
+        if least <= cut <= n - least:
             found.append(movement(stream.name, _finite(stream.values[:cut]), _finite(stream.values[cut:])))
     return since, tuple(sorted(found, key=lambda m: -m.ks))
 

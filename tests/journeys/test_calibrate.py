@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from inspect_ai.audit import open_log
 from inspect_ai.calibrate import calibrate_task
-from inspect_ai.calibration import read_point
+from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.calibration.answer import Asked
+from inspect_ai.calibration.certificate import read_certificate
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import DataUse, file_sha256, read_manifest, write_manifest
 from inspect_ai.scan import StudyDecided, scan
@@ -78,6 +80,24 @@ def test_it_prints_what_is_proved_and_how_units_were_counted(line: Callable[...,
     assert "Each independent unit counts once, by its lowest positive picture" in done.stdout
     assert "hands 0 of 12 positives (0.0 %) to a person" in done.stdout
     assert read_point(tmp_path / "point.json").group_score == "lowest"
+
+
+def test_a_certificate_lies_beside_the_point_and_a_reference_of_other_pictures_does_not_stay(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "typical.npz").write_bytes(b"of an older calibration")
+
+    done = line(*EASY)
+
+    made = read_certificate(tmp_path / "point.certificate.json")
+    assert made.certificate.operating_point_sha256 == point_sha256(read_point(tmp_path / "point.json"))
+    assert len(made.certificate.unit_sha256) == 12
+    assert "part1" not in (tmp_path / "point.certificate.json").read_text()
+    assert not (tmp_path / "typical.npz").exists()  # 48 pictures tell too little
+    assert "Unlike pictures cannot be told" in done.stdout
+    with open_log(tmp_path / "inspect_ai.db") as log:
+        (row,) = log.entries(kind="certificate")
+    assert (row.subject, row.outcome) == (made.sha256, "issued")
 
 
 def test_a_positive_that_the_gate_hands_over_is_counted_and_not_missed(

@@ -111,6 +111,18 @@ def test_one_changed_byte_makes_decisions_uncertified_and_says_which_file(
     assert "not certified" in (settings.out / "report.html").read_text("utf-8")
 
 
+def test_another_version_of_the_program_is_not_the_one_that_was_certified(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures(tmp_path / "studies", 1)
+    monkeypatch.setattr("inspect_ai.line.at_work.SOFTWARE", "inspect-ai-vision 99")
+
+    (decision,) = scanned(settings, tmp_path / "studies")
+
+    assert not decision.verdict.certified
+    assert "the program at work is inspect-ai-vision 99" in decision.verdict.reason
+
+
 def test_a_new_file_of_code_and_a_missing_one_are_said(settings: Settings, folder: Path) -> None:
     def faults() -> list[str]:
         task, engine = task_named("bright", settings.tasks), open_engine(folder)

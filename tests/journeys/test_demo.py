@@ -46,6 +46,9 @@ def test_the_demo_decides_made_studies_and_says_what_to_do_next(folder: Path) ->
     files = [path for path in (folder / "demo" / "studies").rglob("*") if path.is_file()]
     assert summary["files"] == summary["consumed"] + summary["rejected"] == len(files)
     assert f"{summary['consumed']} consumed + {summary['rejected']} rejected = {len(files)} found" in text
-    entries = {line["entry"] for line in lines if line["type"] == "study"}
+    studies = [line for line in lines if line["type"] == "study"]
+    assert {line["outcome"] for line in studies} >= {"flag", "clear"}  # made pictures are decided, and certified none
+    assert not any(line["certified"] for line in studies)
+    entries = {line["entry"] for line in studies}
     assert len(entries) == summary["studies"] - 1  # the copy of one picture shares its row
     assert {path.name for path in folder.iterdir()} == {"demo"}
