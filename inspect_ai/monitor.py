@@ -20,13 +20,13 @@ from inspect_ai.calibration.drift.martingale import ETA
 from inspect_ai.calibration.drift.movement import Movement
 from inspect_ai.calibration.drift.sampling import AuditBound
 from inspect_ai.errors import UsageError
+from inspect_ai.line.at_work import POINT_FILE
 from inspect_ai.line.evidence import Evidence, Misses, escapes, first_to_cross, missed, movements, played, told
 from inspect_ai.line.periods import Period, Statement, periods
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
 
 MISS_RATE = "miss rate"
-POINT_FILE = "operating_point.json"
 
 
 class State(StrEnum):
