@@ -13,8 +13,8 @@ from typing import Any
 from inspect_ai.bench.accuracy.compare import DataSet, Standing
 from inspect_ai.bench.accuracy.cost import Costs
 from inspect_ai.bench.accuracy.plan import BenchPlan
+from inspect_ai.bench.drawing import SAVED, new_figure, styled
 from inspect_ai.bench.statistics import Estimate
-from inspect_ai.errors import SetupError
 
 COLUMNS = 3
 WIDTH_IN, HEIGHT_IN = 5.0, 3.7  # of an upper panel
@@ -38,24 +38,15 @@ NUDGES_PT = (
 
 def draw(path: Path, plan: BenchPlan, sets: Sequence[DataSet], costs: Costs) -> None:
     """Write the PNG. Raises SetupError without matplotlib."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-    except ImportError as e:
-        raise SetupError(
-            "The picture needs matplotlib, which is not installed: pip install 'inspect-ai-vision[bench]'. "
-            "The tables are written already."
-        ) from e
     columns = min(COLUMNS, len(sets))
     bands = math.ceil(len(sets) / columns)
     names = [m.name for m in plan.models if any(m.name == s.model for one in sets for s in one.models)]
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with styled(9):
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
         layout = ConstrainedLayoutEngine(hspace=0.05, wspace=0.04)
         heights = [HEIGHT_IN, ROW_IN * len(names) + FRAME_IN] * bands
-        figure = Figure(figsize=(WIDTH_IN * columns + 1.5, sum(heights) + 1.2), layout=layout)
-        FigureCanvasAgg(figure)
+        figure = new_figure(figsize=(WIDTH_IN * columns + 1.5, sum(heights) + 1.2), layout=layout)
         axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=heights)
         for ax in axes.flat[:]:
             ax.set_visible(False)
@@ -69,7 +60,7 @@ def draw(path: Path, plan: BenchPlan, sets: Sequence[DataSet], costs: Costs) -> 
         for i, one in enumerate(sets):
             band, column = divmod(i, columns)
             _label(axes[2 * band][column], plan, one, costs)
-        figure.savefig(str(path), dpi=110, metadata={"Software": "inspect-ai-vision"})
+        figure.savefig(str(path), dpi=110, metadata=SAVED)
 
 
 def _headline(plan: BenchPlan) -> str:

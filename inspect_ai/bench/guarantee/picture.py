@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.bench.drawing import SAVED, new_figure, styled
 from inspect_ai.bench.guarantee.draws import ALLOWED_SE, Drawn
 from inspect_ai.bench.guarantee.splits import Splits
-from inspect_ai.errors import SetupError
 
 COLOURS = ("#0b62a4", "#9c5b16", "#3a8f5c", "#7a4fa0")
 LIMIT, EXPECTED = "#c0392b", "#111111"
@@ -20,24 +20,14 @@ ROW_IN, FRAME_IN, WIDTH_IN = 0.22, 1.3, 9.5
 
 def draw(path: Path, kept: Sequence[Drawn], real: Sequence[Splits]) -> None:
     """Write the PNG. Raises SetupError without matplotlib."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise SetupError(
-            "The picture needs matplotlib, which is not installed: pip install 'inspect-ai-vision[bench]'. "
-            "The tables are written already."
-        ) from e
     rows = [len(kept), *([len(real)] if real else [])]
-    with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(WIDTH_IN, ROW_IN * sum(rows) + FRAME_IN * len(rows)), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled(8):
+        figure = new_figure(figsize=(WIDTH_IN, ROW_IN * sum(rows) + FRAME_IN * len(rows)), layout="constrained")
         axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=[n + 4 for n in rows])[:, 0]
         _simulated(axes[0], kept)
         if real:
             _splits(axes[1], real)
-        figure.savefig(str(path), dpi=110, metadata={"Software": "inspect-ai-vision"})
+        figure.savefig(str(path), dpi=110, metadata=SAVED)
 
 
 def _simulated(ax: Any, kept: Sequence[Drawn]) -> None:

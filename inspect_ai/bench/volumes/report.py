@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from inspect_ai.bench.drawing import new_figure
 from inspect_ai.bench.volumes.arms import Arm
 from inspect_ai.bench.volumes.data import Kind, Sample
 from inspect_ai.bench.volumes.figures import BANDS_MM, RATES, ArmFigures, Figures
 from inspect_ai.bench.volumes.froc import Estimate
 from inspect_ai.bench.volumes.scene import Scene
 from inspect_ai.config import TaskConfig
-from inspect_ai.errors import SetupError
 
 COLOURS = {Arm.KEY: "#9c5b16", Arm.STACK: "#7a7a7a", Arm.VOLUME: "#0b62a4"}
 SHOWN = 10  # examples a row
@@ -132,25 +132,9 @@ def _cell(e: Estimate, *, sign: bool = False) -> str:
     return f"{e.value:{shown}} ({e.low:{shown}} to {e.high:{shown}})"
 
 
-def need_matplotlib() -> Any:
-    """Its figure class, with a canvas that needs no screen. Raises SetupError without matplotlib."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise SetupError("The picture needs matplotlib: pip install 'inspect-ai-vision[bench]'.") from e
-
-    def figure(**values: Any) -> Any:
-        made = Figure(**values)
-        FigureCanvasAgg(made)
-        return made
-
-    return figure
-
-
 def draw(path: Path, found: Figures, samples: Sequence[Sample]) -> None:
     """Write the PNG. Raises SetupError without matplotlib."""
-    figure = need_matplotlib()(figsize=(13, 14), dpi=110, layout="constrained")
+    figure = new_figure(figsize=(13, 14), dpi=110, layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.4))
     panels = top.subplots(1, 1 + len(RATES))
     against = {"made vessels": "auc_tubes", "faint made\nvessels": "auc_twins", "real\ncandidates": "auc_candidates"}

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from inspect_ai.bench.drawing import need_matplotlib
 from inspect_ai.bench.volumes.arms import Answers, Arm, train_and_answer
 from inspect_ai.bench.volumes.data import Counts, Kind, Sample, depth_of, halves, make_samples
 from inspect_ai.bench.volumes.figures import Figures, figures
 from inspect_ai.bench.volumes.froc import Fold
-from inspect_ai.bench.volumes.report import as_markdown, as_plain, draw, need_matplotlib
+from inspect_ai.bench.volumes.report import as_markdown, as_plain, draw
 from inspect_ai.bench.volumes.scene import Scene, open_scenes
 from inspect_ai.config import TaskConfig, read_config
 from inspect_ai.errors import InputError
