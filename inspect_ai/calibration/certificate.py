@@ -127,7 +127,7 @@ def read_certificate(path: Path) -> Signed:
     except OSError as e:
         raise InputError(f"{path} cannot be read ({e.strerror}).") from e
     except (ValueError, RecursionError) as e:
-        raise InputError(f"{path} is no certificate: it is no JSON.") from e
+        raise InputError(f"{path} is no certificate: it is no JSON. Copy it again, or calibrate again.") from e
     if not isinstance(plain, dict) or set(plain) != {"certificate", "public_key", "signature"}:
         raise InputError(f"{path} is no certificate: it must hold certificate, public_key and signature, and no more.")
     if fault := _unreadable(plain, data):
