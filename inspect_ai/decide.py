@@ -25,9 +25,9 @@ def decide(
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
-    mismatches: why no certificate stands behind what is at work (line/station.py); they cost the certificate only.
-    problems: why this study cannot be decided. measures: the quality gate. suspended: why nothing is cleared without a
-    person for now; what would be clear is left to one, and no promise is made.
+    mismatches: why no certificate stands behind what is at work (certificates/deployment.py); they cost the
+    certificate only. problems: why this study cannot be decided. measures: the quality gate. suspended: why nothing is
+    cleared without a person for now; what would be clear is left to one, and no promise is made.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
     if not why and (score is None or not 0.0 <= score <= 1.0):  # true for NaN too

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inspect_ai.canonical import canonical, from_plain, to_plain
 from inspect_ai.domain import Decision, Finding, Measure, Rejection, StudyRef
-from tests.audit.making import decision
+from tests.support.logs import decision
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),

@@ -13,7 +13,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.calibration.claims import faults
+from inspect_ai.calibration.point_validation import faults
 from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
 from inspect_ai.text import printable

@@ -12,8 +12,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from inspect_ai.calibration.bounds import misses_allowed, smallest_n
+from inspect_ai.calibration.conformal_risk import (
+    average,
+    expected_sensitivity,
+    misses_on_average,
+    smallest_n_on_average,
+)
 from inspect_ai.calibration.groups import Units
-from inspect_ai.calibration.risk import average, expected_sensitivity, misses_on_average, smallest_n_on_average
 from inspect_ai.calibration.threshold import Proof, best_effort, prove
 from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import CalibrationRefused

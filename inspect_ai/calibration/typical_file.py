@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.calibration.typicality import FOLDS, MOST, Distance, Method, Typicality
+from inspect_ai.calibration.out_of_distribution import FOLDS, MOST, Distance, Method, Typicality
 from inspect_ai.errors import UsageError
 
 TYPICAL_FILE = "typical.npz"

@@ -18,9 +18,9 @@ from inspect_ai.cli.bench_monitor import monitor
 from inspect_ai.cli.bench_volumes import volumes
 
 if TYPE_CHECKING:
-    from inspect_ai.bench.accuracy.comparison import Comparison
-    from inspect_ai.bench.accuracy.plan import Job
-    from inspect_ai.bench.accuracy.running import Ran
+    from benchmarks.accuracy.comparison import Comparison
+    from benchmarks.accuracy.plan import Job
+    from benchmarks.accuracy.running import Ran
 
 app = common.app()
 
@@ -65,7 +65,7 @@ def accuracy(
 
     Example: inspect-ai bench accuracy --data ./data --out bench --only lung_nodule/tiny
     """
-    from inspect_ai.bench.accuracy import comparison as journey
+    from benchmarks.accuracy import comparison as journey
     from inspect_ai.settings import bundled
 
     config = config or bundled("configs") / "bench_accuracy.yaml"
@@ -91,14 +91,14 @@ def accuracy(
 
 def _trained(comparison: Comparison, at_once: int) -> list[Ran]:
     """Train, telling how it goes; those that failed."""
-    from inspect_ai.bench.accuracy.comparison import train_all
+    from benchmarks.accuracy.comparison import train_all
 
-    clock = _Clock(comparison.asked, at_once)
+    clock = _Clock(comparison.wanted, at_once)
     try:
         return [ran for ran in train_all(comparison, at_once=at_once, told=clock.told) if ran.error]
     except KeyboardInterrupt:
         _say(
-            f"Stopped with {clock.done} of {len(comparison.asked)} trainings done. The same command goes on; "
+            f"Stopped with {clock.done} of {len(comparison.wanted)} trainings done. The same command goes on; "
             "those that were cut short begin again."
         )
         raise

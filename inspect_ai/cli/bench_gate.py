@@ -37,9 +37,9 @@ def gate(
     """
     import dataclasses
 
-    from inspect_ai.bench.gate.study import WAYS, bench_gate
-    from inspect_ai.bench.gate.table import cells
-    from inspect_ai.calibration.typicality import Method
+    from benchmarks.gate.study import WAYS, bench_gate
+    from benchmarks.gate.table import cells
+    from inspect_ai.calibration.out_of_distribution import Method
     from inspect_ai.errors import UsageError
 
     unknown = sorted({measures_by, features_by} - {m.value for m in Method})

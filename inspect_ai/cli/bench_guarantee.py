@@ -31,8 +31,8 @@ def guarantee(
 
     Example: inspect-ai bench guarantee --out ./guarantee --scores lung_nodule=luna16.calibration.csv
     """
-    from inspect_ai.bench.guarantee.study import bench_guarantee
-    from inspect_ai.bench.guarantee.table import plain
+    from benchmarks.guarantee.study import bench_guarantee
+    from benchmarks.guarantee.table import plain
 
     found = bench_guarantee(
         out,

@@ -29,8 +29,8 @@ def heat(
 
     Example: inspect-ai bench heat metal_surface --data ./magnetic_tile --model runs/a --model runs/b --out ./heat
     """
-    from inspect_ai.bench.heat.study import Method, bench_heat
-    from inspect_ai.bench.heat.table import SHOWN, TITLES, cell, plain
+    from benchmarks.heat.study import Method, bench_heat
+    from benchmarks.heat.table import SHOWN, TITLES, cell, plain
     from inspect_ai.errors import UsageError
 
     unknown = sorted(set(method or ()) - {m.value for m in Method})

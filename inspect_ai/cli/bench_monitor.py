@@ -29,8 +29,8 @@ def monitor(
 
     Example: inspect-ai bench monitor --data ./data --out ./bench_monitor
     """
-    from inspect_ai.bench.drift.streams import bench_streams
-    from inspect_ai.bench.drift.table import NAME, plain
+    from benchmarks.monitor.streams import bench_streams
+    from benchmarks.monitor.table import NAME, plain
 
     metal = data / "metal_surface" / "magnetic_tile" if data else None
     fundus = (data / "fundus" / "eyepacs_subset", data / "fundus" / "idrid_lesions") if data else None

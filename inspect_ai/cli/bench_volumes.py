@@ -28,7 +28,7 @@ def volumes(
     """
     import torch
 
-    from inspect_ai.bench.volumes.study import bench_volumes
+    from benchmarks.volumes.study import bench_volumes
 
     torch.set_num_threads(threads)
     console = common.progress()

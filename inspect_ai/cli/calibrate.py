@@ -24,7 +24,7 @@ class Unit(StrEnum):
     STUDY = "study"
 
 
-class Kind(StrEnum):
+class GuaranteeKind(StrEnum):
     """The kinds of promise, by the names that domain.Guarantee has for them."""
 
     CONFIDENCE = "confidence"
@@ -43,8 +43,9 @@ def calibrate(
     sensitivity: Annotated[float, typer.Option("--sensitivity", help="The sensitivity to promise.")] = 0.987,
     confidence: Annotated[float, typer.Option("--confidence", help="How sure the promise is to be.")] = 0.95,
     guarantee: Annotated[
-        Kind, typer.Option("--guarantee", help="With that confidence, or (weaker) on average over calibrations.")
-    ] = Kind.CONFIDENCE,
+        GuaranteeKind,
+        typer.Option("--guarantee", help="With that confidence, or (weaker) on average over calibrations."),
+    ] = GuaranteeKind.CONFIDENCE,
     score: Annotated[
         Unit,
         typer.Option("--score", help="Promise that each positive picture is found, or that any of a study's is."),
@@ -70,13 +71,13 @@ def calibrate(
 
     Example: inspect-ai calibrate lung_nodule --data ./luna16_candidates --sensitivity 0.987 --out point.json
     """
-    from inspect_ai.calibrate import calibrate_task, without_path
     from inspect_ai.calibration import GroupScore
-    from inspect_ai.calibration.answer import Asked
+    from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.domain import Guarantee
     from inspect_ai.errors import CalibrationRefused
+    from inspect_ai.journeys.calibrate import calibrate_task, without_path
 
-    asked = Asked(
+    request = CalibrationRequest(
         sensitivity=sensitivity,
         confidence=confidence,
         guarantee=Guarantee(guarantee.value),
@@ -87,7 +88,14 @@ def calibrate(
     )
     with common.counting("pictures scored") as progress:
         made = calibrate_task(
-            task, data, settings=common.settings(), asked=asked, model=model, split=split, out=out, progress=progress
+            task,
+            data,
+            settings=common.settings(),
+            request=request,
+            model=model,
+            split=split,
+            out=out,
+            progress=progress,
         )
     point = made.point
     if as_json:
@@ -136,7 +144,7 @@ def _tell(point: OperatingPoint) -> None:
 
 
 def _average(point: OperatingPoint) -> bool:
-    return point.guarantee.value == Kind.AVERAGE.value
+    return point.guarantee.value == GuaranteeKind.AVERAGE.value
 
 
 def _row(group: GroupPoint, point: OperatingPoint) -> tuple[object, ...]:

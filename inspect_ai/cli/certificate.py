@@ -11,7 +11,8 @@ from inspect_ai.cli import common
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Action
-    from inspect_ai.certify import Verified
+    from inspect_ai.certificates.status import CertificateStatus
+    from inspect_ai.journeys.certify import Verified
 
 DOES_NOT_HOLD = 1
 
@@ -37,7 +38,7 @@ def show(which: Which, db: common.Db = None, engine: common.Engine = None, as_js
     Example: inspect-ai certificate show lung_nodule
     """
     from inspect_ai.canonical import to_plain
-    from inspect_ai.certify import verify as ask
+    from inspect_ai.journeys.certify import verify as ask
 
     found = ask(which, common.settings(db=db, engine=engine))
     if as_json:
@@ -57,7 +58,7 @@ def verify(which: Which, db: common.Db = None, engine: common.Engine = None, as_
 
     Example: inspect-ai certificate verify tasks/lung_nodule/certificate.json
     """
-    from inspect_ai.certify import verify as ask
+    from inspect_ai.journeys.certify import verify as ask
 
     found = ask(which, common.settings(db=db, engine=engine))
     if as_json:
@@ -141,7 +142,7 @@ def key(
 
     Example: inspect-ai certificate key > trusted/hospital_north.pub
     """
-    from inspect_ai.calibration import signing
+    from inspect_ai.certificates import signing
     from inspect_ai.errors import UsageError
 
     if new is not None and new.exists():
@@ -170,7 +171,7 @@ def sign(
 
     Example: inspect-ai certificate sign tasks/lung_nodule --key maker.pem
     """
-    from inspect_ai.certify import sign as sign_again
+    from inspect_ai.journeys.certify import sign as sign_again
 
     made = sign_again(folder, key, common.settings(db=db))
     if as_json:
@@ -180,7 +181,7 @@ def sign(
 
 
 def _change(action: Action, task: str, reason: str, operator: str | None, db: Path | None, as_json: bool) -> None:
-    from inspect_ai.certify import change
+    from inspect_ai.journeys.certify import change
 
     entry = change(action, task, reason, common.settings(db=db, operator=operator))
     if as_json:
@@ -195,8 +196,8 @@ def _plain(found: Verified) -> dict[str, Any]:
         "file": str(found.path),
         "certificate_sha256": found.made.sha256,
         "holds": found.holds,
-        "standing": found.standing.state.value,
-        "entry": found.standing.entry,
+        "standing": found.certificate_status.state.value,
+        "entry": found.certificate_status.entry,
         "checks": [{"what": check.what, "ok": check.fault is None, "fault": check.fault} for check in found.checks],
     }
 
@@ -220,7 +221,7 @@ def _rows(found: Verified) -> list[tuple[Any, ...]]:
         ("certificate", found.made.sha256),
         ("supersedes", certificate.supersedes),
         ("public key", found.made.public_key),
-        ("standing", f"{found.standing.state}{f' since entry {found.standing.entry}' if found.standing.entry else ''}"),
+        ("standing", _standing(found.certificate_status)),
     ]
 
 
@@ -228,3 +229,8 @@ def _say_faults(found: Verified) -> None:
     for check in found.checks:
         if check.fault is not None:
             common.results().print(f"It does not hold: {check.fault}.", soft_wrap=True)
+
+
+def _standing(status: CertificateStatus) -> str:
+    since = f" since entry {status.entry}" if status.entry else ""
+    return f"{status.state}{since}"

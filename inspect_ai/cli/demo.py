@@ -21,10 +21,10 @@ def demo(
 
     Example: inspect-ai demo --dir ./demo
     """
-    from inspect_ai import demo as journey
-    from inspect_ai.cli import lines
+    from inspect_ai.cli import output
     from inspect_ai.cli.scan import following
-    from inspect_ai.scan import FileRejected, StudyDecided, Summary
+    from inspect_ai.journeys import demo as journey
+    from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary
 
     settings = common.settings()
     if not as_json:
@@ -38,7 +38,7 @@ def demo(
     decided, rejected, summary = [], [], None
     for event in following(journey.demo(folder, settings)):
         if as_json:
-            common.emit(lines.as_json(event))
+            common.emit(output.as_json(event))
         if isinstance(event, StudyDecided):
             decided.append(event)
         elif isinstance(event, FileRejected):
@@ -47,8 +47,8 @@ def demo(
             summary = event
     if as_json or summary is None:
         return
-    lines.decisions_table(decided, rejected)
-    lines.summary_text(summary)
+    output.decisions_table(decided, rejected)
+    output.summary_text(summary)
     db = journey.demo_settings(folder, settings).db
     print(f"\nAudit log:  {db}\nReport:     {summary.report}")
     print(f"Next:       inspect-ai audit verify --db {db}    then, on your own folder: inspect-ai scan PATH")

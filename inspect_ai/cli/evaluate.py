@@ -10,7 +10,7 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
-    from inspect_ai.evaluate import Evaluation
+    from inspect_ai.journeys.evaluate import Evaluation
 
 app = common.app()
 
@@ -48,7 +48,7 @@ def evaluate(
     Example: inspect-ai evaluate metal_surface --data ./magnetic_tile --split val --report page.html
     """
     from inspect_ai.errors import UsageError
-    from inspect_ai.evaluate import evaluate_task
+    from inspect_ai.journeys.evaluate import evaluate_task
 
     if agreement is not None and report is None:
         raise UsageError("--agreement adds to the page; name its file with --report.")

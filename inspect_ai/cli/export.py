@@ -35,7 +35,7 @@ def export(
 
     Example: inspect-ai export runs/lung_nodule-0 --views dihedral --out runs/lung_nodule-0-dihedral
     """
-    from inspect_ai.export import export_model
+    from inspect_ai.journeys.export import export_model
 
     manifest = export_model(model, out, views.value)
     if as_json:

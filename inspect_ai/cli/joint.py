@@ -34,9 +34,9 @@ def joint(
 
     Example: inspect-ai joint --data ./luna16_candidates --data ./magnetic_tile --data ./eyepacs_subset
     """
-    from inspect_ai.joint import train_jointly
+    from inspect_ai.journeys.train_multitask import train_multitask
 
-    trained = train_jointly(
+    trained = train_multitask(
         data,
         settings=common.settings(),
         config_file=config,

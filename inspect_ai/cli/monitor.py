@@ -10,9 +10,9 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
-    from inspect_ai.calibration.drift.movement import Movement
-    from inspect_ai.line.evidence import Evidence, Misses
-    from inspect_ai.monitor import Watched
+    from inspect_ai.journeys.monitor import Watched
+    from inspect_ai.monitoring.evidence import Evidence, Misses
+    from inspect_ai.monitoring.movement import Movement
 
 app = common.app()
 
@@ -50,8 +50,8 @@ def monitor(
     Example: inspect-ai monitor --db inspect_ai.db --audit-rate 0.02
     """
     from inspect_ai.audit import open_log
-    from inspect_ai.monitor import State
-    from inspect_ai.monitor import monitor as look
+    from inspect_ai.journeys.monitor import MonitorState
+    from inspect_ai.journeys.monitor import monitor as look
 
     settings = common.settings(db=db, operator=operator, audit_rate=audit_rate)
     seen = -1
@@ -72,7 +72,7 @@ def monitor(
         if once:
             break
         time.sleep(every_s)
-    if any(watched.state is State.ALARM for watched in found):
+    if any(watched.state is MonitorState.ALARM for watched in found):
         raise typer.Exit(common.FINDINGS)
 
 
@@ -126,13 +126,13 @@ def _when(evidence: Evidence) -> str:
 
 
 def _moved(movements: dict[str, Movement], name: str) -> str:
-    from inspect_ai.line.evidence import told
+    from inspect_ai.monitoring.evidence import told
 
     return told(movements[name]) if name in movements else ""
 
 
 def _miss_row(misses: Misses, limit: float) -> tuple[Any, ...]:
-    from inspect_ai.monitor import MISS_RATE
+    from inspect_ai.journeys.monitor import MISS_RATE
 
     bound, promised = misses.bound, misses.promised
     evidence = "" if bound.evidence is None else f"{bound.evidence:.3g}"

@@ -33,7 +33,7 @@ def pretrain(
 
     Example: inspect-ai pretrain --data ./magnetic_tile --data ./luna16_candidates --out runs/pretrain
     """
-    from inspect_ai.pretrain import pretrain as pretrain_trunk
+    from inspect_ai.journeys.pretrain import pretrain as pretrain_trunk
 
     done = pretrain_trunk(
         data,

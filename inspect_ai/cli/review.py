@@ -77,13 +77,14 @@ def show(
     """
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
+    from inspect_ai.inspection.image_store import ImageStore
 
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db, out=out)
     with open_log(settings.db, create=False) as log:
         case = journey.case(log, entry_id)
         said = list(journey.history(log, entry_id))
-        pictures = journey.pictures(settings.out, log, entry_id)
+        pictures = ImageStore(settings.out).find(entry_id, log)
     (_show_json if as_json else _show_text)(case, said, pictures)
 
 

@@ -15,7 +15,7 @@ from inspect_ai.cli import common
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from inspect_ai.scan import Event, Progress, Summary
+    from inspect_ai.journeys.scan import Event, Progress, Summary
     from inspect_ai.settings import Settings
 
 app = common.app()
@@ -50,7 +50,7 @@ def scan(
     if dry_run:
         raise typer.Exit(_plan(path, settings, as_json))
     from inspect_ai.errors import InputError
-    from inspect_ai.scan import scan as scan_folder
+    from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
     summary = show(scan_folder(path, settings, force=force), as_json)
@@ -66,14 +66,14 @@ def scan(
 
 def show(events: Iterator[Event], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
-    from inspect_ai.cli import lines
-    from inspect_ai.scan import Summary
+    from inspect_ai.cli import output
+    from inspect_ai.journeys.scan import Summary
 
     for event in following(events):
         if as_json:
-            common.emit(lines.as_json(event))
+            common.emit(output.as_json(event))
         else:
-            lines.as_text(event)
+            output.as_text(event)
         if isinstance(event, Summary):
             for remark in event.remarks:
                 common.progress().print(remark, soft_wrap=True)
@@ -83,7 +83,7 @@ def show(events: Iterator[Event], as_json: bool) -> Summary:
 
 def following(events: Iterator[Event]) -> Iterator[Event]:
     """All events but those of progress, which move a bar on stderr."""
-    from inspect_ai.scan import Progress
+    from inspect_ai.journeys.scan import Progress
 
     with _bar() as bar:
         for event in events:
@@ -94,17 +94,17 @@ def following(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _plan(path: Path, settings: Settings, as_json: bool) -> int:
-    from inspect_ai.cli import lines
+    from inspect_ai.cli import output
     from inspect_ai.domain import Rejection
-    from inspect_ai.scan import plan_scan
+    from inspect_ai.journeys.scan import plan_scan
 
     unreadable = False
     for item in plan_scan(path, settings):
         unreadable |= isinstance(item, Rejection)
         if as_json:
-            common.emit(lines.plan_json(item))
+            common.emit(output.plan_json(item))
         else:
-            lines.plan_text(item)
+            output.plan_text(item)
     return common.UNREADABLE if unreadable else 0
 
 

@@ -39,7 +39,7 @@ def train(
 
     Example: inspect-ai train metal_surface --data ./magnetic_tile --out runs/metal
     """
-    from inspect_ai.train import train_task
+    from inspect_ai.journeys.train import train_task
 
     trained = train_task(
         task,

@@ -11,7 +11,7 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
-    from inspect_ai.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
+    from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
 
 app = common.app()
 
@@ -42,7 +42,7 @@ def watch(
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
-    from inspect_ai.watch import watch as watch_folder
+    from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
         task=task, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
@@ -55,7 +55,7 @@ def watch(
 
 
 def _show(event: WatchEvent, as_json: bool) -> None:
-    from inspect_ai.watch import PartDecided, PartWaiting
+    from inspect_ai.journeys.watch import PartDecided, PartWaiting
 
     if isinstance(event, PartWaiting):
         _waiting(event)
@@ -72,7 +72,7 @@ def _waiting(event: PartWaiting) -> None:
 
 
 def _decided(event: PartDecided, as_json: bool) -> None:
-    from inspect_ai.cli import lines
+    from inspect_ai.cli import output
 
     if as_json:
         times = {
@@ -81,10 +81,10 @@ def _decided(event: PartDecided, as_json: bool) -> None:
             "takt_ms": event.takt_ms,
             "late": event.late,
         }
-        common.emit(lines.study_json(event.decision, event.entry) | times)
+        common.emit(output.study_json(event.decision, event.entry) | times)
         return
     late = " LATE" if event.late else ""
-    lines.study_text(event.decision, event.entry, f"{event.cycle_ms:.0f} ms of {event.takt_ms:.0f}{late}")
+    output.study_text(event.decision, event.entry, f"{event.cycle_ms:.0f} ms of {event.takt_ms:.0f}{late}")
 
 
 def _summary(event: WatchSummary, as_json: bool) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from inspect_ai.domain import Image, Pixels
 from inspect_ai.errors import InputError
-from inspect_ai.ingest import complaints
+from inspect_ai.ingest import decoder_warnings
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -118,9 +118,9 @@ def _is_deep_colour(content: bytes) -> bool:
 def _by_opencv(content: bytes) -> tuple[Pixels, int]:
     import cv2
 
-    complaints.heard()  # of an earlier file
+    decoder_warnings.heard()  # of an earlier file
     pixels: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or complaints.of_missing_pixels():
+    if pixels is None or decoder_warnings.of_missing_pixels():
         raise InputError("the picture is damaged: a part of its pixels is missing")
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[..., ::-1])

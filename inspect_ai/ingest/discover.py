@@ -14,9 +14,9 @@ from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import InputError, InspectError
 from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.camera import is_text, sniff
+from inspect_ai.ingest.decoder_pool import DecoderPool, WorkerDied, WorkerTimeout
 from inspect_ai.ingest.header import Header, read_header
 from inspect_ai.ingest.load import path_of
-from inspect_ai.ingest.pool import Pool, WorkerDied, WorkerTimeout
 from inspect_ai.ingest.series import Instance, series_refs, study_digest
 from inspect_ai.ingest.walk import FoundFile, walk
 from inspect_ai.settings import Settings
@@ -26,7 +26,7 @@ AHEAD = 8  # jobs that wait
 
 
 def discover(
-    root: Path, *, settings: Settings, pool: Pool, patient_key: bytes | None = None
+    root: Path, *, settings: Settings, pool: DecoderPool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
     """Every file below `root` ends in exactly one reference or rejection. Raises InputError without such a root."""
     said = attributes_set(settings)
@@ -35,7 +35,7 @@ def discover(
 
 
 def _discovered(
-    root: Path, settings: Settings, pool: Pool, patient_key: bytes | None
+    root: Path, settings: Settings, pool: DecoderPool, patient_key: bytes | None
 ) -> Iterator[StudyRef | Rejection]:
     headers = _Headers(root, settings, pool, patient_key)
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
@@ -51,7 +51,7 @@ def _discovered(
 class _Headers:
     """Reads headers in children, some files a job and some jobs ahead; keeps what they say."""
 
-    def __init__(self, root: Path, settings: Settings, pool: Pool, patient_key: bytes | None) -> None:
+    def __init__(self, root: Path, settings: Settings, pool: DecoderPool, patient_key: bytes | None) -> None:
         self.good: list[Instance] = []
         self.broken: list[Instance] = []
         self._root, self._settings, self._pool, self._key = root, settings, pool, patient_key

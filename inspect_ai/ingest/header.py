@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.attributes import attributes_of
-from inspect_ai.ingest.claims import check_length, check_rescale, checked_shape, hounsfield_problems, uid
 from inspect_ai.ingest.deflated import DEFLATED, inflated
-from inspect_ai.ingest.planes import Plane, many, planes_of
+from inspect_ai.ingest.header_validation import check_length, check_rescale, checked_shape, hounsfield_problems, uid
+from inspect_ai.ingest.plane_geometry import Plane, many, planes_of
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 STACKED = frozenset({"CT", "MR", "PT"})  # modalities whose slices make a volume

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from inspect_ai.domain import Pixels
 from inspect_ai.errors import InputError
-from inspect_ai.ingest import complaints
-from inspect_ai.ingest.claims import NATIVE, SYNTAXES
+from inspect_ai.ingest import decoder_warnings
+from inspect_ai.ingest.bitstream_headers import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
 from inspect_ai.ingest.header import TAGS
-from inspect_ai.ingest.streams import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
+from inspect_ai.ingest.header_validation import NATIVE, SYNTAXES
 
 AIR_HU = -1024
 PALETTE = [f"{c}PaletteColorLookupTable{what}" for c in ("Red", "Green", "Blue") for what in ("Descriptor", "Data")]
@@ -135,14 +135,14 @@ def _decoded(dataset: Any, syntax: str, frames: int) -> tuple[Pixels, str]:
         check_shape(shape, rows, columns, samples, allocated)
         plugin, distribution = OPENJPEG if kind.startswith(WAVELET) else _jpeg_decoder(shape)
     try:
-        complaints.heard()  # of an earlier file
+        decoder_warnings.heard()  # of an earlier file
         dataset.pixel_array_options(decoding_plugin=plugin, correct_unused_bits=not kind.startswith("RLE"))
         array = dataset.pixel_array
     except MemoryError:
         raise
     except Exception as e:  # a decoder raises anything on a broken stream, and quotes data in its words
         raise InputError(f"{distribution} cannot read its {kind} pixel data: damaged, or a rare variant") from e
-    if complaints.of_missing_pixels():
+    if decoder_warnings.of_missing_pixels():
         raise InputError(f"its {kind} pixel data are damaged: a part of the pixels is missing")
     return array, distribution
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
 from inspect_ai.ingest.header import STACKED, Header
-from inspect_ai.ingest.planes import Plane, Vector
+from inspect_ai.ingest.plane_geometry import Plane, Vector
 
 FEWEST_SLICES = 3
 SAME_POSITION_MM = 1e-2

@@ -1,15 +1,15 @@
 """Made studies for the demo and for tests: everything is computed from a seed, no pixel is anyone's."""
 
-from inspect_ai.phantom.rubbish import MadeRubbish, write_rubbish
+from inspect_ai.phantom.corrupt_files import CorruptFiles, write_corrupt_files
 from inspect_ai.phantom.studies import MadeStudy, Place, write_chests, write_fundus, write_metal, write_studies
 
 __all__ = [
-    "MadeRubbish",
+    "CorruptFiles",
     "MadeStudy",
     "Place",
     "write_chests",
+    "write_corrupt_files",
     "write_fundus",
     "write_metal",
-    "write_rubbish",
     "write_studies",
 ]

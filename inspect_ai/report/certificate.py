@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.calibration.certificate import Signed
+from inspect_ai.certificates.certificate import Signed
 from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import SetupError
 from inspect_ai.report.page import environment

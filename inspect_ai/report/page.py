@@ -19,7 +19,7 @@ from markupsafe import Markup
 from inspect_ai import __version__
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
-from inspect_ai.report.shelf import Shelf
+from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
 from inspect_ai.text import printable
 
@@ -96,7 +96,7 @@ def write_report(
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with Shelf(path.parent) as rows, Shelf(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
+        with DiskSpool(path.parent) as rows, DiskSpool(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
             _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
             stream = template.stream(
@@ -120,7 +120,7 @@ def write_report(
     return path
 
 
-def _fill(rows: Shelf, cards: Shelf, items: Iterable[Item]) -> None:
+def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> None:
     """Every study gets its line; those that a person must look at, or whose picture is there, a card as well."""
     for item in items:
         decision, at = item.decision, rank(item.decision)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspect_ai.datasets.cache import cached_samples
+from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
+from inspect_ai.datasets.samples import Sample
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import SHORT, DataUse
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
-from inspect_ai.training.cache import cached_samples
-from inspect_ai.training.folder import LabelledFolder, read_folder, with_splits
-from inspect_ai.training.samples import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from inspect_ai.config import TaskConfig
+from inspect_ai.datasets.samples import IGNORE, Sample
 from inspect_ai.model.engine import padded
 from inspect_ai.training.augment import PictureAugment
-from inspect_ai.training.paste import Paster
-from inspect_ai.training.samples import IGNORE, Sample
+from inspect_ai.training.copy_paste import CopyPaste
 
 MIN_MASK_PIXELS = 12  # a crop that shows less of a defect than this is neither positive nor negative
 
@@ -52,7 +52,7 @@ class TrainSet(Dataset[Item]):
     def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
         self.augment = PictureAugment(config.augment, seed)
-        self.paster = Paster(samples, config.augment.paste, seed)
+        self.paster = CopyPaste(samples, config.augment.paste, seed)
 
     def __len__(self) -> int:
         return len(self.samples)

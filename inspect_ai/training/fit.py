@@ -81,12 +81,12 @@ def _callbacks(schedule: Training, progress: bool) -> Sequence[Any]:
     ]
 
 
-def _precision(asked: str, device: str) -> Any:
+def _precision(request: str, device: str) -> Any:
     """bfloat16 autocast on a GPU. On a CPU what was asked: networks of dense convolutions gain up to twofold by it,
     depthwise ones nothing. Raises SetupError where the processor would emulate it, many times slower.
     """
     if device != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    if asked == "bfloat16" and not torch.cpu._is_avx512_bf16_supported():
+    if request == "bfloat16" and not torch.cpu._is_avx512_bf16_supported():
         raise SetupError("This processor has no bfloat16 units. Set train.precision to float32 in the config.")
-    return "bf16-mixed" if asked == "bfloat16" else "32-true"
+    return "bf16-mixed" if request == "bfloat16" else "32-true"

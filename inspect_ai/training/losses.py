@@ -8,9 +8,9 @@ from monai.losses import DiceLoss
 from torch import Tensor
 
 from inspect_ai.config import TaskConfig
+from inspect_ai.datasets.samples import IGNORE
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
-from inspect_ai.training.samples import IGNORE
 
 ATTENTION_WEIGHT = 0.1  # beside mask_weight; the pull of attention onto the mask
 

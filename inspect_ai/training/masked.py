@@ -28,8 +28,8 @@ from inspect_ai.model.network import Network, normalised
 from inspect_ai.model.trunk import Trunk
 from inspect_ai.model.weights import start_from_imagenet
 from inspect_ai.training.module import FINAL_LR
-from inspect_ai.training.pool import SMALLEST_PX, Picture
 from inspect_ai.training.pretraining import Pretraining
+from inspect_ai.training.pretraining_pictures import SMALLEST_PX, Picture
 
 SMALL_CROP_PX = 96  # up to this side the small block is hidden
 FLAT = (2 * 2 / 255) ** 2  # variance in -1..1 of two grey levels: a flatter block is not blown up to full contrast

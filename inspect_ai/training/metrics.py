@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from inspect_ai.config import TaskConfig
-from inspect_ai.training.samples import IGNORE, Sample
+from inspect_ai.datasets.samples import IGNORE, Sample
 
 
 def validation_metrics(

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from inspect_ai.config import TaskConfig
+from inspect_ai.datasets.samples import Sample
 from inspect_ai.model.network import Network
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
 from inspect_ai.training.losses import TaskLoss
 from inspect_ai.training.metrics import validation_metrics
-from inspect_ai.training.samples import Sample
 
 FINAL_LR = 0.01  # of the peak
 
 
-class Inspector(L.LightningModule):
+class TaskModule(L.LightningModule):
     """Trains a Network. Validation data travel as (Batch, indices into `samples`)."""
 
     def __init__(

@@ -16,13 +16,13 @@ import pytest
 
 from inspect_ai.audit import open_log, verify
 from inspect_ai.audit.failpoint import reach
-from tests.audit.making import chain_holds, decision, make_log, raw_rows
+from tests.support.logs import chain_holds, decision, make_log, raw_rows
 
 KILLED = -signal.SIGKILL
 
 # Real processes, forked from a server that has imported everything, so that a test can afford to kill many of them.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["pytest", "inspect_ai.audit", "tests.audit.making"])
+SERVER.set_forkserver_preload(["pytest", "inspect_ai.audit", "tests.support.logs"])
 
 
 def write(path: Path, numbers: range, group: int, failpoint: str, said: Connection) -> None:

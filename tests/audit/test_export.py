@@ -15,7 +15,7 @@ import pytest
 from inspect_ai.audit import export, export_csv, export_jsonl, open_log, patient_key
 from inspect_ai.domain import Rejection
 from inspect_ai.errors import AuditError, UsageError
-from tests.audit.making import decision, make_log, raw_rows, rejection
+from tests.support.logs import decision, make_log, raw_rows, rejection
 
 
 def test_an_export_proves_itself_with_nothing_but_sha256(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from inspect_ai.audit import CertificateNote, Review, open_log, verify
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import AuditError, UsageError
-from tests.audit.making import PROVENANCE, chain_holds, decision, make_log, raw_rows, rejection, tamper
+from tests.support.logs import PROVENANCE, chain_holds, decision, make_log, raw_rows, rejection, tamper
 
 
 def test_a_decision_is_read_back_equal_by_another_opening(tmp_path: Path) -> None:

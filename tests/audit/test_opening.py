@@ -18,7 +18,7 @@ from inspect_ai.audit import connection as connecting
 from inspect_ai.audit import open_log, opening, schema, verify
 from inspect_ai.errors import AuditError, UsageError
 from inspect_ai.settings import bundled
-from tests.audit.making import chain_holds, decision, make_log, raw_rows
+from tests.support.logs import chain_holds, decision, make_log, raw_rows
 
 NOBODY = 65534
 
@@ -272,7 +272,7 @@ def test_a_full_disk_writes_nothing_of_the_group_and_the_log_goes_on_afterwards(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux mounts a file system for a user")
 def test_a_disk_that_is_really_full_ends_in_the_same_sentence(tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path\nfrom tests.audit.making import decision\nfrom inspect_ai.audit import *\n"
+        "from pathlib import Path\nfrom tests.support.logs import decision\nfrom inspect_ai.audit import *\n"
         f"path = Path({str(tmp_path)!r}) / 'log.db'\n"
         "with open_log(path) as log:\n"
         "    rows = 0\n"
@@ -297,7 +297,7 @@ def test_a_disk_that_is_really_full_ends_in_the_same_sentence(tmp_path: Path) ->
 def test_a_file_that_may_not_grow_is_a_failing_disk(db: Path) -> None:
     make_log(db)
     program = (
-        "import resource\nfrom pathlib import Path\nfrom tests.audit.making import decision\n"
+        "import resource\nfrom pathlib import Path\nfrom tests.support.logs import decision\n"
         "from inspect_ai.audit import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))\n"
         f"with open_log(Path({str(db)!r})) as log:\n"

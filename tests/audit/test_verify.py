@@ -13,7 +13,7 @@ import pytest
 
 from inspect_ai.audit import export, open_log, verify
 from inspect_ai.errors import AuditError, UsageError
-from tests.audit.making import decision, make_log, raw_rows, tamper
+from tests.support.logs import decision, make_log, raw_rows, tamper
 
 COLUMNS = "time, kind, subject, task, outcome, score, reason, refers, key, document, previous, hash"
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from inspect_ai.calibration import plan, prove
 from inspect_ai.calibration.bounds import binomial_cdf, fresh_misses_cdf, missed_at_most
-from inspect_ai.calibration.fieldproof import audits_needed, audits_prove, negatives_needed, share_of_clears
+from inspect_ai.calibration.field_sample_size import audits_needed, audits_prove, negatives_needed, share_of_clears
 from inspect_ai.calibration.planning import have, in_parts, split_confidence
 from inspect_ai.calibration.power import acceptance, positives_for, power
 from inspect_ai.cli.plan import app

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from inspect_ai.audit import open_log
-from inspect_ai.calibration.certificate import read_certificate
+from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.cli.certificate import app
 from inspect_ai.errors import InspectError
-from tests.line.making import certify, make_task
+from tests.support.tasks import certify, make_task
 
 
 @dataclass

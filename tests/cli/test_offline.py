@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.line.making import make_pictures, make_task
+from tests.support.tasks import make_pictures, make_task
 
 # Python imports sitecustomize at start, in decoding children too.
 BLOCK = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspect_ai.cli import common
-from tests.line.making import make_pictures, make_task
+from tests.support.tasks import make_pictures, make_task
 
 STUDY = {
     "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",

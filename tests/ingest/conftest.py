@@ -8,7 +8,7 @@ import pytest
 
 from inspect_ai.domain import Rejection, Study, StudyRef
 from inspect_ai.errors import InspectError
-from inspect_ai.ingest import Pool, discover, load
+from inspect_ai.ingest import DecoderPool, discover, load
 from inspect_ai.settings import Settings
 
 SETTINGS = Settings()
@@ -31,13 +31,13 @@ class Given:
 
 
 @pytest.fixture(scope="session")
-def pool() -> Iterator[Pool]:
-    with Pool(1, 4.0) as pool:
+def pool() -> Iterator[DecoderPool]:
+    with DecoderPool(1, 4.0) as pool:
         yield pool
 
 
 @pytest.fixture(scope="session")
-def ingest(pool: Pool) -> Callable[[Path], Given]:
+def ingest(pool: DecoderPool) -> Callable[[Path], Given]:
     def given(root: Path) -> Given:
         found = list(discover(root, settings=SETTINGS, pool=pool))
         rejections = [f for f in found if isinstance(f, Rejection)]

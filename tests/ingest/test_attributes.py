@@ -8,7 +8,7 @@ import pytest
 from inspect_ai.ingest.attributes import age_band, as_at_work, attribute_text, attributes_set, thickness_band
 from inspect_ai.settings import Settings
 from tests.ingest.conftest import Given
-from tests.ingest.dicom_factory import ct_slice, save, save_series
+from tests.support.dicom_factory import ct_slice, save, save_series
 
 Ingest = Callable[[Path], Given]
 REGULAR = [2.5 * i for i in range(6)]

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from inspect_ai.domain import StudyRef
-from inspect_ai.ingest import Pool, discover, load
+from inspect_ai.ingest import DecoderPool, discover, load
 from tests.ingest.conftest import SETTINGS, Given
 
 Ingest = Callable[[Path], Given]
@@ -173,7 +173,7 @@ def test_a_png_without_its_end_is_refused(tmp_path: Path, ingest: Ingest) -> Non
 
 
 def test_a_file_that_changes_between_two_looks_is_not_decided_under_the_first_ones_digest(
-    tmp_path: Path, pool: Pool
+    tmp_path: Path, pool: DecoderPool
 ) -> None:
     path = tmp_path / "part.png"
     Pillow.fromarray(ramp()).save(path)

@@ -10,7 +10,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import RLELossless
 
 from tests.ingest.conftest import Given
-from tests.ingest.dicom_factory import ct_slice, fundus_photograph
+from tests.support.dicom_factory import ct_slice, fundus_photograph
 
 MUTANTS = 300
 HEADER_BYTES = 1200

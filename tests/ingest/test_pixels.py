@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.ingest.conftest import Given
-from tests.ingest.dicom_factory import ct_slice, fundus_photograph, save, save_series
+from tests.support.dicom_factory import ct_slice, fundus_photograph, save, save_series
 
 Ingest = Callable[[Path], Given]
 WATER = 1024  # stored in the middle of a slice; air outside is 24

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.ingest.conftest import Given
-from tests.ingest.dicom_factory import ct_slice, fundus_photograph, save, save_series
+from tests.support.dicom_factory import ct_slice, fundus_photograph, save, save_series
 
 Ingest = Callable[[Path], Given]
 REGULAR = [2.5 * i for i in range(6)]

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from inspect_ai.audit import open_log
-from inspect_ai.calibrate import calibrate_task
 from inspect_ai.calibration import point_sha256, read_point
-from inspect_ai.calibration.answer import Asked
-from inspect_ai.calibration.certificate import read_certificate
+from inspect_ai.calibration.solver import CalibrationRequest
+from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.errors import UsageError
+from inspect_ai.journeys.calibrate import calibrate_task
+from inspect_ai.journeys.scan import StudyDecided, scan
 from inspect_ai.model.manifest import DataUse, file_sha256, read_manifest, write_manifest
-from inspect_ai.scan import StudyDecided, scan
 from inspect_ai.settings import Settings
-from tests.line.making import make_pictures, make_task
+from tests.support.tasks import make_pictures, make_task
 
 MAIN = [sys.executable, "-c", "from inspect_ai.cli import main; main()"]
 EASY = ["--sensitivity", "0.75", "--confidence", "0.9"]  # nine positives and no miss, or ten with the doubt halved
@@ -226,7 +226,7 @@ def test_a_picture_that_the_model_has_met_stops_the_calibration(
             "bright",
             tmp_path / "data",
             settings=Settings(tasks=str(tmp_path / "tasks")),
-            asked=Asked(sensitivity=0.75, confidence=0.9),
+            request=CalibrationRequest(sensitivity=0.75, confidence=0.9),
             out=tmp_path / "point.json",
         )
 

@@ -14,20 +14,20 @@ import pytest
 
 from inspect_ai.audit import Action, CertificateNote, Entry, open_log, verify
 from inspect_ai.calibration import read_point, write_point
-from inspect_ai.calibration.certificate import read_certificate
-from inspect_ai.calibration.signing import site_key
-from inspect_ai.certify import change
+from inspect_ai.certificates.certificate import read_certificate
+from inspect_ai.certificates.deployment import checks, deployment_record
+from inspect_ai.certificates.issuing import sign_again
+from inspect_ai.certificates.signing import site_key
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Decision, Outcome
-from inspect_ai.line.at_work import at_work, checks
-from inspect_ai.line.certifying import sign_again
-from inspect_ai.line.station import open_station
+from inspect_ai.inspection.inspector import open_inspector
+from inspect_ai.journeys.certify import change
+from inspect_ai.journeys.scan import StudyDecided, scan
+from inspect_ai.journeys.watch import PartDecided, watch
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
-from inspect_ai.scan import StudyDecided, scan
 from inspect_ai.settings import Settings, bundled
-from inspect_ai.watch import PartDecided, watch
-from tests.line.making import certify, make_pictures, make_task
+from tests.support.tasks import certify, make_pictures, make_task
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_another_version_of_the_program_is_not_the_one_that_was_certified(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_pictures(tmp_path / "studies", 1)
-    monkeypatch.setattr("inspect_ai.line.at_work.SOFTWARE", "inspect-ai-vision 99")
+    monkeypatch.setattr("inspect_ai.certificates.deployment.SOFTWARE", "inspect-ai-vision 99")
 
     (decision,) = scanned(settings, tmp_path / "studies")
 
@@ -126,7 +126,7 @@ def test_another_version_of_the_program_is_not_the_one_that_was_certified(
 def test_a_new_file_of_code_and_a_missing_one_are_said(settings: Settings, folder: Path) -> None:
     def faults() -> list[str]:
         task, engine = task_named("bright", settings.tasks), open_engine(folder)
-        work = at_work(task, engine, folder, folder / "operating_point.json")
+        work = deployment_record(task, engine, folder, folder / "operating_point.json")
         found = checks(read_certificate(folder / "certificate.json"), work, settings)
         return [check.fault for check in found if check.fault is not None]
 
@@ -150,7 +150,7 @@ def test_another_engine_is_not_the_certified_one(settings: Settings) -> None:
     point = read_point(folder / "operating_point.json")
     write_point(replace(point, engine="another 1.0 float16"), folder / "operating_point.json")
 
-    mismatches = open_station(task_named("bright", settings.tasks), settings).mismatches
+    mismatches = open_inspector(task_named("bright", settings.tasks), settings).mismatches
 
     assert any("another engine" in sentence for sentence in mismatches)
     assert any("operating_point.json" in sentence for sentence in mismatches)
@@ -180,9 +180,9 @@ def test_a_strangers_signature_does_not_count(settings: Settings, folder: Path, 
 def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, folder: Path) -> None:
     sign_again(folder, site_key(settings.db))
 
-    station = open_station(task_named("bright", settings.tasks), replace(settings, trusted_keys=""))
+    inspector = open_inspector(task_named("bright", settings.tasks), replace(settings, trusted_keys=""))
 
-    assert station.mismatches == ()
+    assert inspector.mismatches == ()
 
 
 def test_a_revoked_certificate_certifies_nothing_from_then_on(settings: Settings, tmp_path: Path) -> None:
@@ -323,13 +323,13 @@ def test_the_shipped_files_too_count_to_the_byte(name: str, shipped: tuple[Path,
     folder, settings = shipped
     path = folder / name
     sound = path.read_bytes()
-    assert open_station(task_named("lung_copy", settings.tasks), settings).mismatches == ()
+    assert open_inspector(task_named("lung_copy", settings.tasks), settings).mismatches == ()
     try:
         # after the header of weights and graph, and not in the words that make a file readable at all
         words = {"operating_point.json": b"solid", "lungs.py": b'"""', "config.yaml": b"# "}
         at = sound.index(words[name]) + 4 if name in words else 3 * len(sound) // 4
         flip(path, at)
-        mismatches = open_station(task_named("lung_copy", settings.tasks), settings).mismatches
+        mismatches = open_inspector(task_named("lung_copy", settings.tasks), settings).mismatches
     finally:
         path.write_bytes(sound)
 

@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from inspect_ai.calibration.figures.agreement import Part, agreement
 from inspect_ai.cli.template import write_task
 from inspect_ai.domain import Image, Outcome
 from inspect_ai.errors import UsageError
-from inspect_ai.evaluate import evaluate_task
-from inspect_ai.line import second_look
-from inspect_ai.line.second_look import places_of, shifted
+from inspect_ai.evaluation import localization
+from inspect_ai.evaluation.agreement import AppraisedPart, agreement
+from inspect_ai.evaluation.localization import places_of, shifted
+from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.settings import Settings
-from tests.line import making
+from tests.support import tasks
 
 HOSTILE = '"><script>alert(1)<img src=x onerror=alert(2)>.png'
 EXPOSURES = ("0", "1", "2")
@@ -53,10 +53,10 @@ class Page(HTMLParser):
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A task that flags bright pictures, whose label set knows masks."""
-    monkeypatch.setattr("inspect_ai.evaluate.RESAMPLES", 20)
-    monkeypatch.setattr("inspect_ai.calibration.figures.agreement.RESAMPLES", 20)
-    monkeypatch.setattr(making, "write_task", with_masks)
-    making.make_task(tmp_path / "tasks")
+    monkeypatch.setattr("inspect_ai.journeys.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("inspect_ai.evaluation.agreement.RESAMPLES", 20)
+    monkeypatch.setattr(tasks, "write_task", with_masks)
+    tasks.make_task(tmp_path / "tasks")
     return Settings(tasks=str(tmp_path / "tasks"))
 
 
@@ -65,8 +65,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the standard parts with its agreement study."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(making, "write_task", with_masks)
-        making.make_task(folder / "tasks")
+        patch.setattr(tasks, "write_task", with_masks)
+        tasks.make_task(folder / "tasks")
     data = write_folder(folder / "data", parts())
     settings = Settings(tasks=str(folder / "tasks"))
     evaluate_task("bright", data, settings=settings, split="val", report=data / "page.html", agreement="exposure")
@@ -262,15 +262,15 @@ def test_a_shift_moves_every_pixel_and_mirrors_the_edge() -> None:
 def test_looks_that_differ_are_told_from_looks_that_agree() -> None:
     """Jitter is decided as at work: a judge that a shift confuses is seen to be confused."""
     calls: dict[str, Outcome] = {}
-    assert set(second_look.JITTERS) > {"as it is"}
+    assert set(localization.JITTERS) > {"as it is"}
     image = Image(pixels=np.arange(96 * 96, dtype=np.uint8).reshape(96, 96))
-    for name, move in second_look.JITTERS.items():
+    for name, move in localization.JITTERS.items():
         moved = replace(image, pixels=move(image.pixels))
         assert moved.pixels.shape == image.pixels.shape
         same = bool((moved.pixels == image.pixels).all())
         calls[name] = Outcome.FLAG if same else Outcome.CLEAR
 
-    found = agreement([Part(bad=True, calls=tuple(calls.values()), group="a")])
+    found = agreement([AppraisedPart(bad=True, calls=tuple(calls.values()), group="a")])
     assert found.missed.k == len(calls) - 1  # every move changes the picture
 
 

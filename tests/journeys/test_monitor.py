@@ -18,11 +18,11 @@ from inspect_ai.audit import Action, CertificateNote, Entry, Kind, open_log, ver
 from inspect_ai.cli import monitor as command
 from inspect_ai.domain import Decision, Measure, Outcome
 from inspect_ai.errors import UsageError
-from inspect_ai.line.auditing import drawn
-from inspect_ai.monitor import MISS_RATE, State, Watched, monitor
+from inspect_ai.journeys.monitor import MISS_RATE, MonitorState, Watched, monitor
 from inspect_ai.review import Case, decide, queue
+from inspect_ai.review.random_audit import drawn
 from inspect_ai.settings import Settings
-from tests.audit.making import PROVENANCE, decision
+from tests.support.logs import PROVENANCE, decision
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 CERTIFIED = replace(PROVENANCE, certificate_sha256="e" * 64)
@@ -89,7 +89,7 @@ def db(in_control: Path, tmp_path: Path) -> Path:
 def test_a_line_in_control_is_quiet_and_nothing_is_written(db: Path) -> None:
     watched = look(db)
 
-    assert watched.state is State.QUIET
+    assert watched.state is MonitorState.QUIET
     assert [e.stream.name for e in watched.streams] == ["score", "focus", "contrast"]
     assert [len(e.stream.values) for e in watched.streams] == [400, 400, 400]
     assert all(e.limit == pytest.approx(60) and e.highest < e.limit for e in watched.streams)
@@ -118,7 +118,7 @@ def test_scores_that_moved_raise_one_alarm_and_suspend_the_certificate_once(db: 
     assert (suspended.alarm, note.refers) == (alarm.id, alarm.id)
     assert suspended.operating_point_sha256 == PROVENANCE.operating_point_sha256
     assert not suspended.certified
-    assert watched.state is again.state is State.ALARM
+    assert watched.state is again.state is MonitorState.ALARM
     assert verify(db).ok
 
 
@@ -135,7 +135,7 @@ def test_a_lens_out_of_focus_is_named(db: Path) -> None:
 def test_a_dry_run_says_it_and_writes_nothing(db: Path) -> None:
     write(db, production(40, first=400, shift=2))
 
-    assert look(db, dry_run=True).state is State.ALARM
+    assert look(db, dry_run=True).state is MonitorState.ALARM
     assert rows(db, Kind.ALARM) == rows(db, Kind.CERTIFICATE) == []
 
 
@@ -144,8 +144,8 @@ def test_later_decisions_add_no_second_alarm_of_one_period(db: Path) -> None:
     look(db)
     write(db, production(60, first=440, shift=2, blur=4))
 
-    assert look(db).state is State.ALARM
-    assert look(db, eta=0.2).state is State.ALARM
+    assert look(db).state is MonitorState.ALARM
+    assert look(db, eta=0.2).state is MonitorState.ALARM
     assert (len(rows(db, Kind.ALARM)), len(rows(db, Kind.CERTIFICATE))) == (1, 1)
 
 
@@ -157,18 +157,18 @@ def test_after_a_person_enables_it_watching_starts_afresh_and_can_alarm_again(db
 
     fresh = look(db)
 
-    assert fresh.state is State.QUIET
+    assert fresh.state is MonitorState.QUIET
     assert (fresh.start, fresh.first, fresh.cases) == (row, row + 1, 100)
     assert len(rows(db, Kind.ALARM)) == 1
     write(db, production(60, first=540, shift=-1))
-    assert look(db).state is State.ALARM
+    assert look(db).state is MonitorState.ALARM
     assert (len(rows(db, Kind.ALARM)), len(rows(db, Kind.CERTIFICATE))) == (2, 3)
 
 
 def test_an_alarm_whose_suspension_was_cut_off_is_completed(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(db, production(40, first=400, shift=2))
     with monkeypatch.context() as cut:
-        cut.setattr("inspect_ai.monitor._suspended", lambda *_: iter(()))
+        cut.setattr("inspect_ai.journeys.monitor._suspended", lambda *_: iter(()))
         look(db)
     assert rows(db, Kind.CERTIFICATE) == []
 
@@ -180,10 +180,10 @@ def test_an_alarm_whose_suspension_was_cut_off_is_completed(db: Path, monkeypatc
 
 def test_what_a_person_suspended_gets_its_alarm_row_but_no_second_suspension(db: Path) -> None:
     write(db, [replace(enabled(), action=Action.SUSPENDED, statement="new lamp ordered")])
-    assert look(db).state is State.SUSPENDED
+    assert look(db).state is MonitorState.SUSPENDED
     write(db, production(40, first=400, shift=2))
 
-    assert look(db).state is State.ALARM
+    assert look(db).state is MonitorState.ALARM
     assert (len(rows(db, Kind.ALARM)), len(rows(db, Kind.CERTIFICATE))) == (1, 1)
 
 
@@ -191,7 +191,7 @@ def test_a_revoked_certificate_raises_no_alarm(db: Path) -> None:
     write(db, [replace(enabled(), action=Action.REVOKED, statement="weights withdrawn")])
     write(db, production(40, first=400, shift=2))
 
-    assert look(db).state is State.REVOKED
+    assert look(db).state is MonitorState.REVOKED
     assert rows(db, Kind.ALARM) == []
 
 
@@ -225,8 +225,8 @@ def test_certificates_are_watched_apart(db: Path) -> None:
         found = monitor(log, Settings(db=db))
 
     assert [(w.statement.certificate_sha256[0], w.cases, w.state) for w in found] == [
-        ("e", 400, State.QUIET),
-        ("f", 40, State.QUIET),
+        ("e", 400, MonitorState.QUIET),
+        ("f", 40, MonitorState.QUIET),
     ]
 
 

@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 
 from inspect_ai.cli.template import write_task
 from inspect_ai.config import read_config
+from inspect_ai.datasets.folder import read_folder, with_splits
 from inspect_ai.errors import InputError, UsageError
+from inspect_ai.journeys.pretrain import Pretrained, pretrain
 from inspect_ai.model.trunk import SIZES, Trunk
-from inspect_ai.pretrain import Pretrained, pretrain
 from inspect_ai.settings import Settings
-from inspect_ai.training.folder import read_folder, with_splits
 from inspect_ai.training.masked import MaskedModelling, Views
 from tests.cli.test_offline import BLOCK
 

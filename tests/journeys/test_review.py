@@ -16,8 +16,9 @@ from inspect_ai.audit import Review, open_log, verify
 from inspect_ai.cli.review import VERDICTS
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import UsageError
-from inspect_ai.review import MOVES, WAITING, WORDS, Answer, State, case, decide, history, pictures, queue
-from tests.audit.making import decision, raw_rows, rejection, tamper
+from inspect_ai.inspection.image_store import ImageStore
+from inspect_ai.review import MOVES, WAITING, WORDS, Answer, ReviewState, case, decide, history, queue
+from tests.support.logs import decision, raw_rows, rejection, tamper
 
 # Written down once more by hand: what may be said in which state, and where it leads. All else is refused.
 ALLOWED = {
@@ -76,8 +77,8 @@ def test_what_is_decided_leaves_the_queue_and_what_is_reopened_comes_back(db: Pa
         assert queue(log, task="fundus") == []
 
 
-@pytest.mark.parametrize(("state", "answer"), list(product(State, Answer)))
-def test_every_pair_of_state_and_answer_moves_as_the_table_says(state: State, answer: Answer, db: Path) -> None:
+@pytest.mark.parametrize(("state", "answer"), list(product(ReviewState, Answer)))
+def test_every_pair_of_state_and_answer_moves_as_the_table_says(state: ReviewState, answer: Answer, db: Path) -> None:
     with open_log(db) as log:
         for word in WAY_TO[state]:
             decide(log, 5, word, "on the way", operator="anna")
@@ -98,11 +99,11 @@ def test_every_pair_of_state_and_answer_moves_as_the_table_says(state: State, an
 
 
 def test_every_state_has_a_way_out_and_every_answer_a_use() -> None:
-    assert set(MOVES) == set(State)
+    assert set(MOVES) == set(ReviewState)
     assert all(MOVES.values())
     assert {answer for moves in MOVES.values() for answer in moves} == set(Answer)
     assert set(ALLOWED) == {(s.value, a.value) for s, moves in MOVES.items() for a in moves}
-    assert {State.OPEN, State.SECOND_READER} == WAITING
+    assert {ReviewState.OPEN, ReviewState.SECOND_READER} == WAITING
 
 
 def test_no_answer_leads_to_two_states_so_the_last_review_tells_the_state() -> None:
@@ -116,7 +117,7 @@ def test_the_second_reader_is_somebody_else(db: Path) -> None:
         with pytest.raises(UsageError, match="anna asked for a second reader of entry 5, so somebody else"):
             decide(log, 5, "positive", "now I am", operator="anna")
 
-        assert decide(log, 5, "positive", "a crack", operator="ben").state == State.POSITIVE
+        assert decide(log, 5, "positive", "a crack", operator="ben").state == ReviewState.POSITIVE
         said = [(entry.operator, entry.outcome, entry.reason) for entry in history(log, 5)]
 
     assert said == [("anna", "second_reader", "not sure"), ("ben", "positive", "a crack")]
@@ -136,13 +137,13 @@ def test_of_two_people_who_answer_at_once_one_hears_of_the_other(db: Path, monke
         with pytest.raises(UsageError, match="reviewed meanwhile by ben"):
             decide(mine, 5, "positive", "a crack", operator="anna")
 
-        assert case(mine, 5).state == State.NEGATIVE
+        assert case(mine, 5).state == ReviewState.NEGATIVE
 
 
 def test_words_of_the_line_mean_the_same_as_those_of_the_reader(db: Path) -> None:
     with open_log(db) as log:
-        assert decide(log, 5, "defect", "crack").state == State.POSITIVE
-        assert decide(log, 2, " Good ", "dust").state == State.NEGATIVE
+        assert decide(log, 5, "defect", "crack").state == ReviewState.POSITIVE
+        assert decide(log, 2, " Good ", "dust").state == ReviewState.NEGATIVE
     assert [word for word in WORDS if word.replace("-", "_") not in VERDICTS] == []
 
 
@@ -167,7 +168,7 @@ def test_only_decisions_are_reviewed(entry: int, said: str, db: Path) -> None:
 
 def test_a_clear_study_can_be_contradicted_though_it_never_waits(db: Path) -> None:
     with open_log(db) as log:
-        assert decide(log, 1, "positive", "there is a crack").state == State.POSITIVE
+        assert decide(log, 1, "positive", "there is a crack").state == ReviewState.POSITIVE
 
 
 def test_a_decision_made_again_replaces_the_case_unless_it_is_clear_now(db: Path) -> None:
@@ -204,12 +205,12 @@ def test_pictures_are_named_only_if_they_belong_to_this_log(db: Path, tmp_path: 
     (folder / "5_heat.png").touch()
     (folder / "2.png").touch()
     with open_log(db) as log:
-        assert pictures(tmp_path / "out", log, 5) == (None, None)  # nobody says whose they are
+        assert ImageStore(tmp_path / "out").find(5, log) == (None, None)  # nobody says whose they are
         (folder / "log.txt").write_text(log.entry(1).hash + "\n")
-        assert pictures(tmp_path / "out", log, 5) == (folder / "5.png", folder / "5_heat.png")
-        assert pictures(tmp_path / "out", log, 2) == (folder / "2.png", None)
+        assert ImageStore(tmp_path / "out").find(5, log) == (folder / "5.png", folder / "5_heat.png")
+        assert ImageStore(tmp_path / "out").find(2, log) == (folder / "2.png", None)
         (folder / "log.txt").write_text("0" * 64)
-        assert pictures(tmp_path / "out", log, 5) == (None, None)
+        assert ImageStore(tmp_path / "out").find(5, log) == (None, None)
 
 
 @dataclass

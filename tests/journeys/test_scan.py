@@ -13,9 +13,9 @@ from inspect_ai.audit import open_log, verify
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import SetupError, UsageError
-from inspect_ai.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
+from inspect_ai.journeys.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
 from inspect_ai.settings import Settings
-from tests.line.making import certify, make_pictures, make_task
+from tests.support.tasks import certify, make_pictures, make_task
 
 FAILING = """
 from inspect_ai.plugins import Task

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inspect_ai.audit import open_log, verify
-from tests.line.making import make_pictures, make_task
+from tests.support.tasks import make_pictures, make_task
 
 STUDIES = 40
 

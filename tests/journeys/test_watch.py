@@ -18,9 +18,9 @@ import pytest
 from inspect_ai.audit import open_log, verify
 from inspect_ai.domain import Decision, Outcome
 from inspect_ai.errors import UsageError
+from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchSummary, watch
 from inspect_ai.settings import Settings
-from inspect_ai.watch import PartDecided, PartWaiting, WatchSummary, watch
-from tests.line.making import make_pictures, make_task
+from tests.support.tasks import make_pictures, make_task
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from inspect_ai.domain import Unit
 from inspect_ai.errors import SetupError
-from inspect_ai.export import export_model
+from inspect_ai.journeys.export import export_model
 from inspect_ai.model.engine import open_engine, padded
 from inspect_ai.model.export import export_graph
 from inspect_ai.model.manifest import DataUse, Manifest, met_by_trunk, read_manifest, write_manifest

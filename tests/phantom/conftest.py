@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from inspect_ai.phantom import MadeRubbish, MadeStudy, write_rubbish, write_studies
+from inspect_ai.phantom import CorruptFiles, MadeStudy, write_corrupt_files, write_studies
 
 
 @dataclass(frozen=True)
 class Made:
     folder: Path
     studies: list[MadeStudy]
-    rubbish: list[MadeRubbish]
+    rubbish: list[CorruptFiles]
 
     def one(self, name: str) -> MadeStudy:
         return next(study for study in self.studies if study.name == name)
@@ -21,4 +21,4 @@ class Made:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("made")
-    return Made(folder, write_studies(folder, seed=7), write_rubbish(folder, seed=7))
+    return Made(folder, write_studies(folder, seed=7), write_corrupt_files(folder, seed=7))

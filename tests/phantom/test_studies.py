@@ -7,7 +7,7 @@ import pydicom
 import pytest
 
 from inspect_ai.errors import InputError
-from inspect_ai.phantom import MadeStudy, Place, write_fundus, write_metal, write_rubbish
+from inspect_ai.phantom import MadeStudy, Place, write_corrupt_files, write_fundus, write_metal
 from tests.phantom.conftest import Made
 
 
@@ -166,4 +166,4 @@ def test_rubbish_is_what_it_says(made: Made) -> None:
 
 def test_rubbish_without_studies_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="write the made studies"):
-        write_rubbish(tmp_path)
+        write_corrupt_files(tmp_path)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from inspect_ai.calibration.certificate import Certificate, signed, unit_digests
-from inspect_ai.calibration.risk import expected_sensitivity
+from inspect_ai.calibration.conformal_risk import expected_sensitivity
+from inspect_ai.certificates.certificate import Certificate, signed, unit_digests
 from inspect_ai.domain import GroupPoint, Guarantee
 from inspect_ai.report.certificate import write_certificate_page
-from tests.calibration.test_certificate import CERTIFICATE, KEY, POINT
+from tests.certificates.test_certificate import CERTIFICATE, KEY, POINT
 
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror=alert(2)>"\' onload="x\x1b[31m\u202e'
 

@@ -24,7 +24,8 @@ from inspect_ai.domain import (
     Verdict,
 )
 from inspect_ai.errors import SetupError
-from inspect_ai.report import Backing, Item, draw, write_report
+from inspect_ai.inspection.drawing import draw
+from inspect_ai.report import Backing, Item, write_report
 from inspect_ai.report.page import CARDS_MOST
 
 PICTURE = draw(np.random.default_rng(0).random((300, 300)).astype(np.float32), heat=None)[0]

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from inspect_ai.config import TaskConfig, parse_config
+from inspect_ai.datasets.folder import Row
+from inspect_ai.datasets.samples import IGNORE, Sample
 from inspect_ai.training.augment import VolumeAugment
 from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
-from inspect_ai.training.folder import Row
-from inspect_ai.training.samples import IGNORE, Sample
 
 LABELS = [{"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "mask_column": "mask"}]
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from inspect_ai.config import parse_config
+from inspect_ai.datasets.samples import IGNORE
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
 from inspect_ai.training.losses import TaskLoss, attention_off_mask, cells, cumulative, decision
-from inspect_ai.training.samples import IGNORE
 
 LABELS = [
     {

@@ -22,8 +22,8 @@ from inspect_ai.training.masked import (
     over_blocks,
     unfolded,
 )
-from inspect_ai.training.pool import Picture, read_pool
 from inspect_ai.training.pretraining import Pretraining, read_pretraining
+from inspect_ai.training.pretraining_pictures import Picture, read_pictures
 
 
 def recipe(**other: object) -> Pretraining:
@@ -224,7 +224,7 @@ def test_some_steps_on_real_candidates_lower_the_loss_below_that_of_block_means(
         writer.writerows(rows)
     (tmp_path / "images.zip").symlink_to(source / "images.zip")
     config = recipe(batch=16, samples_per_epoch=16 * 60)
-    pool = read_pool([tmp_path], Settings(), config.crop)
+    pool = read_pictures([tmp_path], Settings(), config.crop)
     torch.manual_seed(0)
     module = MaskedModelling(config, seed=0)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.003)

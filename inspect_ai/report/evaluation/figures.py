@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from inspect_ai.calibration.figures.curves import Curve, Share, Values, best_cost, escape_weight, expected_cost
-from inspect_ai.calibration.figures.freeresponse import FreeResponse
-from inspect_ai.calibration.figures.reliability import EDGE, Reliability, log_odds
 from inspect_ai.domain import OperatingPoint
+from inspect_ai.evaluation.curves import Curve, Share, Values, best_cost, escape_weight, expected_cost
+from inspect_ai.evaluation.free_response import FreeResponse
+from inspect_ai.evaluation.reliability import EDGE, Reliability, log_odds
 from inspect_ai.report.evaluation import charts
 from inspect_ai.report.evaluation.charts import Axis, Frame
 from inspect_ai.report.evaluation.words import between, counted, percent

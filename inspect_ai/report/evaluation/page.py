@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inspect_ai import __version__
-from inspect_ai.calibration.figures.curves import curve
-from inspect_ai.calibration.figures.reliability import cross_fitted, reliability
 from inspect_ai.errors import UsageError
+from inspect_ai.evaluation.curves import curve
+from inspect_ai.evaluation.reliability import cross_fitted, reliability
+from inspect_ai.evaluation.results import TOLERANCE_PX, AgreementStudy, Cases, Positions, Sheet, Subject
 from inspect_ai.report.evaluation import figures
-from inspect_ai.report.evaluation.cases import AgreementStudy, Cases, Positions, Sheet, Subject
 from inspect_ai.report.evaluation.tables import (
     class_table,
     headline,
@@ -25,7 +25,6 @@ from inspect_ai.report.evaluation.tables import (
 from inspect_ai.report.evaluation.words import plural, verdict
 from inspect_ai.report.page import environment
 
-TOLERANCE_PX = 15  # from a finding to the mask that it hits (pointing game; Zhang et al. 2016, arXiv 1608.00507)
 ONE_SIDED = "Every picture here is on one side, so there is no curve of one side against the other."
 
 

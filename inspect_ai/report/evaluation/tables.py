@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from inspect_ai.calibration.figures.agreement import (
+from inspect_ai.domain import Outcome
+from inspect_ai.evaluation.agreement import (
     LEAST_EFFECTIVENESS,
     LEAST_KAPPA,
     LEAST_PARTS,
@@ -17,9 +17,8 @@ from inspect_ai.calibration.figures.agreement import (
     Agreement,
     Kappa,
 )
-from inspect_ai.calibration.figures.curves import Share
-from inspect_ai.domain import Outcome
-from inspect_ai.report.evaluation.cases import AgreementStudy, Card, Cases, Looks, Sheet, Subject
+from inspect_ai.evaluation.curves import Share
+from inspect_ai.evaluation.results import AgreementStudy, Card, Cases, Looks, Sheet, Subject, in_order
 from inspect_ai.report.evaluation.figures import forest_row
 from inspect_ai.report.evaluation.words import OUTCOME_WORDS, SPACE, between, counted, percent, plural
 from inspect_ai.report.page import embedded
@@ -142,11 +141,6 @@ def _columns(cases: Cases) -> list[str]:
         for name, value in row:
             values.setdefault(name, set()).add(value)
     return [name for name, found in values.items() if FEWEST_VALUES <= len(found - {""}) <= MOST_VALUES]
-
-
-def in_order(values: Iterable[str]) -> list[str]:
-    """Numbers by size, words by their letters after them."""
-    return sorted(values, key=lambda v: (not v.isdecimal(), int(v) if v.isdecimal() else 0, v))
 
 
 def _subgroup_rows(cases: Cases, column: str, whole: float) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from inspect_ai.calibration.figures.curves import Interval, Share
 from inspect_ai.domain import Outcome
-from inspect_ai.report.evaluation.cases import Cases, Subject
+from inspect_ai.evaluation.curves import Interval, Share
+from inspect_ai.evaluation.results import Cases, Subject
 
 SPACE = "\u00a0"  # a space that keeps number and unit on one line
 OUTCOME_WORDS = {

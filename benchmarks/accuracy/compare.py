@@ -1,0 +1,132 @@
+"""From scores to what a comparison says: figures over seeds, and each model against those chosen as yardsticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.accuracy.plan import BenchPlan, Job
+from benchmarks.accuracy.scores import Scores, read_scores, scores_file
+from benchmarks.statistics import (
+    SENSITIVITIES,
+    Estimate,
+    Spread,
+    Values,
+    difference,
+    drawn,
+    figures,
+    ratio,
+    spread,
+)
+from inspect_ai.errors import InputError
+
+DIFFERENCES = ("auc", "accuracy")
+RATIOS = (*(f"false_positives_at_{share}" for share in SENSITIVITIES), "wrong")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """One model beside another on the same pictures, over the seeds that both have."""
+
+    other: str
+    seeds: tuple[int, ...]
+    differences: dict[str, Estimate]
+    ratios: dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFigures:
+    """One model on one data set."""
+
+    model: str
+    seeds: tuple[int, ...]
+    figures: dict[str, Spread]
+    against: tuple[Against, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSet:
+    """The val part of one data set and all models on it, in the plan's order."""
+
+    task: str
+    data: str
+    pictures: int
+    positives: int | None  # None where every picture or none is positive: classes are asked for, no decision
+    groups: int
+    models: tuple[ModelFigures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    figures: dict[str, float]
+    draws: dict[str, Values]
+
+
+def compare(plan: BenchPlan, jobs: Sequence[Job], told: Callable[[str], None] = lambda name: None) -> list[DataSet]:
+    """Every data set of which scores are there."""
+    sets = []
+    for task, of_task in plan.tasks.items():
+        for data in of_task.data:
+            mine = [job for job in jobs if job.task == task and scores_file(job, data).is_file()]
+            if mine:
+                told(f"{task} {Path(data).name}")
+                sets.append(_data_set(plan, task, data, mine))
+    return sets
+
+
+def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> DataSet:
+    first = read_scores(scores_file(jobs[0], data))
+    runs: dict[str, dict[int, _Run]] = {}
+    for job in jobs:
+        scores = read_scores(scores_file(job, data))
+        if scores.files != first.files or scores.groups != first.groups:
+            raise InputError(
+                f"{scores_file(job, data)} lists other pictures than {scores_file(jobs[0], data)}. "
+                "Remove both; the same command scores again."
+            )
+        runs.setdefault(job.model, {})[job.seed] = _Run(figures=figures(scores), draws=drawn(scores))
+    names = [model.name for model in plan.models if model.name in runs]
+    yardsticks = [model.name for model in plan.models if model.against and model.name in runs]
+    return DataSet(
+        task=task,
+        data=Path(data).name,
+        pictures=len(first.files),
+        positives=_positives(first),
+        groups=len(set(first.groups)),
+        models=tuple(_standing(name, runs, yardsticks) for name in names),
+    )
+
+
+def _positives(scores: Scores) -> int | None:
+    positives = int(scores.positive.sum())
+    return positives if 0 < positives < len(scores.files) else None
+
+
+def _standing(name: str, runs: Mapping[str, Mapping[int, _Run]], yardsticks: Sequence[str]) -> ModelFigures:
+    mine = runs[name]
+    kinds = next(iter(mine.values())).figures
+    others = [other for other in yardsticks if other != name and set(mine) & set(runs[other])]
+    return ModelFigures(
+        model=name,
+        seeds=tuple(mine),
+        figures={kind: spread([run.figures[kind] for run in mine.values() if kind in run.figures]) for kind in kinds},
+        against=tuple(_against(mine, other, runs[other]) for other in others),
+    )
+
+
+def _against(mine: Mapping[int, _Run], name: str, other: Mapping[int, _Run]) -> Against:
+    seeds = [seed for seed in mine if seed in other]
+
+    def compared(kind: str, how: Callable[..., Estimate]) -> Estimate:
+        here = [sum(runs[seed].figures[kind] for seed in seeds) / len(seeds) for runs in (mine, other)]
+        draws = [{seed: runs[seed].draws[kind] for seed in seeds} for runs in (mine, other)]
+        return how(*draws, here=(here[0], here[1]))
+
+    there = next(iter(mine.values())).figures
+    return Against(
+        other=name,
+        seeds=tuple(seeds),
+        differences={kind: compared(kind, difference) for kind in DIFFERENCES if kind in there},
+        ratios={kind: compared(kind, ratio) for kind in RATIOS if kind in there},
+    )

@@ -1,0 +1,223 @@
+"""What `bench guarantee` found: Markdown for people, CSV for table programs, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.guarantee.bounds import MISSES, PROMISES, Boundary
+from benchmarks.guarantee.draws import COMPARED, Drawn
+from benchmarks.guarantee.splits import Splits
+from benchmarks.guarantee.with_mapie import LOOKED_AT
+
+if TYPE_CHECKING:
+    from benchmarks.guarantee.study import Found
+
+CSV_COLUMNS = (
+    *("part", "case", "sensitivity", "confidence", "n", "draws", "broken", "expected", "allowed", "se", "within"),
+)
+
+
+def write_tables(found: Found, out: Path) -> None:
+    """guarantee.json, guarantee.csv and guarantee.md below OUT."""
+    (out / "guarantee.json").write_text(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "guarantee.csv").write_text(as_csv(found), "utf-8")
+    (out / "guarantee.md").write_text(markdown(found), "utf-8")
+
+
+def plain(found: Found) -> dict[str, Any]:
+    """Everything as plain values, with what follows from them."""
+    values = asdict(found)
+    for name in ("kept", "broken"):
+        values[name] = [
+            asdict(d) | {"allowed": d.allowed, "se": d.se, "within": d.within} for d in getattr(found, name)
+        ]
+    values["real"] = [asdict(s) | {"se": s.se, "within": s.within} for s in found.real]
+    for name in ("boundaries", "checked"):
+        values[name] = [asdict(b) | {"agrees": b.agrees} for b in getattr(found, name)]
+    return values
+
+
+def as_csv(found: Found) -> str:
+    """One line a share."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for part, drawn in (("kept", found.kept), ("broken", found.broken)):
+        for d in drawn:
+            row = asdict(d) | {
+                "part": part,
+                "draws": d.calibrations,
+                "allowed": d.allowed,
+                "se": d.se,
+                "within": d.within,
+            }
+            writer.writerow({name: row[name] for name in CSV_COLUMNS})
+    for s in found.real:
+        row = {"part": "real", "case": f"{s.data}: {s.how}", "draws": s.splits - s.refused, "broken": s.short}
+        row |= {"sensitivity": s.sensitivity, "confidence": s.confidence, "n": round(s.n, 1), "se": s.se}
+        writer.writerow(row | {"expected": s.short_expected, "allowed": s.short_expected, "within": s.within})
+    return text.getvalue()
+
+
+def markdown(found: Found) -> str:
+    """All tables, each below a sentence that says how to read it."""
+    return "\n".join(["# Is the promise kept?\n", *_drawn(found), *_exact(found), *_mapie(found), *_real(found)])
+
+
+def _drawn(found: Found) -> Iterator[str]:
+    yield (
+        f"## Simulated calibrations\n\n{found.calibrations:,} calibrations each. The threshold is the product's: read "
+        f"for all at once, and compared with `prove` itself on {COMPARED} of each row. *Broken*: share of calibrations "
+        "whose true sensitivity, computed from the known distribution, is below the promise; in brackets the exact "
+        "probability of that. Not above *allowed*, and not much below, is right; ties and sizes between two boundaries "
+        "(as 300) make it safer, and the expectation says by how much.\n"
+    )
+    names = list(dict.fromkeys(d.case for d in found.kept))
+    yield table(
+        ("sensitivity", "confidence", "positives", "allowed", "SE", *(f"{name}: broken (expected)" for name in names)),
+        [_row(rows) for rows in _by_promise(found.kept)],
+    )
+    yield (
+        "## What breaks the promise, and what mends it\n\nThe promise is 98.7 % at 95 %; *held* should be at least "
+        "0.95. Bold: it is not.\n"
+    )
+    yield table(
+        ("case", "positives", "held", "held, exactly", "SE"),
+        [
+            (
+                d.case,
+                str(d.n),
+                f"{1 - d.broken:.3f}" if d.within else f"**{1 - d.broken:.3f}**",
+                "" if d.expected is None else f"{1 - d.expected:.3f}",
+                f"{math.sqrt(d.broken * (1 - d.broken) / d.calibrations):.4f}",
+            )
+            for d in found.broken
+        ],
+    )
+
+
+def _by_promise(kept: Sequence[Drawn]) -> list[list[Drawn]]:
+    """The families of each promise side by side."""
+    rows: dict[tuple[float, float, int], list[Drawn]] = {}
+    for d in kept:
+        rows.setdefault((d.sensitivity, d.confidence, d.n), []).append(d)
+    return list(rows.values())
+
+
+def _row(families: Sequence[Drawn]) -> tuple[str, ...]:
+    d = families[0]
+    head = (f"{d.sensitivity:g}", f"{d.confidence:g}", f"{d.n:,}", f"{d.allowed:.2f}", f"{d.se:.4f}")
+    return (*head, *(_broken(d) for d in families))
+
+
+def _broken(d: Drawn) -> str:
+    share = f"{d.broken:.4f}" if d.within else f"**{d.broken:.4f}**"
+    return share if d.expected is None else f"{share} ({d.expected:.4f})"
+
+
+def _exact(found: Found) -> Iterator[str]:
+    agree = sum(b.agrees for b in found.boundaries)
+    yield (
+        f"## The boundary\n\nFewest positives with so many misses. Of {len(found.boundaries)} cells, {agree} are "
+        "confirmed three times: the calibration accepts n and refuses n - 1, as do `scipy.stats.binom` "
+        "(P(Binomial(n, 1 - s) <= k) <= 1 - confidence) and `scipy.stats.beta` (the lower bound).\n"
+    )
+    at = {(b.sensitivity, b.confidence, b.misses): b for b in found.boundaries}
+    yield table(
+        ("sensitivity", "confidence", *(f"{k} missed" for k in MISSES)),
+        [(f"{s:g}", f"{c:g}", *(_cell(at[s, c, k]) for k in MISSES)) for s, c in PROMISES],
+    )
+    b = at[0.987, 0.95, 0]
+    yield (
+        f"At 0.987 and 0.95, {b.n - 1} positives without a miss are refused (they prove {b.bound_one_less:.5f}), "
+        f"{b.n} are accepted ({b.bound:.5f}).\n"
+    )
+    yield table(
+        ("figure", "ours", "scipy.stats", "agree"),
+        [(c.what, f"{c.ours:.5g}", f"{c.scipy:.5g}", "yes" if c.agrees else "**no**") for c in found.checked],
+    )
+
+
+def _cell(b: Boundary) -> str:
+    return f"{b.n:,}" if b.agrees else f"**{b.n:,}**"
+
+
+def _mapie(found: Found) -> Iterator[str]:
+    if not found.needed:
+        yield "MAPIE was left out.\n"
+        return
+    yield (
+        "## MAPIE on the same promise\n\nFewest positives at which the recall is promised with so many missed. *One "
+        "threshold*: MAPIE asked about a single threshold fixed beforehand. *Refused above*: of the "
+        f"{LOOKED_AT} sizes from our boundary upwards, those that MAPIE refuses for that one threshold: it multiplies "
+        "a recall in floats back into a count and rounds up, so that at many sizes one miss counts as two. *As it "
+        "comes*: 100 thresholds, Bonferroni-Holm; the misses lie at a score of 0.25, all other scores at 1.\n"
+    )
+    yield table(
+        ("sensitivity", "confidence", "missed", "ours", "MAPIE, one threshold", "refused above", "MAPIE as it comes"),
+        [
+            (
+                *(f"{n.sensitivity:g}", f"{n.confidence:g}", str(n.misses), f"{n.ours:,}", f"{n.one_threshold:,}"),
+                *(f"{n.refused_above} of {LOOKED_AT}", "never" if n.default is None else f"{n.default:,}"),
+            )
+            for n in found.needed
+        ],
+    )
+    yield "The highest threshold that each method certifies on the same simulated scores; higher means fewer alarms.\n"
+    yield table(
+        ("positives", "method", "threshold", "true sensitivity", "negatives flagged"),
+        [
+            (
+                *(str(c.n), c.method),
+                *("refused" if v is None else f"{v:.4f}" for v in (c.threshold, c.true_sensitivity, c.flagged)),
+            )
+            for c in found.chosen
+        ],
+    )  # fmt: skip
+
+
+def _real(found: Found) -> Iterator[str]:
+    if not found.real:
+        return
+    yield "## What the real calibration splits carry\n"
+    for c in found.certifiable:
+        yield f"- {c.data} ({c.task}; {c.units} independent units, here {c.unit}s, in {c.pictures} pictures): {c.says}"
+    yield (
+        f"\n## Random splits of real scores\n\n{found.splits:,} splits of each calibration set into halves: one sets "
+        "the threshold at 95 % confidence, the other is looked at. *Short*: share of splits whose check part shows "
+        "less than the promise. *Beyond*: share with more misses than the 95 % quantile. Beside each what the "
+        "beta-binomial expects. Bold: more than that by over three standard errors of so many splits; but they are all "
+        "of one set, so *by chance* says in which share of sets with shuffled scores groups that mean nothing go "
+        "beyond as often.\n"
+    )
+    head = ("data", "counted and split", "promise", "positives, groups", "calibrated on", "may miss", "checked on")
+    yield table(
+        (*head, "short", "expected", "beyond", "expected", "by chance", "refused"), [_split(s) for s in found.real]
+    )
+
+
+def _split(s: Splits) -> tuple[str, ...]:
+    return (
+        *(s.data, s.how.value, f"{s.sensitivity:g}", f"{s.positives}, {s.groups}", f"{s.n:.0f}", f"{s.missed:.1f}"),
+        *(f"{s.tested:.0f}", _marked(s.short, s.short_expected, s.se), f"{s.short_expected:.3f}"),
+        *(_marked(s.beyond, s.beyond_expected, s.se_beyond), f"{s.beyond_expected:.3f}"),
+        "" if s.by_chance is None else f"{s.by_chance:.2f}",
+        f"{s.refused / s.splits:.0%}",
+    )
+
+
+def _marked(share: float, expected: float, se: float) -> str:
+    return f"{share:.3f}" if share <= expected + 3 * se else f"**{share:.3f}**"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,0 +1,113 @@
+"""Scores of a labelled split, as `inspect-ai evaluate --scores` writes them, and the units that a proof counts."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.guarantee.draws import Array
+from inspect_ai.calibration import per_group, prove
+from inspect_ai.config import LabelSet
+from inspect_ai.errors import CalibrationRefused, InputError, UsageError
+from inspect_ai.plugins import task_named
+from inspect_ai.settings import Settings
+
+COLUMNS = {"file", "group", "label", "positive", "score"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Positive:
+    """One positive picture."""
+
+    file: str
+    group: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealScores:
+    """The positives of one split of one task, and what its label set counts as independent."""
+
+    name: str
+    task: str
+    labels: LabelSet
+    pictures: int  # negatives included
+    positives: tuple[Positive, ...]
+
+    @property
+    def units(self) -> tuple[tuple[str, float], ...]:
+        """(group, score) of each independent positive: its own score, or the lowest of its group."""
+        if self.labels.independent == "picture":
+            return tuple((p.group, p.score) for p in self.positives)
+        names = list(dict.fromkeys(p.group for p in self.positives))
+        scores = per_group([p.score for p in self.positives], [p.group for p in self.positives], self._all_positive())
+        return tuple(zip(names, scores, strict=True))
+
+    @property
+    def singly(self) -> tuple[tuple[str, float], ...]:
+        """(group, score) of each positive picture, as if it were independent."""
+        return tuple((p.group, p.score) for p in self.positives)
+
+    def _all_positive(self) -> list[bool]:
+        return [True] * len(self.positives)
+
+
+def read_scores(named: str, settings: Settings) -> RealScores:
+    """Read TASK=FILE.csv. Raises UsageError or InputError that say what is wrong."""
+    task_name, _, file = named.partition("=")
+    if not file:
+        raise UsageError(f"{named!r} names no task; give --scores TASK=FILE.csv, as lung_nodule=scores.csv.")
+    path = Path(file)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as f:
+            rows = list(csv.DictReader(f))
+    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        raise InputError(f"{path} cannot be read as CSV ({e}). Make it: inspect-ai evaluate --scores FILE.csv.") from e
+    if not rows or set(rows[0]) < COLUMNS:
+        raise UsageError(f"{path} lacks columns; it needs {', '.join(sorted(COLUMNS))}, as evaluate --scores writes.")
+    config = task_named(task_name, settings.tasks).config
+    positives = tuple(
+        Positive(file=r["file"], group=r["group"] or r["file"], score=_number(r["score"], path))
+        for r in rows
+        if r["positive"] == "1"
+    )
+    if not positives:
+        raise UsageError(f"{path} holds no positives; there is nothing to calibrate on.")
+    labels = config.label_set({r["label"] for r in rows}, str(path))
+    name = path.name.removesuffix(".csv")
+    return RealScores(name=name, task=task_name, labels=labels, pictures=len(rows), positives=positives)
+
+
+def certifiable(scores: RealScores, sensitivity: float, confidence: float) -> str:
+    """What these scores carry, in the words of `inspect-ai calibrate`."""
+    units = [score for _, score in scores.units]
+    try:
+        proof = prove(units, sensitivity=sensitivity, confidence=confidence)
+    except CalibrationRefused as e:
+        return str(e)
+    return (
+        f"Certified: sensitivity at least {sensitivity:g} at confidence {confidence:g} ({proof.n_positive} positives, "
+        f"{proof.n_missed} below the threshold {proof.threshold:.6f}; the proved bound is "
+        f"{proof.proved_sensitivity:.4f}). Covers: one {scores.labels.independent_name}."
+    )
+
+
+def arrays(units: Sequence[tuple[str, float]]) -> tuple[Array, Array]:
+    """Scores, and the index of each one's group."""
+    groups = {name: i for i, name in enumerate(dict.fromkeys(group for group, _ in units))}
+    return np.array([score for _, score in units]), np.array([groups[group] for group, _ in units], dtype=np.float64)
+
+
+def _number(text: str, path: Path) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"{path} has a score that is not a number ({text!r}). Evaluate again.")
+    return value

@@ -1,0 +1,1 @@
+"""Speed: scans, attention kinds, kills and candidates, timed."""

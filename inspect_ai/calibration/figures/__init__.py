@@ -1,1 +1,0 @@
-"""Figures of scores against truth: curves, reliability, agreement, free response. Pure, with exact intervals."""

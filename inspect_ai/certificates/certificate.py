@@ -1,0 +1,222 @@
+"""The certificate: a signed statement about an operating point, with the digest of every file that it holds for.
+
+certificate.json = {"certificate": {...}, "public_key": hex, "signature": hex}. The signature (Ed25519) is over the
+canonical JSON of "certificate" (RFC 8785, floats as hex text); the SHA-256 of that is the certificate's name in the
+log. Reading checks all that the file itself can show: its layout byte for byte, its fields, the signature, and that
+the counts prove what is claimed. Whose key it is, and whether the files at work are those named, is for the place of
+work to say (certificates/deployment.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from inspect_ai.calibration.point_validation import faults
+from inspect_ai.canonical import canonical, from_plain, to_plain
+from inspect_ai.certificates.signing import public_hex, sign, signed_by
+from inspect_ai.domain import Guarantee, OperatingPoint
+from inspect_ai.errors import InputError, UsageError
+from inspect_ai.text import printable
+
+SCHEMA = 1
+LARGEST_BYTES = 50_000_000  # half a million units
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDigest:
+    """A file by its name in the task's or the model's folder, and the SHA-256 of its bytes."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRecord:
+    """All that turns pixels into a decision: the task, what runs its network, and every file, byte for byte.
+
+    The files are the weights, the engine's graph, the manifest, the operating point, the reference for what is typical
+    (where there is one), the configuration, and the task's own code, which prepares the pictures.
+    """
+
+    task: str
+    task_version: str
+    engine: str  # name, version and precision
+    config_sha256: str  # of what the configuration says, as in each decision
+    files: tuple[FileDigest, ...]  # by name
+
+    def digest_of(self, name: str) -> str:
+        """Empty for a file that is not there."""
+        return next((file.sha256 for file in self.files if file.name == name), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What was proved (the point, with n, misses, thresholds, groups), about what, from which units, by whom.
+
+    unit_sha256: one digest for each independent positive unit counted, of its id in UTF-8: whoever knows an id can find
+    it here, and nobody can read one (an id that is easily guessed can be guessed).
+    """
+
+    schema: int
+    at_work: DeploymentRecord
+    point: OperatingPoint
+    operating_point_sha256: str  # as in each decision
+    method: str
+    unit_sha256: tuple[str, ...]  # sorted
+    date: str  # UTC, such as 2026-01-31T23:59:59Z
+    operator: str
+    software: str
+    supersedes: str  # the certificate that it replaces; empty for the first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A certificate and who signed it; `sha256` names it."""
+
+    certificate: Certificate
+    public_key: str
+    signature: str
+    sha256: str
+
+
+def signed(certificate: Certificate, key: Ed25519PrivateKey) -> Signed:
+    """The certificate under a key. Raises UsageError for one that could not be read back."""
+    if fault := next(_faults(certificate), None):
+        raise UsageError(f"No certificate can be made: {fault}.")
+    text = canonical(to_plain(certificate)).encode()
+    return Signed(
+        certificate=certificate,
+        public_key=public_hex(key),
+        signature=sign(key, text),
+        sha256=hashlib.sha256(text).hexdigest(),
+    )
+
+
+def write_certificate(made: Signed, path: Path) -> None:
+    """Write the file whole or not at all. Raises UsageError if the place cannot be written."""
+    partial = path.with_name(path.name + ".part")
+    plain = {
+        "certificate": to_plain(made.certificate),
+        "public_key": made.public_key,
+        "signature": made.signature,
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(_laid_out(plain))
+        partial.replace(path)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be written ({e.strerror}).") from e
+
+
+def read_certificate(path: Path) -> Signed:
+    """Raises InputError that says what is wrong with the file."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
+        plain = json.loads(data)
+    except OSError as e:
+        raise InputError(f"{path} cannot be read ({e.strerror}).") from e
+    except (ValueError, RecursionError) as e:
+        raise InputError(f"{path} is no certificate: it is no JSON. Copy it again, or calibrate again.") from e
+    if not isinstance(plain, dict) or set(plain) != {"certificate", "public_key", "signature"}:
+        raise InputError(f"{path} is no certificate: it must hold certificate, public_key and signature, and no more.")
+    if fault := _unreadable(plain, data):
+        raise InputError(f"{path}: {fault}.")
+    text = canonical(plain["certificate"]).encode()
+    if not signed_by(plain["public_key"], plain["signature"], text):
+        raise InputError(f"{path}: it was altered after it was signed (the signature does not fit).")
+    made = _made(path, plain["certificate"])
+    if fault := next(_faults(made), None):
+        raise InputError(f"{path}: {fault}.")
+    digest = hashlib.sha256(text).hexdigest()
+    return Signed(certificate=made, public_key=plain["public_key"], signature=plain["signature"], sha256=digest)
+
+
+def unit_digests(units: Iterable[str]) -> tuple[str, ...]:
+    """For `unit_sha256`: of each id once, sorted, so that their order tells nothing."""
+    return tuple(sorted({hashlib.sha256(unit.encode("utf-8", "surrogatepass")).hexdigest() for unit in units}))
+
+
+def method_of(point: OperatingPoint) -> str:
+    """How the promise was proved, in words."""
+    if point.guarantee is Guarantee.AVERAGE:
+        how = "conformal risk control on one score for each independent positive unit: an average over calibrations"
+    else:
+        how = "order statistic of one score for each independent positive unit, exact binomial bound (Clopper-Pearson)"
+    several = f"; of several pictures of a unit the {point.group_score} score counts" if point.group_score else ""
+    if not point.groups:
+        return how + several
+    split = "" if point.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(point.groups)} groups"
+    return f"{how}{several}; each {point.group_by} by itself{split}"
+
+
+def _laid_out(plain: Any) -> bytes:
+    return (json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
+    """What forbids to look further: another schema, other fields, a byte that is not as it was written."""
+    body, names = plain["certificate"], {field.name for field in dataclasses.fields(Certificate)}
+    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+        return f"it is no certificate of schema {SCHEMA}. Another version of the program may read it"
+    if missing := sorted(names - set(body)):
+        return f"it lacks {', '.join(missing)}"
+    if unknown := sorted(set(body) - names):
+        return f"it has fields that are not known: {printable(', '.join(unknown))}"
+    for name, digits in (("public_key", 64), ("signature", 128)):  # one text for one value: small letters, no spaces
+        if not isinstance(plain[name], str) or not re.fullmatch(f"[0-9a-f]{{{digits}}}", plain[name]):
+            return f"its {name} is not {digits} hex digits in small letters"
+    try:
+        if _laid_out(plain) != data:
+            return "it is not laid out as it was written, so somebody edited it"
+        canonical(body)
+    except ValueError as e:
+        return f"it holds what a certificate cannot ({e})"
+    return None
+
+
+def _made(path: Path, plain: Any) -> Certificate:
+    try:
+        return from_plain(Certificate, plain)
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        raise InputError(f"{path}: it cannot be read as a certificate ({printable(str(e))}).") from e
+
+
+def _faults(certificate: Certificate) -> Iterator[str]:
+    """What cannot be true of a sound certificate."""
+    point, work = certificate.point, certificate.at_work
+    digests = [certificate.operating_point_sha256, *certificate.unit_sha256, *(file.sha256 for file in work.files)]
+    if not all(_DIGEST.fullmatch(digest) for digest in [*digests, *filter(None, [certificate.supersedes])]):
+        yield "one of its digests is no SHA-256 in hex"
+    if point.task != work.task:
+        yield f"its point is of task {printable(point.task, 60)}, not of {printable(work.task, 60)}"
+    names = [file.name for file in work.files]
+    if names != sorted(set(names)):
+        yield "its files are not sorted by name, each once"
+    if list(certificate.unit_sha256) != sorted(set(certificate.unit_sha256)):
+        yield "its units are not sorted, each once"
+    if len(certificate.unit_sha256) != point.n_positive:
+        yield f"it counts {point.n_positive} positive units, but names {len(certificate.unit_sha256)}"
+    if not _is_moment(certificate.date):
+        yield f"its date {printable(certificate.date, 40)!r} is no UTC time such as 2026-01-31T23:59:59Z"
+    yield from (f"its operating point cannot be true: {fault}" for fault in faults(point))
+    if not point.certified_somewhere:
+        yield "its operating point proves nothing"
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - the Z is in the pattern
+    except ValueError:
+        return False
+    return True

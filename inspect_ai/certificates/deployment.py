@@ -1,0 +1,131 @@
+"""What is at work at a station, byte for byte, and whether that is what a certificate was signed for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai import __version__
+from inspect_ai.calibration.typical_file import TYPICAL_FILE
+from inspect_ai.certificates.certificate import Certificate, DeploymentRecord, FileDigest, Signed, read_certificate
+from inspect_ai.certificates.signing import trusted_keys
+from inspect_ai.config import config_sha256
+from inspect_ai.domain import OperatingPoint
+from inspect_ai.errors import InputError
+from inspect_ai.model.engine import Engine
+from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, file_sha256
+from inspect_ai.plugins import Task, config_file
+from inspect_ai.settings import Settings
+from inspect_ai.text import printable
+
+POINT_FILE = "operating_point.json"
+CERTIFICATE_FILE = "certificate.json"
+SOFTWARE = f"inspect-ai-vision {__version__}"  # another version may read or prepare a picture otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question to a certificate, and the sentence that says why the answer is no (None where it is yes)."""
+
+    what: str
+    fault: str | None = None
+
+
+def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> DeploymentRecord:
+    """The files of the model in folder `model`, the operating point at `point`, and the task's configuration and code.
+
+    Raises SetupError for a file that cannot be read.
+    """
+    files = {name: model / name for name in (WEIGHTS, GRAPH, MANIFEST)}
+    files |= {POINT_FILE: point, TYPICAL_FILE: point.parent / TYPICAL_FILE}
+    for name in (task.folder.name, task.name):
+        if (config := config_file(name, task.folder)) is not None:
+            files[config.name] = config
+            break
+    files |= {path.relative_to(task.folder).as_posix(): path for path in _code(task.folder)}
+    return DeploymentRecord(
+        task=task.name,
+        task_version=task.version,
+        engine=engine.name,
+        config_sha256=config_sha256(task.config),
+        files=tuple(
+            FileDigest(name=name, sha256=file_sha256(path)) for name, path in sorted(files.items()) if path.is_file()
+        ),
+    )
+
+
+def certificate_path(point: Path) -> Path:
+    """Beside the operating point: certificate.json, or NAME.certificate.json beside one of another name."""
+    return point.with_name(CERTIFICATE_FILE if point.name == POINT_FILE else f"{point.stem}.{CERTIFICATE_FILE}")
+
+
+def point_path(certificate: Path) -> Path:
+    """The operating point beside a certificate: the inverse of `certificate_path`."""
+    if certificate.name == CERTIFICATE_FILE:
+        return certificate.with_name(POINT_FILE)
+    return certificate.with_name(f"{certificate.name.removesuffix('.' + CERTIFICATE_FILE)}.json")
+
+
+def certificate_for(
+    point: OperatingPoint, path: Path, *, task: Task, engine: Engine, model: Path, settings: Settings
+) -> tuple[Signed | None, list[str]]:
+    """The certificate beside the operating point at `path`, and why it does not stand behind it, a sentence each.
+
+    What the audit log says of it: certificates/status.py. Raises SetupError for a file that cannot be read.
+    """
+    place = certificate_path(path)
+    if not place.is_file():
+        return None, ["there is no certificate for this operating point"] if point.certified_somewhere else []
+    try:
+        made = read_certificate(place)
+    except InputError as e:
+        return None, [f"the certificate does not hold: {e}".replace(str(place), place.name).rstrip(".")]
+    found = checks(made, deployment_record(task, engine, model, path), settings)
+    return made, [check.fault for check in found if check.fault is not None]
+
+
+def _code(folder: Path) -> Iterator[Path]:
+    """Hidden folders hold no part of a task: an editor's copies, an environment."""
+    for path in folder.rglob("*.py"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
+def checks(made: Signed, work: DeploymentRecord, settings: Settings) -> list[Check]:
+    """Everything that must hold besides the certificate's own soundness: whose key it is, and that nothing changed."""
+    certified = made.certificate.at_work
+    return [
+        Check("signed by a trusted key", _untrusted(made, settings)),
+        Check("task", _differs("the task", certified.task, work.task)),
+        Check("task version", _differs("the task's version", certified.task_version, work.task_version)),
+        Check("engine", _differs("the engine", certified.engine, work.engine)),
+        Check("program", _differs("the program", made.certificate.software, SOFTWARE)),
+        Check("configuration", _differs("the configuration", certified.config_sha256, work.config_sha256)),
+        *_files(made.certificate, work),
+    ]
+
+
+def _untrusted(made: Signed, settings: Settings) -> str | None:
+    if made.public_key in trusted_keys(settings):
+        return None
+    return f"the certificate was signed by a key that is not trusted here ({made.public_key[:12]})"
+
+
+def _differs(what: str, certified: str, ours: str) -> str | None:
+    if certified == ours:
+        return None
+    return f"{what} at work is {printable(ours, 60)}, the certificate is for {printable(certified, 60)}"
+
+
+def _files(certificate: Certificate, work: DeploymentRecord) -> Iterator[Check]:
+    certified = {file.name: file.sha256 for file in certificate.at_work.files}
+    ours = {file.name: file.sha256 for file in work.files}
+    for name in sorted(certified | ours):
+        shown = printable(name, 80)
+        if name not in ours:
+            yield Check(name, f"{shown} is missing, and was there when it was certified")
+        elif name not in certified:
+            yield Check(name, f"{shown} was not there when it was certified")
+        else:
+            yield Check(name, None if ours[name] == certified[name] else f"{shown} is not the one that was certified")

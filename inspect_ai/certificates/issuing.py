@@ -1,0 +1,102 @@
+"""Issuing: a proved operating point becomes a signed certificate beside it, and a row in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from inspect_ai.audit import CertificateNote, login_name, open_log
+from inspect_ai.calibration import point_sha256
+from inspect_ai.certificates.certificate import (
+    SCHEMA,
+    Certificate,
+    Signed,
+    method_of,
+    read_certificate,
+    signed,
+    unit_digests,
+    write_certificate,
+)
+from inspect_ai.certificates.deployment import CERTIFICATE_FILE, SOFTWARE, certificate_path, deployment_record
+from inspect_ai.certificates.signing import site_key
+from inspect_ai.domain import OperatingPoint
+from inspect_ai.errors import InputError
+from inspect_ai.model.engine import Engine
+from inspect_ai.plugins import Task
+from inspect_ai.settings import Settings
+
+
+def issue(
+    point: OperatingPoint,
+    path: Path,
+    *,
+    task: Task,
+    engine: Engine,
+    model: Path,
+    units: Iterable[str],
+    settings: Settings,
+    key: Ed25519PrivateKey | None = None,
+) -> Path | None:
+    """Certify the operating point that was just written to `path`, and record it in the log of `settings`.
+
+    model: folder of the weights and the graph. units: id of each independent positive unit that was counted. key: the
+    site's own if None. A point that proves nothing is recorded and gets no certificate (None); one that lies there from
+    before stays, since it is still true of the files that it names, and counts for no others.
+    Raises UsageError where the certificate cannot be written, SetupError for a damaged key, AuditError for the log.
+    """
+    digest = point_sha256(point)
+    statement = point.promise if point.refusal is None else point.refusal
+    if not point.certified_somewhere:
+        _record(CertificateNote(
+            task=task.name, operating_point_sha256=digest, certified=False, statement=statement
+        ), settings)  # fmt: skip
+        return None
+    place = certificate_path(path)
+    certificate = Certificate(
+        schema=SCHEMA,
+        at_work=deployment_record(task, engine, model, path),
+        point=point,
+        operating_point_sha256=digest,
+        method=method_of(point),
+        unit_sha256=unit_digests(units),
+        date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        operator=settings.operator or login_name(),
+        software=SOFTWARE,
+        supersedes=_former(place),
+    )
+    made = signed(certificate, key or site_key(settings.db))
+    write_certificate(made, place)
+    _record(CertificateNote(
+        task=task.name,
+        operating_point_sha256=digest,
+        certified=True,
+        statement=statement,
+        certificate_sha256=made.sha256,
+    ), settings)  # fmt: skip
+    return place
+
+
+def sign_again(folder: Path, key: Ed25519PrivateKey) -> Signed:
+    """Put another signature under the certificate in `folder`, whose words stay as calibration made them.
+
+    Nothing is certified anew: the certificate keeps its digest. Raises InputError where there is no sound certificate.
+    """
+    place = folder / CERTIFICATE_FILE
+    made = signed(read_certificate(place).certificate, key)
+    write_certificate(made, place)
+    return made
+
+
+def _former(place: Path) -> str:
+    with suppress(InputError):
+        return read_certificate(place).sha256
+    return ""
+
+
+def _record(note: CertificateNote, settings: Settings) -> None:
+    with open_log(settings.db, operator=settings.operator) as log:
+        log.append([note])

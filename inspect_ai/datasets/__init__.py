@@ -1,0 +1,1 @@
+"""Labelled folders: tables, class folders, masks, groups, splits, decoded samples. Without torch."""

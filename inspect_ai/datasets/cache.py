@@ -1,0 +1,70 @@
+"""Decoded samples kept between trainings: decoding takes longer than an epoch of a small network.
+
+Only folders with images.zip are kept, since one file's size and time tell whether its pictures changed. NumPy arrays
+alone, never pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from inspect_ai import __version__
+from inspect_ai.datasets.folder import LabelledFolder
+from inspect_ai.datasets.samples import Sample, read_samples
+from inspect_ai.model.manifest import file_sha256
+from inspect_ai.plugins import Task
+from inspect_ai.settings import Settings
+
+
+def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:
+    """What `read_samples` gives for one split, from `settings.cache` where it lies there already."""
+    rows = folder.part(split)
+    archive = folder.root / "images.zip"
+    if not settings.cache or not archive.is_file():
+        return read_samples(folder, rows, task, settings)
+    path = Path(settings.cache) / f"{_key(folder, split, task)}.npz"
+    if (kept := _kept(path)) is not None:
+        return [
+            Sample(pixels=pixels, mask=mask, row=row, labels=folder.labels, sha256=digest)
+            for row, (pixels, mask, digest) in zip(rows, kept, strict=True)
+        ]
+    samples = read_samples(folder, rows, task, settings)
+    _keep(path, samples)
+    return samples
+
+
+def _key(folder: LabelledFolder, split: str, task: Task) -> str:
+    archive = (folder.root / "images.zip").stat()
+    code = "".join(file_sha256(path) for path in sorted(task.folder.glob("*.py")))
+    seen = (task.config.input.model_dump_json(), task.config.options, folder.labels.model_dump_json())
+    rows = [(row.file, row.masks) for row in folder.part(split)]
+    whole = (__version__, task.name, code, seen, archive.st_size, archive.st_mtime_ns, rows)
+    return hashlib.sha256(repr(whole).encode()).hexdigest()[:32]
+
+
+def _kept(path: Path) -> list[tuple[np.ndarray, np.ndarray | None, str]] | None:
+    """None where nothing usable lies there; a damaged file is made again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            digests = arrays["sha256"].tolist()
+            masks = {name for name in arrays.files if name.startswith("mask")}
+            return [
+                (arrays[f"pixels{i}"], arrays[f"mask{i}"] if f"mask{i}" in masks else None, digest)
+                for i, digest in enumerate(digests)
+            ]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _keep(path: Path, samples: list[Sample]) -> None:
+    arrays = {f"pixels{i}": s.pixels for i, s in enumerate(samples)}
+    arrays |= {f"mask{i}": s.mask for i, s in enumerate(samples) if s.mask is not None}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.stem}-{os.getpid()}.unfinished.npz")
+    np.savez(unfinished, sha256=np.array([s.sha256 for s in samples]), **arrays)  # type: ignore[arg-type]
+    unfinished.replace(path)  # whole or not at all, also where two trainings write it at once

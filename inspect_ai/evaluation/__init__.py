@@ -1,0 +1,1 @@
+"""Evaluation: figures from scored data, pure and with exact intervals."""

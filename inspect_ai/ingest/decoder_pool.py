@@ -1,0 +1,208 @@
+"""Child processes that may die: decoders meet hostile bytes there, under limits of memory and time.
+
+Spawned, not forked (threads and fork deadlock). A child that crashes or is late costs its one job and is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Any, TypeVar
+
+from inspect_ai.errors import InputError, InspectError, SetupError
+from inspect_ai.ingest import decoder_warnings
+
+R = TypeVar("R")
+GIB = 1 << 30
+
+
+class WorkerDied(InputError):
+    """The child crashed on this job; the message names the signal."""
+
+
+class WorkerTimeout(InputError):
+    """The child needed longer than the job may take."""
+
+
+class WorkerFailed(InputError):
+    """The job raised an error of no kind that ingest knows; the message names its class alone."""
+
+
+@dataclass(slots=True)
+class _Job:
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    timeout_s: float
+    future: Future[Any]
+
+
+class DecoderPool:
+    """`workers` children; a context manager. Leaving it kills what still runs and cancels what waits."""
+
+    def __init__(self, workers: int, memory_gib: float) -> None:
+        self._memory = int(memory_gib * GIB)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._serve, daemon=True, name=f"decode-{i}") for i in range(workers)]
+        self._closing = threading.Event()
+        self._children: set[SpawnProcess] = set()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> DecoderPool:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    job.future.cancel()
+        for _ in self._threads:
+            self._jobs.put(None)
+        with self._lock:
+            for child in self._children:
+                child.kill()
+        for thread in self._threads:
+            thread.join()
+
+    def submit(self, function: Callable[..., R], *args: object, timeout_s: float) -> Future[R]:
+        """Run a module-level function in a child.
+
+        The future raises WorkerDied, WorkerTimeout, or what the function raised.
+        """
+        future: Future[R] = Future()
+        self._jobs.put(_Job(function, args, timeout_s, future))
+        return future
+
+    def _serve(self) -> None:
+        """One thread for each child: start it, feed it, replace it."""
+        child: SpawnProcess | None = None
+        pipe: Connection | None = None
+        try:
+            while (job := self._jobs.get()) is not None and not self._closing.is_set():
+                if not job.future.set_running_or_notify_cancel():
+                    continue
+                if child is None or pipe is None or not child.is_alive():
+                    try:
+                        child, pipe = self._hire()
+                    except OSError as e:
+                        reason = f"no decoding process can be started ({e.strerror}); free memory or processes"
+                        job.future.set_exception(SetupError(reason))
+                        continue
+                if not self._do(job, child, pipe):
+                    self._dismiss(child, pipe)
+                    child = pipe = None
+        finally:
+            if child is not None and pipe is not None:
+                self._dismiss(child, pipe)
+
+    def _hire(self) -> tuple[SpawnProcess, Connection]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        child = context.Process(target=_work, args=(theirs, self._memory, os.getpid()), daemon=True)
+        child.start()
+        theirs.close()
+        with self._lock:
+            self._children.add(child)
+            if self._closing.is_set():
+                child.kill()
+        return child, ours
+
+    def _dismiss(self, child: SpawnProcess, pipe: Connection) -> None:
+        pipe.close()
+        child.kill()
+        child.join()
+        with self._lock:
+            self._children.discard(child)
+
+    def _do(self, job: _Job, child: SpawnProcess, pipe: Connection) -> bool:
+        """True if the child is fit for another job."""
+        try:
+            pipe.send((job.function, job.arguments, job.timeout_s))
+            if not pipe.poll(job.timeout_s):
+                job.future.set_exception(
+                    WorkerTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped")
+                )
+                return False
+            fine, answer = pipe.recv()
+        except (EOFError, OSError):
+            child.join(5)
+            job.future.set_exception(WorkerDied(f"the decoder crashed ({_cause(child.exitcode)})"))
+            return False
+        except Exception as e:  # noqa: BLE001 - what cannot be pickled, either way, is this job's fault and no other's
+            job.future.set_exception(WorkerFailed(f"decoding failed with {type(e).__name__}"))
+            return False
+        if fine:
+            job.future.set_result(answer)
+        elif isinstance(answer, InspectError):
+            job.future.set_exception(answer)
+        else:
+            job.future.set_exception(WorkerFailed(f"decoding failed with {answer}"))
+        return bool(answer != "MemoryError")  # after it, a child may be left with little
+
+
+def _cause(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-exitcode).name
+    return f"exit {exitcode}"
+
+
+def _work(pipe: Connection, memory: int, parent: int) -> None:
+    """A child's life: limits, silence, then one job after another until the parent is gone."""
+    _limit(memory)
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    decoder_warnings.silence()
+    while True:
+        try:
+            function, arguments, timeout_s = pipe.recv()
+        except (EOFError, OSError):
+            return
+        _limit_processor(timeout_s)
+        try:
+            answer: tuple[bool, Any] = (True, function(*arguments))
+        except InspectError as e:
+            answer = (False, e)
+        except Exception as e:  # noqa: BLE001 - hostile bytes raise anything; the class alone is told, messages quote data
+            answer = (False, type(e).__name__)
+        pipe.send(answer)
+        decoder_warnings.heard()  # so that what was said does not pile up
+
+
+def _limit_processor(timeout_s: float) -> None:
+    """A second fence for a job that the parent cannot stop: SIGXCPU, at twice what all cores could use in its time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = used.ru_utime + used.ru_stime + 2 * timeout_s * (os.cpu_count() or 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(most) + 1, hard))
+
+
+def _limit(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _die_with(parent: int) -> None:
+    """Linux: be killed when the parent is, so that no orphan decodes on; elsewhere the closed pipe ends the child."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)

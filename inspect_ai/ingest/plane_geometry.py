@@ -1,0 +1,83 @@
+"""Where slices and frames lie: PS3.3 C.7.6.2.1.1, and C.7.6.16 for the functional groups of enhanced objects."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from inspect_ai.errors import InputError
+from inspect_ai.ingest.header_validation import number
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """Where a slice lies: LPS millimetres. spacing_mm: between rows, between columns."""
+
+    position_mm: Vector
+    row_direction: Vector
+    column_direction: Vector
+    spacing_mm: tuple[float, float]
+
+
+def planes_of(ds: Any, frames: int) -> tuple[tuple[Plane | None, ...], list[str]]:
+    """Planes of the frames and what is wrong with them.
+
+    Raises InputError where frames and functional groups disagree.
+    """
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence")
+    if not per_frame:
+        plane, problem = _plane(ds, ds, ds)
+        return (plane,), [problem] if problem else []
+    if len(per_frame) != frames:
+        raise InputError(f"{frames} frames but {len(per_frame)} per-frame functional groups")
+    shared = (ds.get("SharedFunctionalGroupsSequence") or [None])[0]
+    found = []
+    for group in per_frame:
+        position = _group(group, shared, "PlanePositionSequence")
+        orientation = _group(group, shared, "PlaneOrientationSequence")
+        measures = _group(group, shared, "PixelMeasuresSequence")
+        found.append(_plane(position, orientation, measures))
+    return tuple(p for p, _ in found), sorted({problem for _, problem in found if problem})
+
+
+def _group(own: Any, shared: Any, name: str) -> Any:
+    """The item of a functional group: the frame's own, else the shared one, else nothing."""
+    for source in (own, shared):
+        if source is not None and source.get(name):
+            return source.get(name)[0]
+    return {}
+
+
+def _plane(position: Any, orientation: Any, measures: Any) -> tuple[Plane | None, str | None]:
+    at, directions = position.get("ImagePositionPatient"), orientation.get("ImageOrientationPatient")
+    spacing = measures.get("PixelSpacing")
+    if at is None or directions is None or spacing is None:
+        return None, None
+    try:
+        p, d, s = ([number(v) for v in many(values)] for values in (at, directions, spacing))
+    except ValueError:
+        return None, "position, orientation or spacing is not a number"
+    if len(p) != 3 or len(d) != 6 or len(s) != 2 or not all(map(math.isfinite, [*p, *d, *s])):
+        return None, "position, orientation or spacing is incomplete"
+    if min(s) <= 0:
+        return None, "pixel spacing is zero or negative"
+    row, column = d[:3], d[3:]
+    length = math.hypot(*row), math.hypot(*column)
+    across = sum(a * b for a, b in zip(row, column, strict=True))
+    if max(abs(n - 1) for n in length) > 1e-2 or abs(across) > 1e-2:
+        return None, "the direction cosines are no pair of unit vectors at a right angle"
+    plane = Plane(
+        position_mm=(p[0], p[1], p[2]),
+        row_direction=(row[0], row[1], row[2]),
+        column_direction=(column[0], column[1], column[2]),
+        spacing_mm=(s[0], s[1]),
+    )
+    return plane, None
+
+
+def many(value: Any) -> list[Any]:
+    """The values of an element that may have one or several."""
+    return list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]

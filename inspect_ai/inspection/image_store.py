@@ -1,0 +1,67 @@
+"""The pictures that a run leaves for people, in files named after their entries in the log."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+from inspect_ai.audit import Entry, Log
+from inspect_ai.domain import Outcome
+
+PICTURES = "pictures"
+MOST = {Outcome.FLAG: 100, Outcome.ABSTAIN: 40, Outcome.CLEAR: 16}  # drawn in one scan: a page that a browser can open
+_OURS = re.compile(r"\d+(_heat)?\.png")
+_ORIGIN = "log.txt"  # beside the pictures: the hash of the first entry of the log whose entries they are named after
+
+
+class ImageStore:
+    """The folder OUT/pictures: ENTRY.png and ENTRY_heat.png. Pictures of another log's entries are removed."""
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / PICTURES
+        self._left = dict(MOST)
+        self._lock = threading.Lock()
+        self._opened = False
+
+    def wants(self, outcome: Outcome) -> bool:
+        """Whether one more picture of this outcome is to be drawn. Safe to ask from several threads."""
+        with self._lock:
+            self._left[outcome] -= 1
+            return self._left[outcome] >= 0
+
+    def save(self, entry: Entry, picture: bytes | None, heat: bytes | None, log: Log) -> None:
+        """Write the pictures of a committed entry."""
+        if picture is None:
+            return
+        self._open(log)
+        (self.folder / f"{entry.id}.png").write_bytes(picture)
+        if heat is not None:
+            (self.folder / f"{entry.id}_heat.png").write_bytes(heat)
+
+    def find(self, entry_id: int, log: Log) -> tuple[Path | None, Path | None]:
+        """Picture and heat map of an entry of this log, None where there is none. Nothing is written or removed."""
+        if not self._is_of(log):
+            return None, None
+        picture, heat = self.folder / f"{entry_id}.png", self.folder / f"{entry_id}_heat.png"
+        return picture if picture.is_file() else None, heat if heat.is_file() else None
+
+    def _is_of(self, log: Log) -> bool:
+        """Entry 7 of another log is another study: its picture must not stand beside ours."""
+        first = next(log.entries(limit=1), None)
+        try:
+            return first is not None and (self.folder / _ORIGIN).read_text("utf-8").strip() == first.hash
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def _open(self, log: Log) -> None:
+        """Make the folder ready for this log, once."""
+        if self._opened:
+            return
+        self._opened = True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._is_of(log):
+            for file in self.folder.iterdir():
+                if _OURS.fullmatch(file.name):
+                    file.unlink()
+            (self.folder / _ORIGIN).write_text(next(iter(log.entries(limit=1))).hash + "\n", "utf-8")

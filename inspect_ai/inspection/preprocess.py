@@ -1,0 +1,169 @@
+"""What happens to one study in a decoding child: load, recognise, measure quality, make units. Little comes back."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inspect_ai import ingest
+from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
+from inspect_ai.plugins import Task, cached_task
+from inspect_ai.settings import Settings
+
+PREVIEW_PX = 512  # longer side of the pictures that travel back for the report
+PREVIEWS_MOST = 400  # slices of one volume; a CT of this many is 20 MB as JPEG
+LUNG_WINDOW_HU = (-1000.0, 400.0)  # what a context slice shows of a volume
+JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A picture for people: image `index`, or slice `index` of a volume. jpeg: its bytes; shape_px: of the source."""
+
+    index: int
+    shape_px: tuple[int, int]
+    jpeg: bytes = field(repr=False)
+    spacing_mm: tuple[float, float] | None = None  # of the source, between rows, between columns
+
+    def picture(self) -> Floats:
+        """[H, W] or [H, W, 3] RGB in 0..1, at most PREVIEW_PX on a side."""
+        pixels = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert pixels is not None  # noqa: S101 - these bytes were encoded below; for the type checker
+        if pixels.ndim == 3:
+            pixels = pixels[..., ::-1]
+        return pixels.astype(np.float32) / np.float32(255.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessedStudy:
+    """A study without its pixels: what the network needs, what forbids a decision, what the report shows.
+
+    `task` is None when no candidate recognised the study; `problems` then says so.
+    """
+
+    task: str | None
+    units: tuple[Unit, ...] = field(default=(), repr=False)
+    measures: tuple[Measure, ...] = ()
+    problems: tuple[str, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    decoders: tuple[str, ...] = ()
+    previews: tuple[Preview, ...] = field(default=(), repr=False)
+    burned_in: bool = False  # a picture may carry a name (Burned In Annotation YES), so none is shown
+    unread: bool = False  # nothing of the study could be decoded
+
+
+def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
+    """Decode a study and make one task's units. `candidates` claimed it by its header; in "auto" one must accept it.
+
+    Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
+    """
+    study = ingest.load(root, ref, settings)
+    burned_in = any(image.burned_in_annotation for image in study.images)
+    known = _Known(study.rejections, study.decoders, burned_in)
+    if not study.images and not study.volumes:
+        unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
+        return known.preprocessed(None, problems=(*ref.problems, *study.problems), unread=unread)
+    previews = _image_previews(study)
+    problems = (*ref.problems, *study.problems)
+    if problems:  # no task can decide it; whose it would be is told where only one claims it
+        return known.preprocessed(candidates[0] if len(candidates) == 1 else None, problems=problems, previews=previews)
+    task, problem = _recognise(study, candidates, settings)
+    if task is None:
+        return known.preprocessed(None, problems=(problem or "",), previews=previews)
+    try:
+        measures = tuple(task.quality(study))
+        units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()
+        previews = previews or _slice_previews(study, units)
+    except Exception as e:  # noqa: BLE001 - a plugin may raise anything; it costs this study and no other
+        return known.preprocessed(task.name, problems=(f"the task's own code failed: {_fault(e)}",), previews=previews)
+    if not units and all(measure.passed for measure in measures):
+        problems = ("the task found nothing in it to look at",)
+    return known.preprocessed(task.name, units=units, measures=measures, problems=problems, previews=previews)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What every answer about one study carries."""
+
+    rejections: tuple[Rejection, ...]
+    decoders: tuple[str, ...]
+    burned_in: bool
+
+    def preprocessed(self, task: str | None, **more: Any) -> PreprocessedStudy:
+        return PreprocessedStudy(
+            task=task, rejections=self.rejections, decoders=self.decoders, burned_in=self.burned_in, **more
+        )
+
+
+def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
+    """The study's task, or None and why. A task that looks at pixels outranks one that goes by the header."""
+    tasks = [cached_task(name, settings.tasks) for name in candidates]
+    if settings.task != "auto":
+        return tasks[0], None
+    accepting, faults = [], []
+    for task in tasks:
+        try:
+            if task.accepts(study) is not None:
+                accepting.append(task)
+        except Exception as e:  # noqa: BLE001 - a plugin may raise anything; the other tasks still get their say
+            faults.append(f"; {task.name} failed: {_fault(e)}")
+    looking = [task for task in accepting if type(task).accepts is not Task.accepts]
+    best = looking or accepting
+    if len(best) == 1:
+        return best[0], None
+    names = ", ".join(task.name for task in best or tasks)
+    if best:
+        return None, f"several tasks recognise it ({names}); name one with --task"
+    return (
+        None,
+        f"no task that reads such files recognises it ({names}){''.join(faults)}; name one with --task if it is",
+    )
+
+
+def _fault(error: Exception) -> str:
+    """Class of the error, file and line of the innermost frame; never its message, which may quote data."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name} line {frame.lineno}"
+
+
+def _image_previews(study: Study) -> tuple[Preview, ...]:
+    """Pictures for people; none of a picture that says of itself that somebody's name may be burned into it."""
+    return tuple(
+        _preview(index, image.unit_range(), image.spacing_mm)
+        for index, image in enumerate(study.images[:PREVIEWS_MOST])
+        if not image.burned_in_annotation
+    )
+
+
+def _slice_previews(study: Study, units: Sequence[Unit]) -> tuple[Preview, ...]:
+    """The slices in which units lie."""
+    if not study.volumes:
+        return ()
+    volume = study.volumes[0]
+    low, high = LUNG_WINDOW_HU
+    wanted = sorted({unit.image_index for unit in units if 0 <= unit.image_index < len(volume.hu)})[:PREVIEWS_MOST]
+    return tuple(
+        _preview(
+            index, np.clip((volume.hu[index].astype(np.float32) - low) / (high - low), 0, 1), volume.spacing_mm[1:]
+        )
+        for index in wanted
+    )
+
+
+def _preview(index: int, picture: Floats, spacing_mm: tuple[float, float] | None) -> Preview:
+    height, width = picture.shape[:2]
+    scale = min(1.0, PREVIEW_PX / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else picture
+    eight: NDArray[np.uint8] = np.clip(np.rint(small * 255.0), 0, 255).astype(np.uint8)
+    if eight.ndim == 3:
+        eight = np.ascontiguousarray(eight[..., ::-1])
+    jpeg = cv2.imencode(".jpg", eight, JPEG)[1].tobytes()
+    return Preview(index=index, shape_px=(height, width), jpeg=jpeg, spacing_mm=spacing_mm)

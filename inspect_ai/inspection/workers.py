@@ -1,0 +1,118 @@
+"""Who works along the line: children that decode, threads that score. Studies come back as they finish."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+from inspect_ai.audit.failpoint import reach
+from inspect_ai.domain import Decision, Outcome, Provenance, Rejection, StudyRef
+from inspect_ai.errors import InputError
+from inspect_ai.ingest import DecoderPool
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.pictures import pictures
+from inspect_ai.inspection.predict import Prediction, abstained, predict
+from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
+from inspect_ai.inspection.routing import Route
+from inspect_ai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """What became of one study: a decision, or rejections of all its files, or a decision and rejections of some."""
+
+    ref: StudyRef
+    decision: Decision | None
+    rejections: tuple[Rejection, ...] = ()
+    picture: bytes | None = field(default=None, repr=False)  # PNG
+    heat: bytes | None = field(default=None, repr=False)  # PNG
+
+
+Then: TypeAlias = Callable[[StudyResult | BaseException], object]
+
+
+class Workers:
+    """A context manager. `wants_picture` is asked from several threads whether an outcome deserves its picture."""
+
+    def __init__(
+        self,
+        root: Path,
+        inspectors: Mapping[str, Inspector],
+        nobody: Provenance,
+        settings: Settings,
+        wants_picture: Callable[[Outcome], bool],
+    ) -> None:
+        self.pool = DecoderPool(settings.workers, settings.decode_memory_gib)
+        self._root, self._stations, self._nobody, self._settings = root, inspectors, nobody, settings
+        self._wants_picture = wants_picture
+        self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="engine")
+        self._open = True
+
+    def __enter__(self) -> Workers:
+        self.pool.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.pool.__exit__(kind, error, trace)
+        self._threads.shutdown(wait=True)
+
+    def send(self, ref: StudyRef, route: Route, then: Then) -> None:
+        """Start one study on its way; `then` is called from another thread with what became of it."""
+
+        def decoded(future: Future[PreprocessedStudy]) -> None:
+            if self._open and not future.cancelled():
+                with contextlib.suppress(RuntimeError):  # closed between the question and the call
+                    self._threads.submit(self._finish, ref, route, future, then)
+
+        future = self.pool.submit(
+            preprocess, self._root, ref, route.candidates, self._settings, timeout_s=self._settings.study_timeout_s
+        )
+        future.add_done_callback(decoded)
+
+    def _finish(self, ref: StudyRef, route: Route, future: Future[PreprocessedStudy], then: Then) -> None:
+        try:
+            reach("after_decode")
+            then(self._done(ref, route, future))
+        except BaseException as e:  # noqa: BLE001 - handed to the thread that waits for it
+            then(e)
+
+    def _done(self, ref: StudyRef, route: Route, future: Future[PreprocessedStudy]) -> StudyResult:
+        named = self._settings.task != "auto"
+        who = self._stations[route.candidates[0]].provenance if named else self._nobody
+        try:
+            preprocessed = future.result()
+        except InputError as e:
+            if len(ref.files) == 1:
+                return StudyResult(ref=ref, decision=None, rejections=rejected(ref, str(e)))
+            return StudyResult(ref=ref, decision=abstained(ref, who, str(e)))
+        if preprocessed.unread:
+            return StudyResult(ref=ref, decision=None, rejections=preprocessed.rejections)
+        if preprocessed.task is None:
+            reason = "; ".join(preprocessed.problems) or "nothing of it could be read"
+            prediction = Prediction(abstained(ref, who, reason, preprocessed.decoders))
+        else:
+            prediction = predict(ref, preprocessed, self._stations[preprocessed.task])
+        decision = prediction.decision
+        reach("after_score")
+        picture, heat = self._drawn(prediction, preprocessed) or (None, None)
+        return StudyResult(ref=ref, decision=decision, rejections=preprocessed.rejections, picture=picture, heat=heat)
+
+    def _drawn(self, prediction: Prediction, preprocessed: PreprocessedStudy) -> tuple[bytes, bytes | None] | None:
+        if not self._wants_picture(prediction.decision.verdict.outcome):
+            return None
+        multiple = self._stations[preprocessed.task].task.config.input.multiple if preprocessed.task else 1
+        return pictures(prediction.decision, preprocessed, prediction.outputs, multiple)
+
+
+def rejected(ref: StudyRef, reason: str) -> tuple[Rejection, ...]:
+    """Every file of a study, rejected for one reason."""
+    return tuple(Rejection(file=file.path, reason=reason, sha256=file.sha256) for file in ref.files)

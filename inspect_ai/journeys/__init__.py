@@ -1,0 +1,1 @@
+"""The journeys: what each command does, told as one story a file."""

@@ -1,0 +1,150 @@
+"""What a person does with a certificate: look at it, verify it, suspend, enable or revoke it, sign it once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspect_ai.audit import Action, CertificateNote, open_log
+from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.certificates.certificate import Signed, read_certificate
+from inspect_ai.certificates.deployment import (
+    CERTIFICATE_FILE,
+    POINT_FILE,
+    Check,
+    checks,
+    deployment_record,
+    point_path,
+)
+from inspect_ai.certificates.issuing import sign_again
+from inspect_ai.certificates.signing import read_key
+from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
+from inspect_ai.errors import InputError, SetupError, UsageError
+from inspect_ai.model.engine import open_engine
+from inspect_ai.plugins import Task, task_named
+from inspect_ai.report.certificate import write_certificate_page
+from inspect_ai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A sound certificate, everything that was asked of it, and what the log says."""
+
+    path: Path
+    made: Signed
+    checks: tuple[Check, ...]
+    certificate_status: CertificateStatus
+
+    @property
+    def holds(self) -> bool:
+        """Whether decisions made now are certified."""
+        return all(check.fault is None for check in self.checks)
+
+
+def verify(what: str, settings: Settings) -> Verified:
+    """Ask a certificate, given as its file, its folder or the name of its task, all that a scan would ask, and the log.
+
+    Raises InputError for a file that is no sound certificate, UsageError where there is none.
+    """
+    path = find(what, settings)
+    made = read_certificate(path)
+    found = _in_log(made.certificate.at_work.task, made.sha256, made.certificate.operating_point_sha256, settings)
+    every = [*_at_work(path, made, settings), _not_withdrawn(found)]
+    return Verified(path=path, made=made, checks=tuple(every), certificate_status=found)
+
+
+def find(what: str, settings: Settings) -> Path:
+    """The file that is meant. Raises UsageError where there is none."""
+    given = Path(what)
+    if given.is_file():
+        return given
+    folder = given if given.is_dir() else task_named(what, settings.tasks).folder
+    path = folder / CERTIFICATE_FILE
+    if not path.is_file():
+        raise UsageError(f"There is no certificate in {folder}. `inspect-ai calibrate` makes one where it can.")
+    return path
+
+
+def change(action: Action, task_name: str, reason: str, settings: Settings) -> int:
+    """Write a person's word on a task's certificate into the log; a suspension needs none. Returns the entry.
+
+    Raises UsageError for a missing reason, and where the word would change nothing (enabled, but not suspended).
+    """
+    statement = " ".join(reason.split())
+    if not statement:
+        raise UsageError("Say why with --reason: whoever reads the log later needs it.")
+    task = task_named(task_name, settings.tasks)
+    certificate, point = _digests(task)
+    with open_log(settings.db, operator=settings.operator, create=False) as log:
+        _refuse_what_changes_nothing(
+            action, task.name, certificate, certificate_status(log, task.name, certificate, point)
+        )
+        note = CertificateNote(
+            task=task.name,
+            operating_point_sha256=point,
+            certified=action is Action.ENABLED and bool(certificate),
+            statement=statement,
+            action=action,
+            certificate_sha256=certificate,
+        )
+        return log.append([note])[0].id
+
+
+def sign(folder: Path, key: Path, settings: Settings) -> Signed:
+    """Sign the certificate in FOLDER with another key, after asking all that `verify` asks.
+
+    Raises UsageError for one that does not hold here: a signature would say that it does.
+    """
+    found = verify(str(folder), settings)
+    faults = [check.fault for check in found.checks if check.fault is not None]
+    if faults:
+        raise UsageError(f"{found.path} is not signed again: {'; '.join(faults)}.")
+    made = sign_again(found.path.parent, read_key(key))
+    write_certificate_page(made, found.path.with_suffix(".html"))
+    return made
+
+
+def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
+    """Against the model beside the certificate and the installed task of its name."""
+    try:
+        task = task_named(made.certificate.at_work.task, settings.tasks)
+        engine = open_engine(path.parent, kind=settings.engine)
+        return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+    except (SetupError, UsageError) as e:
+        return [Check("what is at work", str(e).rstrip("."))]
+
+
+def _not_withdrawn(found: CertificateStatus) -> Check:
+    if found.state in (CertificateState.SUSPENDED, CertificateState.REVOKED):
+        return Check("audit log", f"it was {found.state} in entry {found.entry}: {found.reason}")
+    return Check("audit log")
+
+
+def _in_log(task: str, certificate: str, point: str, settings: Settings) -> CertificateStatus:
+    if not settings.db.is_file():
+        return CertificateStatus(state=CertificateState.UNKNOWN)
+    with open_log(settings.db, create=False) as log:
+        return certificate_status(log, task, certificate, point)
+
+
+def _digests(task: Task) -> tuple[str, str]:
+    """Of the task's certificate ("" without a sound one) and of its operating point."""
+    point = point_sha256(read_point(task.folder / POINT_FILE))
+    try:
+        return read_certificate(task.folder / CERTIFICATE_FILE).sha256, point
+    except InputError:
+        return "", point
+
+
+def _refuse_what_changes_nothing(action: Action, task: str, certificate: str, found: CertificateStatus) -> None:
+    if action is Action.REVOKED and not certificate:
+        raise UsageError(f"Task {task} has no sound certificate to revoke: its decisions are uncertified as it is.")
+    if found.state is CertificateState.REVOKED:
+        raise UsageError(
+            f"The certificate of {task} was revoked in entry {found.entry}, for ever. Calibrate again for another."
+        )
+    suspended = found.state is CertificateState.SUSPENDED
+    if action is Action.SUSPENDED and suspended:
+        raise UsageError(f"{task} is suspended already, since entry {found.entry}: {found.reason}")
+    if action is Action.ENABLED and not suspended:
+        raise UsageError(f"{task} is not suspended: there is nothing to enable.")

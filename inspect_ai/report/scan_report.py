@@ -1,0 +1,47 @@
+"""The page about one scan: its entries, flags first, each read again from the log, with the pictures of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from inspect_ai.audit import Log
+from inspect_ai.domain import Outcome, Rejection
+from inspect_ai.inspection.image_store import ImageStore
+from inspect_ai.report.page import Item, Summary, write_report
+from inspect_ai.report.view import Backing
+
+ORDER = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)  # on the page
+
+
+def scan_report(
+    out: Path,
+    log: Log,
+    image_store: ImageStore,
+    entries: Mapping[int, Outcome],
+    rejections: Sequence[Rejection],
+    summary: Summary,
+    note: str = "",
+    backings: Sequence[Backing] = (),
+    remarks: Sequence[str] = (),
+) -> Path:
+    """Write OUT/report.html about these entries, flags first, each read again from the log."""
+    flags_first = sorted(entries, key=lambda number: (ORDER.index(entries[number]), number))
+    return write_report(
+        out / "report.html",
+        items=_items(log, image_store, flags_first),
+        rejections=rejections,
+        summary=summary,
+        note=note,
+        log=log.path,
+        head=log.head().hash,
+        backings=backings,
+        remarks=remarks,
+    )
+
+
+def _items(log: Log, image_store: ImageStore, numbers: Sequence[int]) -> Iterator[Item]:
+    for number in numbers:
+        entry = log.entry(number)
+        picture, heat = (path.read_bytes() if path else None for path in image_store.find(number, log))
+        yield Item(entry_id=number, decision=entry.decision(), picture_png=picture, heat_png=heat)

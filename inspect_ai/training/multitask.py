@@ -1,0 +1,88 @@
+"""Several tasks, one trunk: a training step is one task's batch; each task keeps its own losses and augmentation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from inspect_ai.training.data import Batch
+from inspect_ai.training.metrics import validation_metrics
+from inspect_ai.training.module import TaskModule, cosine, parameter_groups
+
+
+class Interleaved:
+    """Batches of several loaders as (task index, Batch), each loader once an epoch, spread evenly."""
+
+    def __init__(self, loaders: Sequence[DataLoader[Any]]) -> None:
+        self.loaders = loaders
+        self.sampler = self  # Lightning sets the epoch of a loader's sampler
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        for loader in self.loaders:
+            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # BalancedSampler
+
+    def __len__(self) -> int:
+        return sum(len(loader) for loader in self.loaders)
+
+    def __iter__(self) -> Iterator[tuple[int, Batch]]:
+        places = [(np.arange(len(loader)) + 0.5) / len(loader) for loader in self.loaders]
+        tasks = np.concatenate([np.full(len(p), i) for i, p in enumerate(places)])
+        batches = [iter(loader) for loader in self.loaders]
+        for task in tasks[np.argsort(np.concatenate(places), kind="stable")]:
+            yield int(task), next(batches[task])
+
+
+class MultitaskModule(L.LightningModule):
+    """Trains several Inspectors whose networks share parameters; `val` is the mean over tasks."""
+
+    def __init__(self, inspectors: Sequence[TaskModule]) -> None:
+        super().__init__()
+        self.inspectors = torch.nn.ModuleList(inspectors)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move the Batch of (task, Batch) or of (Batch, indices)."""
+        return tuple(part.to(device) if isinstance(part, Batch) else part for part in batch)
+
+    def training_step(self, batch: tuple[int, Batch], index: int) -> Tensor:
+        task, mine = batch
+        inspector: Any = self.inspectors[task]
+        loss, _ = inspector.losses(mine)
+        name = inspector.config.name
+        self.log(f"loss/{name}", loss.detach(), on_step=False, on_epoch=True, batch_size=len(mine.positive))
+        return loss
+
+    def validation_step(self, batch: tuple[Batch, list[int]], index: int, dataloader_idx: int = 0) -> None:
+        self.inspectors[dataloader_idx].validation_step(batch, index)  # type: ignore[operator]
+
+    def on_validation_epoch_end(self) -> None:
+        means = []
+        for inspector in self.inspectors:
+            known: Any = inspector
+            metrics = validation_metrics(known.folders, known.samples, known.logits, known.config)
+            means.append(metrics.pop("mean"))
+            self.log_dict({f"val/{name}": value for name, value in metrics.items()}, add_dataloader_idx=False)
+        self.log("val", float(np.mean(means)), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        groups, seen = [], set[int]()
+        for inspector in self.inspectors:
+            known: Any = inspector
+            for group in parameter_groups(known.network, known.config):
+                fresh = [p for p in group["params"] if id(p) not in seen]
+                seen.update(id(p) for p in fresh)
+                groups.append({**group, "params": fresh})
+        first: Any = self.inspectors[0]
+        schedule = first.config.train
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=schedule.lr)
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        factor = cosine(steps, max(1, math.ceil(steps * schedule.warmup_epochs / schedule.epochs)))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

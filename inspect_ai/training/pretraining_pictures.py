@@ -1,0 +1,192 @@
+"""The pool that pretraining learns from: the train part of labelled folders, decoded as their tasks decode it, and
+folders without labels as they are.
+
+Calibration and val pictures are never opened: each folder is split as training splits it, by itself, which sets at
+least as many groups aside as training it together with others does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
+from inspect_ai.datasets.samples import study_of
+from inspect_ai.domain import Floats, Rejection, Study
+from inspect_ai.errors import InputError, InspectError, UsageError
+from inspect_ai.ingest.camera import sniff
+from inspect_ai.ingest.walk import walk
+from inspect_ai.model.manifest import SHORT, DataUse
+from inspect_ai.plugins import Task, find_tasks, in_channels, task_named
+from inspect_ai.settings import Settings
+
+HELD_OUT = 0.05  # of a folder's train groups; never learnt from, so that a loss can be told
+UNLABELLED = "unlabelled"
+SMALLEST_PX = 32  # the trunk's coarsest stride
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One unit without its label. pixels: [H, W, C] uint8; `task` is UNLABELLED where no task decoded it."""
+
+    pixels: NDArray[np.uint8] = field(compare=False, repr=False)
+    task: str
+    group: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainingPictures:
+    """What there is to learn from, what is held out of it, and what was found in each folder."""
+
+    train: tuple[Picture, ...]
+    held_out: tuple[Picture, ...]
+    use: tuple[DataUse, ...]
+    rejections: tuple[Rejection, ...]  # of folders without labels; a labelled picture that cannot be read is an error
+
+
+def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> PretrainingPictures:
+    """Decode the train pictures of all folders; crop: side in px that pictures without a task are fitted to.
+
+    A folder may be given as TASK=DIR where several tasks know its labels. Raises UsageError or InputError.
+    """
+    train: list[Picture] = []
+    held_out: list[Picture] = []
+    use: list[DataUse] = []
+    rejections: list[Rejection] = []
+    for place in data:
+        known = _known(place, settings)
+        if known is None:
+            pictures, rejected = _unlabelled(place, settings, crop)
+            rejections += rejected
+            rows = {"": len(pictures)}
+            labels = ""
+        else:
+            task, folder = known
+            pictures = _labelled(folder, task, settings)
+            splits = sorted({row.split for row in folder.rows})
+            rows = {split: sum(row.split == split for row in folder.rows) for split in splits}
+            labels = folder.labels.name
+        seen = tuple(sorted({picture.sha256[:SHORT] for picture in pictures}))
+        use.append(DataUse(name=_root(place).resolve().name, labels=labels, rows=rows, seen=seen))
+        kept, held = _parted(pictures)
+        train += kept
+        held_out += held
+    return PretrainingPictures(
+        train=tuple(train), held_out=tuple(held_out), use=tuple(use), rejections=tuple(rejections)
+    )
+
+
+def _known(place: Path, settings: Settings) -> tuple[Task, LabelledFolder] | None:
+    """The installed task that knows the folder's labels, and the folder with its splits; None for one without labels.
+
+    Raises UsageError if labels.csv is there and no task knows it, or two do.
+    """
+    root = _root(place)
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder. Give a labelled folder, or a folder of pictures.")
+    if root != place:
+        tasks = [task_named(str(place).partition("=")[0], settings.tasks)]
+    else:
+        tasks = [found.task for found in find_tasks(settings.tasks) if found.task is not None]
+    folders, refusals = [], []
+    for task in tasks:
+        try:
+            folders.append((task, read_folder(root, task.config)))
+        except UsageError as e:
+            refusals.append(str(e))
+        except InputError:
+            if (root / "labels.csv").is_file():
+                raise
+    if len(folders) > 1:
+        names = [task.name for task, _ in folders]
+        raise UsageError(
+            f"The tasks {' and '.join(names)} know the labels of {root}. Say whose they are: --data {names[0]}={root}."
+        )
+    if not folders:
+        if (root / "labels.csv").is_file() or root != place:
+            raise UsageError(f"{root} is of no installed task. " + " ".join(dict.fromkeys(refusals)))
+        return None
+    ((task, folder),) = folders
+    (split,) = with_splits([folder], calibration_share=task.config.train.calibration_share)
+    return task, split
+
+
+def _root(place: Path) -> Path:
+    """DIR of TASK=DIR."""
+    return place if place.is_dir() else Path(str(place).partition("=")[2] or place)
+
+
+def _labelled(folder: LabelledFolder, task: Task, settings: Settings) -> list[Picture]:
+    """Every unit of every train picture, as the task makes it at work."""
+    rows = [replace(row, masks=()) for row in folder.part("train")]
+    pictures = []
+    with folder.unpacked(rows) as root:
+        for row in rows:
+            study = study_of(root, row.file, settings)
+            for unit in task.units(study):
+                pixels = np.round(unit.pixels.transpose(1, 2, 0) * 255.0).astype(np.uint8)  # [H, W, C]
+                pictures.append(_picture(pixels, study, task.name, row.group))
+    return pictures
+
+
+def _unlabelled(root: Path, settings: Settings, crop: int) -> tuple[list[Picture], list[Rejection]]:
+    """Every picture below a folder, fitted to the crop, and every file that is none. Raises InputError without any."""
+    pictures: list[Picture] = []
+    rejections: list[Rejection] = []
+    for found in walk(root, int(settings.max_file_gib * (1 << 30))):
+        if isinstance(found, Rejection):
+            rejections.append(found)
+            continue
+        kind = sniff(found.head)
+        if kind not in ("image", "dicom"):
+            rejections.append(Rejection(file=found.file.path, reason=kind if kind != "maybe" else "no picture"))
+            continue
+        try:
+            study = study_of(root, found.file.path, settings)
+            pictures += [
+                _picture(pixels, study, UNLABELLED, found.file.path)
+                for pixels in _pictures_of(study, found.file.path, crop)
+            ]
+        except InspectError as e:
+            rejections.append(Rejection(file=found.file.path, reason=str(e), sha256=found.file.sha256))
+    if not pictures:
+        raise InputError(f"{root} holds neither labels that an installed task knows nor a readable picture.")
+    return pictures, rejections
+
+
+def _pictures_of(study: Study, file: str, crop: int) -> Iterator[NDArray[np.uint8]]:
+    """[H, W, 3] of each picture. Raises InputError for one that shows nothing."""
+    if study.problems or any(min(image.pixels.shape[:2]) < SMALLEST_PX for image in study.images):
+        raise InputError(f"{file}: {'; '.join(study.problems) or f'smaller than {SMALLEST_PX} px'}")
+    for image in study.images:
+        picture = _fitted(in_channels(image.unit_range(), 3).transpose(1, 2, 0), crop)
+        yield np.round(picture * 255.0).astype(np.uint8)
+
+
+def _fitted(picture: Floats, crop: int) -> Floats:
+    """[H, W, 3] -> the same picture whose smaller side measures one to two crops: enough to see, little to hold."""
+    height, width = picture.shape[:2]
+    scale = min(max(min(height, width), crop), 2 * crop) / min(height, width)
+    if scale == 1.0:
+        return picture
+    size = max(crop, round(width * scale)), max(crop, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=how), np.float32)
+
+
+def _picture(pixels: NDArray[np.uint8], study: Study, task: str, group: str) -> Picture:
+    return Picture(pixels=np.ascontiguousarray(pixels), task=task, group=group, sha256=study.ref.files[0].sha256)
+
+
+def _parted(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """To learn from, and held out: some groups of one folder, chosen by their names alone, one at least of two."""
+    groups = sorted({p.group for p in pictures}, key=lambda group: hashlib.sha256(group.encode()).digest())
+    held = set(groups[: max(1, round(HELD_OUT * len(groups)))]) if len(groups) > 1 else set()
+    return [p for p in pictures if p.group not in held], [p for p in pictures if p.group in held]
