@@ -1,5 +1,6 @@
-"""What is below a folder: pictures as they are met, DICOM series once all headers are read, and a reason for
-everything else.
+"""Discovery of studies below a folder: pictures as they are met, DICOM series once all headers are read.
+
+Every other file ends in a rejection with its reason.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import InputError, InspectError
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.camera import is_text, sniff
 from inspect_ai.ingest.decoder_pool import DecoderPool, WorkerDied, WorkerTimeout
+from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
 from inspect_ai.ingest.load import path_of
 from inspect_ai.ingest.series import Instance, series_refs, study_digest
@@ -106,18 +107,16 @@ def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFi
     """A picture's reference, a rejection, or a file whose DICOM header must be read."""
     if isinstance(found, Rejection):
         return found
-    kind = sniff(found.head)
-    if kind == "image":
-        return image_ref(found.file)
-    if kind == "dicom" or (kind == "maybe" and not is_text(found.head)):
-        return found.file
-    reason = "text: no picture" if kind == "maybe" else kind
-    return Rejection(file=found.file.path, reason=reason, sha256=found.file.sha256)
+    its = format_of(found.head)
+    if its.refusal is not None:
+        return Rejection(file=found.file.path, reason=its.refusal, sha256=found.file.sha256)
+    return image_ref(found.file) if its.reader == "image" else found.file
 
 
 def image_ref(file: SourceFile) -> StudyRef:
     """The reference of one camera file."""
-    notes = ("a picture under a DICOM name; read as what it is",) if file.path.lower().endswith(".dcm") else ()
+    under_dicom_name = PurePath(file.path).suffix.lower() in DICOM_ENDINGS
+    notes = ("a picture under a DICOM name; read as what it is",) if under_dicom_name else ()
     return StudyRef(
         key=file.path, source=file.path, kind="image", digest=study_digest([file]), files=(file,), notes=notes
     )

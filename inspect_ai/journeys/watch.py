@@ -22,7 +22,7 @@ from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.file_events import file_events
-from inspect_ai.ingest.watched_files import FileState, WatchedFile, ends_early, list_files, watched_file
+from inspect_ai.ingest.watched_files import FileState, WatchedFile, list_files, watched_file
 from inspect_ai.inspection.image_store import ImageStore
 from inspect_ai.inspection.inspector import open_inspectors
 from inspect_ai.inspection.inspectors import Inspectors
@@ -174,13 +174,10 @@ class _Watch:
         young = time.time() - state.mtime_ns / 1e9 < self.patience_s
         if young and state.same(self.waiting.get(path)):
             return
-        early = ends_early(self.folder / path)
-        part = (
-            watched_file(self.folder, path, state, attributes_set(self.settings))
-            if early is None or not young
-            else None
-        )
-        if part is not None and part.ref.kind == "dicom":
+        most_bytes = int(self.settings.max_file_gib * (1 << 30))
+        part = watched_file(self.folder, path, state, attributes_set(self.settings), most_bytes)
+        early = part.unfinished if part is not None else None
+        if part is not None and part.ref.kind == "dicom" and (early is None or not young):
             part = self._with_header(part)
             early = part.problem
         if young and early is not None:
