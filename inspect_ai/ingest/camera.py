@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
-ORIENTATION = 0x0112
+ORIENTATION = 0x0112  # Exif; the others are tags of TIFF 6.0
+BITS_PER_SAMPLE, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281
+WHITE_IS_ZERO = 0
+WHITES_OF_SENSORS = (1023, 4095, 16383)  # 10, 12 and 14 bits in words of 16
 
 
 def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
@@ -111,9 +114,9 @@ def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
     """[H, W] or [H, W, 3] and the full-scale value. Transparency is refused unless nothing is transparent."""
     mode = picture.mode
     if mode in ("I;16", "I;16B", "I;16L", "I;16N"):
-        return np.asarray(picture).astype(np.uint16), 65535
+        return _deep_grey(picture)
     if mode in ("I", "F"):
-        raise InputError(f"32-bit pixels (mode {mode}): save the picture with 8 or 16 bits")
+        raise InputError(f"signed or 32-bit pixels (mode {mode}): save the picture with 8 or 16 bits")
     if mode == "P":
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     if picture.mode in ("LA", "RGBA", "La", "RGBa", "PA"):
@@ -125,3 +128,15 @@ def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
     if picture.mode in ("RGB", "YCbCr", "LAB", "HSV"):
         return np.asarray(picture.convert("RGB")), 255
     raise InputError(f"pixels of mode {picture.mode} are not supported: save the picture as grey or RGB")
+
+
+def _deep_grey(picture: Pillow.Image) -> tuple[Pixels, int]:
+    """[H, W] uint16 and its full-scale value; Pillow leaves the meaning of the values to the tags of a TIFF."""
+    pixels = np.asarray(picture).astype(np.uint16)
+    tags: Any = getattr(picture, "tag_v2", {})
+    (bits, *_) = tags.get(BITS_PER_SAMPLE, (16,))
+    white = (1 << int(bits)) - 1
+    (stated, *_) = np.atleast_1d(tags.get(MAX_SAMPLE_VALUE, white))
+    if stated in WHITES_OF_SENSORS and pixels.max() <= stated:  # another value may be this picture's own maximum
+        white = int(stated)
+    return (white - pixels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else pixels), white

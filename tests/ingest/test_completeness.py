@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspect_ai.ingest.completeness import ends_early
+from inspect_ai.ingest.completeness import JPEG_BLOCK_BYTES, TIFF_MOST_ENTRIES, ends_early
 from inspect_ai.ingest.formats import format_of
 from tests.support.pictures import bigtiff, encoded, noise
 
@@ -83,16 +83,16 @@ def test_bytes_after_the_end_of_a_jpeg_are_no_part_of_it() -> None:
     assert not is_cut(WHOLE["jpeg"] + bytes(100) + b"\xff\xda maker's notes")
 
 
-def test_a_marker_that_lies_across_two_blocks_of_reading_is_found() -> None:
-    large = io.BytesIO()
-    Image.fromarray(noise(300, 400)).save(large, "JPEG", quality=95)
-    whole = large.getvalue()
-    scan = whole.rindex(b"\xff\xda")
-    for shift in range(3):  # the end marker's two bytes fall on, across and behind a block's border
-        padding = (-(len(whole) - 2 - scan) - shift) % (1 << 16)
-        data = whole[:-2] + b"\x11" * padding + whole[-2:]
-        assert not is_cut(data)
-        assert is_cut(data[:-1])
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_a_marker_that_lies_across_two_blocks_of_reading_is_found(shift: int) -> None:
+    whole = WHOLE["jpeg"]
+    segment = whole.rindex(b"\xff\xda") + 2
+    scan = segment + int.from_bytes(whole[segment : segment + 2], "big")  # reading in blocks begins there
+    padding = JPEG_BLOCK_BYTES - 1 + shift - (len(whole) - 2 - scan)  # moves the end marker's first byte to a border
+    data = whole[:-2] + b"\x11" * padding + whole[-2:]
+
+    assert not is_cut(data)
+    assert is_cut(data[:-1])
 
 
 @pytest.mark.parametrize("announced", [0, 54, 1 << 30])
@@ -117,6 +117,8 @@ def test_a_bmp_that_is_compressed_is_judged_by_its_file_size() -> None:
 def test_a_hostile_directory_costs_neither_memory_nor_time() -> None:
     endless = struct.pack("<HHHQ", 43, 8, 0, 16) + struct.pack("<Q", 1 << 62)
     assert is_cut(b"II" + endless + bytes(100))
+    many = struct.pack("<HHHQQ", 43, 8, 0, 16, TIFF_MOST_ENTRIES + 1) + bytes(20 * (TIFF_MOST_ENTRIES + 2))
+    assert is_cut(b"II" + many)
     strip = struct.pack("<HHQQ", 273, 16, 1 << 61, 16) + struct.pack("<HHQQ", 279, 16, 1, (1 << 64) - 1)
     overflowing = b"II" + struct.pack("<HHHQ", 43, 8, 0, 16) + struct.pack("<Q", 2) + strip + bytes(100)
     assert not is_cut(overflowing)  # more strips than a picture can have: for the decoder to refuse

@@ -47,3 +47,14 @@ def bigtiff(*, order: str = "<", tiled: bool = False) -> bytes:
         directory += struct.pack(order + "HHQ", tag, kind, len(numbers)) + packed.ljust(8, b"\0")
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HHHQ", 43, 8, 0, 16)
     return b"".join([head, directory, bytes(8), values, *blocks])
+
+
+def grey_tiff(pixels: bytes, shape: tuple[int, ...], *, bits: int, tags: dict[int, int] | None = None) -> bytes:
+    """A little-endian TIFF of one strip, with its values as they are; `tags`: more of them, as SHORT, or others."""
+    height, width = shape
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(pixels)}
+    entries |= tags or {}
+    directory = struct.pack("<H", len(entries))
+    for tag, value in sorted(entries.items()):
+        directory += struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + bytes(4)
