@@ -149,7 +149,7 @@ def _class_folders(root: Path) -> Iterator[dict[str, str]]:
 
 
 def _is_picture(file: Path) -> bool:
-    """Whether a file of a class folder counts: by its name or its content; sidecars are passed over."""
+    """True for a file named as a picture, and for any other that is no sidecar by its content."""
     if has_picture_ending(file.name):
         return True
     with file.open("rb") as f:

@@ -84,9 +84,9 @@ def _is_deep_colour(content: bytes) -> bool:
 def _by_opencv(content: bytes) -> tuple[Pixels, int]:
     import cv2
 
-    decoder_warnings.heard()  # of an earlier file
+    decoder_warnings.take()  # of an earlier file
     pixels: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or decoder_warnings.of_missing_pixels():
+    if pixels is None or decoder_warnings.pixels_are_missing():
         raise InputError("the picture is damaged: a part of its pixels is missing")
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[..., ::-1])

@@ -30,7 +30,7 @@ TIFF_INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # SHORT, LONG, LONG8
 
 
 def ends_early(f: BinaryIO, name: str) -> bool:
-    """Whether a file of the format `name` (see formats.Format) ends before the format says; False for other formats."""
+    """True if a file of the format `name` (see formats.Format) ends before its format says; False for other formats."""
     check = _CHECKS.get(name)
     try:
         return check is not None and not check(f, f.seek(0, os.SEEK_END))

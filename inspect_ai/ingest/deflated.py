@@ -17,7 +17,7 @@ DEFLATED_MOST_BYTES = 256 << 20
 
 
 def inflated(f: BinaryIO) -> BinaryIO:
-    """A deflated file as it would be without: File Meta, then the data set, unpacked up to a bound.
+    """Inflate a deflated file into one of explicit little endian syntax, up to a bound.
 
     A file in which the deflated syntax is only mentioned comes back as it is.
     """

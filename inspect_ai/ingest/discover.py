@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import InputError, InspectError
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.decoder_pool import DecoderPool, WorkerDied, WorkerTimeout
+from inspect_ai.ingest.decoder_pool import DecoderDied, DecoderPool, DecoderTimeout
 from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
 from inspect_ai.ingest.load import path_of
@@ -29,10 +29,10 @@ AHEAD = 8  # jobs that wait
 def discover(
     root: Path, *, settings: Settings, pool: DecoderPool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
-    """Every file below `root` ends in exactly one reference or rejection. Raises InputError without such a root."""
-    said = attributes_set(settings)
+    """References of the studies below `root`, and a rejection of each other file. Raises InputError without a root."""
+    place = attributes_set(settings)
     for item in _discovered(root, settings, pool, patient_key):
-        yield replace(item, attributes=(*item.attributes, *said)) if isinstance(item, StudyRef) else item
+        yield replace(item, attributes=(*item.attributes, *place)) if isinstance(item, StudyRef) else item
 
 
 def _discovered(
@@ -42,15 +42,15 @@ def _discovered(
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
         sorted_out = _sorted_out(found)
         if isinstance(sorted_out, SourceFile):
-            yield from headers.ask(sorted_out)
+            yield from headers.submit(sorted_out)
         else:
             yield sorted_out
-    yield from headers.rest()
+    yield from headers.drain()
     yield from series_refs(headers.good, headers.broken, keyed=patient_key is not None)
 
 
 class _Headers:
-    """Reads headers in children, some files a job and some jobs ahead; keeps what they say."""
+    """Reads headers in children, some files a job and some jobs ahead, and keeps them."""
 
     def __init__(self, root: Path, settings: Settings, pool: DecoderPool, patient_key: bytes | None) -> None:
         self.good: list[Instance] = []
@@ -59,16 +59,16 @@ class _Headers:
         self._chunk: list[SourceFile] = []
         self._jobs: deque[tuple[list[SourceFile], Future[list[Header | str]]]] = deque()
 
-    def ask(self, file: SourceFile) -> Iterator[Rejection]:
-        """Send one more file on its way; rejections of earlier ones come back."""
+    def submit(self, file: SourceFile) -> Iterator[Rejection]:
+        """Submit one more file; yields rejections of earlier ones."""
         self._chunk.append(file)
         if len(self._chunk) == CHUNK:
             self._send()
         while len(self._jobs) > AHEAD:
             yield from self._receive()
 
-    def rest(self) -> Iterator[Rejection]:
-        """Wait for all that is under way."""
+    def drain(self) -> Iterator[Rejection]:
+        """Wait for the files submitted; yields their rejections."""
         if self._chunk:
             self._send()
         while self._jobs:
@@ -92,10 +92,10 @@ class _Headers:
                 (self.broken if answer.broken else self.good).append(Instance(file=file, header=answer))
 
     def _answers(self, files: list[SourceFile], future: Future[list[Header | str]]) -> list[Header | str]:
-        """The job's answers; file by file where its child died, so that one file alone pays."""
+        """The job's answers; file by file where its child died, so that one file alone is rejected."""
         try:
             return future.result()
-        except (WorkerDied, WorkerTimeout) as e:
+        except (DecoderDied, DecoderTimeout) as e:
             if len(files) == 1:
                 return [str(e)]
         except InputError as e:

@@ -60,7 +60,7 @@ TEMPORARY_ENDINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a file is read. `refusal`: why no reader is tried. `name`: PNG, BigTIFF, DICOM, ...; "" if not known."""
+    """Format of a file. `refusal`: why no reader is tried. `name`: PNG, BigTIFF, DICOM, ...; "" if not known."""
 
     reader: Reader | None = None
     name: str = ""
@@ -102,20 +102,20 @@ def _is_text(head: bytes) -> bool:
 
 
 def has_dicom_preamble(head: bytes) -> bool:
-    """Whether the first bytes are a DICOM preamble (PS3.10 7.1)."""
+    """True if a file begins with a DICOM preamble (PS3.10 7.1)."""
     return head.startswith(DICOM_MAGIC, DICOM_MAGIC_AT)
 
 
 def has_picture_ending(name: str) -> bool:
-    """Whether somebody named the file as a picture, of a format that is read here or of another."""
+    """True for the name of a picture, of a format that is read here or of another."""
     return PurePath(name).suffix.lower() in PICTURE_ENDINGS
 
 
 def is_sidecar(name: str, found: Format) -> bool:
-    """Whether a file beside pictures is none itself: a document that nobody named as a picture."""
+    """True for a document that is not named as a picture: it lies beside pictures and is none."""
     return found.is_document and not has_picture_ending(name)
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's or folder's name is hidden, or one under which somebody still writes."""
+    """True for a hidden name of a file or folder, and for one under which somebody still writes."""
     return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)

@@ -27,7 +27,7 @@ SHORTEST_PICTURE_BYTES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """How one look found a file. `since`: monotonic seconds of the first look that found it so."""
+    """State of a file at one look. `since`: monotonic seconds of the first look that found it so."""
 
     size: int
     mtime_ns: int
@@ -35,7 +35,7 @@ class FileState:
     since: float = 0.0
 
     def same(self, other: FileState | None) -> bool:
-        """Nothing was written between the two looks."""
+        """True if nothing was written between two looks."""
         return other is not None and (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
 
 
