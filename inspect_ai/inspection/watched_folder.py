@@ -14,7 +14,7 @@ from pathlib import Path
 from inspect_ai import ingest
 from inspect_ai.domain import Rejection
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.watched_files import FileState, WatchedFile, ends_early, list_files, watched_file
+from inspect_ai.ingest.watched_files import FileState, WatchedFile, list_files, watched_file
 from inspect_ai.inspection.events import PartWaiting
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
@@ -111,11 +111,10 @@ class WatchedFolder:
         young = self.is_young(state)
         if young and state.same(self.waiting.get(path)):
             return None
-        early = ends_early(self.folder / path)
-        part = None
-        if early is None or not young:
-            part = watched_file(self.folder, path, state, attributes_set(self.settings))
-        if part is not None and part.ref.kind == "dicom":
+        most_bytes = int(self.settings.max_file_gib * (1 << 30))
+        part = watched_file(self.folder, path, state, attributes_set(self.settings), most_bytes)
+        early = part.unfinished if part is not None else None
+        if part is not None and part.ref.kind == "dicom" and (early is None or not young):
             part = self._with_header(part)
             early = part.problem
         if young and early is not None:
