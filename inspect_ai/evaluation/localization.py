@@ -18,13 +18,14 @@ from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of, unit_mask
 from inspect_ai.decide import decide
-from inspect_ai.domain import Finding, Floats, Image, OperatingPoint, Outcome, Pixels, Study, Unit, UnitOutput
+from inspect_ai.domain import Finding, Floats, Image, Outcome, Pixels, Study, Unit, UnitOutput
 from inspect_ai.evaluation.free_response import CandidateMark
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.drawing import Mark, draw
 from inspect_ai.inspection.pictures import heat_over
 from inspect_ai.inspection.preprocess import Preview
 from inspect_ai.model.engine import Engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 

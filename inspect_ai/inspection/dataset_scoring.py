@@ -14,11 +14,12 @@ from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.decide import decide
-from inspect_ai.domain import Floats, Measure, OperatingPoint, Verdict
+from inspect_ai.domain import Floats, Measure, Verdict
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.model.engine import Engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 

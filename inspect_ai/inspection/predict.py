@@ -60,17 +60,16 @@ def predict(ref: StudyRef, preprocessed: PreprocessedStudy, inspector: Inspector
     )
     if preprocessed.burned_in:
         ref = noted(ref, "no picture is shown: its header says that text is burned in, which may be a name")
-    worth = _worth_telling(findings, point.flag_from if whole_series else point.clear_below)
+    worth = _worth_telling(findings, point.thresholds.flag_from if whole_series else point.thresholds.clear_below)
     if len(worth) > FINDINGS_MOST:
-        ref = noted(
-            ref, f"{len(worth) - FINDINGS_MOST} more findings reach {point.flag_from:.4f}; the highest are listed"
-        )
+        more, line = len(worth) - FINDINGS_MOST, point.thresholds.flag_from
+        ref = noted(ref, f"{more} more findings reach {line:.4f}; the highest are listed")
     decision = Decision(
         study=ref,
         provenance=inspector.provenance,
         verdict=verdict,
         score=score,
-        threshold=point.flag_from,
+        threshold=point.thresholds.flag_from,
         findings=worth[:FINDINGS_MOST],
         measures=measures,
         decoders=preprocessed.decoders,

@@ -16,7 +16,7 @@ from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import LabelSet, TaskConfig, config_sha256
 from inspect_ai.datasets.folder import LabelledFolder, read_folder
 from inspect_ai.decide import GRID
-from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.assembly import cases_of, positions_of, sheets_of, study_of_agreement
 from inspect_ai.evaluation.localization import Line
@@ -24,6 +24,7 @@ from inspect_ai.evaluation.results import Subject
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.dataset_scoring import Scored, model_folder, score_rows
 from inspect_ai.model.engine import open_engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import task_named
 from inspect_ai.report.evaluation.page import write_evaluation
 from inspect_ai.settings import Settings
@@ -176,14 +177,14 @@ def measure(
     score = np.array([s.score for s in scored])
     groups = [s.row.group for s in scored]
     auc = _auc(score, positive)
-    detected = int((score[positive] >= point.clear_below - GRID).sum()) if point else 0  # as decide.py compares
-    alarms = int((score[~positive] >= point.flag_from - GRID).sum()) if point else 0
+    lines = point.thresholds if point else None
+    detected = int((score[positive] >= lines.clear_below - GRID).sum()) if lines else 0  # as decide.py compares
+    alarms = int((score[~positive] >= lines.flag_from - GRID).sum()) if lines else 0
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     classes = _classes(scored, labels, config)
     hits = sum(classes[i][i] for i in range(len(classes)))
-    why_not = (
-        "no operating point" if point is None else "; ".join([*([point.refusal] if point.refusal else []), *mismatches])
-    )
+    refusal = point.proof.refusal if point else "no operating point"
+    why_not = "; ".join([*filter(None, [refusal]), *mismatches])
     return Evaluation(
         task=task,
         data=data,
@@ -194,7 +195,7 @@ def measure(
         groups=len(set(groups)),
         auc=auc,
         auc_interval=_auc_interval(score, positive, groups) if auc is not None else None,
-        threshold=point.clear_below if point else None,
+        threshold=lines.clear_below if lines else None,
         sensitivity=detected / n_positive if point and n_positive else None,
         sensitivity_interval=clopper_pearson(detected, n_positive, CONFIDENCE) if point and n_positive else None,
         false_positive_rate=alarms / n_negative if point and n_negative else None,
