@@ -13,25 +13,32 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer._click import Command
 
 FAULT, INTERRUPTED = 70, 130  # 70: EX_SOFTWARE of sysexits.h
 ERROR_LOG = "inspect_ai_error.log"
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None, *, command: Command | None = None, name: str = "inspect-ai") -> None:
     """Run one command and leave with its exit code. A traceback is shown only where INSPECT_AI_DEBUG is set."""
-    raise SystemExit(run(args))
+    raise SystemExit(run(args, command=command, name=name))
 
 
-def run(args: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did."""
+def run(args: Sequence[str] | None = None, *, command: Command | None = None, name: str = "inspect-ai") -> int:
+    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did.
+
+    `command`: the root of another program with the same manners, called `name` in its help; None for `inspect-ai`.
+    """
     from typer._click.exceptions import ClickException
 
     from inspect_ai.cli.commands import root
     from inspect_ai.errors import InspectError
 
     try:
-        code = root().main(args=args, prog_name="inspect-ai", standalone_mode=False)
+        code = (command or root()).main(args=args, prog_name=name, standalone_mode=False)
     except ClickException as e:
         e.show()
         return e.exit_code

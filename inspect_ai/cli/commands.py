@@ -24,7 +24,6 @@ NAMES = (
     "calibrate",
     "certificate",
     "evaluate",
-    "bench",
     "plan",
     "doctor",
 )

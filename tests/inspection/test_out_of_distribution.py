@@ -130,7 +130,7 @@ def test_a_graph_that_tells_no_features_cannot_pass_a_reference_that_has_them(fi
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ready task whose graph has two outputs, logits and heat, as graphs had before there were features."""
     folder = make_task(tmp_path_factory.mktemp("tasks"))
-    made = out_of_distribution.fit(out_of_distribution.without_features([scored(seed) for seed in range(240)]))
+    made = out_of_distribution.fit([replace(scored(seed), features=None) for seed in range(240)])
     assert made.known is not None
     write_typicality(made.known, folder / TYPICAL_FILE)
     return folder
