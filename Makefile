@@ -4,14 +4,16 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCHMARKS := accuracy gate guarantee heat monitor speed volumes
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo '  make bench-NAME ARGS="--help"  a comparison or measurement; NAME: $(BENCHMARKS)'
 	@echo "  variables: PYTHON=$(PYTHON) (3.11 or newer), PIP_ARGS= (passed to pip, for example to name an index with CPU builds)"
 
 setup: $(READY) ## create .venv with the exact versions of constraints.txt
@@ -35,8 +37,10 @@ check: $(READY) ## style, types, imports, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-bench: $(READY) ## measure speed and write the figures
-	$(BIN)/python -m pytest -q -s tests/benchmarks -m "slow or not slow" --override-ini "python_files=bench_*.py"
+bench: bench-speed ## measure speed and print the figures
+
+$(BENCHMARKS:%=bench-%): bench-%: $(READY)
+	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 clean: ## remove what demo, scans and tools left (not .venv)
 	rm -rf demo inspect_ai_out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
