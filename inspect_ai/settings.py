@@ -9,6 +9,7 @@ import difflib
 import os
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     return typed
 
 
+@lru_cache
 def bundled(name: str) -> Path:
     """The folder `tasks`, `configs`, `data_cards` or `migrations`, in a wheel (below the package) or in a checkout
     (beside it).

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
-from inspect_ai.text import printable
+from inspect_ai.text import on_page
 from inspect_ai.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -146,12 +147,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_safe,
+        finalize=partial(on_page, limit=TEXT_LIMIT),
     )
     made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML minds
     return made
-
-
-def _safe(value: Any) -> Any:
-    """Every text on its way into the page: bounded, without control, bidi or hidden characters; escaped after this."""
-    return value if isinstance(value, Markup | int | float) else printable(str(value), TEXT_LIMIT)
