@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from inspect_ai.calibration.costs import Costs
 from inspect_ai.calibration.frontier import SENSITIVITIES, frontier
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores
 from inspect_ai.decide import GRID
@@ -53,7 +54,8 @@ def test_the_requested_sensitivity_has_its_own_row_and_a_promise_asked_beside_it
     rows = frontier(pictures, asked)
 
     assert [row.sensitivity for row in rows] == sorted([*SENSITIVITIES, 0.96])
-    assert frontier(pictures, replace(asked, overkill=0.2)) == rows
+    dear = Costs(escape=1e6, overkill=1, prevalence=0.5)  # would lower every threshold
+    assert frontier(pictures, replace(asked, overkill=0.2, costs=dear)) == rows
 
 
 def test_groups_and_the_weaker_guarantee_count_by_their_own_rules() -> None:
