@@ -215,6 +215,7 @@ def test_any_further_column_can_group(box: Command, tmp_path: Path) -> None:
         (["--scores", "scores.csv", "--name", "two\nlines"], "must be one printable line"),
         (["--scores", "scores.csv", "--out", "box.bin"], "is no operating point. Choose another file with --out"),
         (["--scores", "scores.csv", "--out", "tasks/bright/operating_point.json"], "holds the operating point of"),
+        (["--scores", "scores.csv", "--out", "box 4.json"], "holds the operating point of box 4"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused_and_nothing_is_written(
@@ -222,6 +223,8 @@ def test_what_makes_no_sense_together_is_refused_and_nothing_is_written(
 ) -> None:
     make_task(tmp_path / "tasks")
     write(tmp_path / "none.csv", drawn(0, 5, 1))
+    if "box 4.json" in words:
+        box("calibrate", "--scores", "test.csv", "--name", "box 4", "--out", "box 4.json")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     done = box("calibrate", *words)
