@@ -131,7 +131,7 @@ def decide_score(score: float, point: OperatingPoint | str | Path) -> Verdict:
     """Compare one score with an operating point, given as itself or as its file; for models that run elsewhere.
 
     Nothing is logged, and no file is checked against a certificate: `Inspector.decide` and `scan` do both. What is no
-    score between 0 and 1 is left to a person. Raises UsageError for a damaged file.
+    score (no number, or a probability outside 0 to 1) is left to a person. Raises UsageError for a damaged file.
     """
     from inspect_ai.calibration import read_point
     from inspect_ai.decide import decide

@@ -19,6 +19,13 @@ class Guarantee(StrEnum):
     AVERAGE = "average"  # the weaker tier: kept on average over calibrations, of this one nothing is known
 
 
+class ScoreScale(StrEnum):
+    """The numbers that scores may be, and with it the way in which they meet a threshold."""
+
+    PROBABILITY = "probability"  # 0..1, rounded to a grid before they are compared (decide.py)
+    EXACT = "exact"  # any finite number, compared as it is: scores that another program made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """Where scores become outcomes: clear below `clear_below`, flag from `flag_from`, abstain between."""
@@ -26,6 +33,11 @@ class Thresholds:
     clear_below: float
     flag_from: float
     flag_volume_from: float | None = None  # for whole volumes, where one finding among many flags; proves nothing
+    score_scale: ScoreScale = ScoreScale.PROBABILITY
+
+    def written(self, score: float) -> str:
+        """A score so that no two that are compared as different read alike: five digits on the grid, else all."""
+        return repr(float(score)) if self.score_scale is ScoreScale.EXACT else f"{score:.5f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +127,7 @@ class OperatingPoint:
     def promise(self) -> str:
         """The proved statement in words, with the kind of its guarantee. Of a refused point it is not true."""
         share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
-        what = f"{share} of {self._positives} {self._reach} {self.thresholds.clear_below:.5f}"
+        what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
             return f"promised on average over calibrations only, the weaker tier: {what}; this one may fall short"
         return f"proved: at least {what} ({sure} confidence)"

@@ -62,7 +62,7 @@ class Cases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was evaluated, and what stands behind it."""
+    """The evaluated task and data, and what stands behind the decisions."""
 
     task: str
     title: str
@@ -84,6 +84,7 @@ class Subject:
     accuracy_interval: Interval | None
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    scores_from: str = ""  # name and digest of the file of scores, where another program made them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

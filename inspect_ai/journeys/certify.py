@@ -15,6 +15,7 @@ from inspect_ai.certificates.deployment import (
     checks,
     deployment_record,
     point_path,
+    scores_checks,
 )
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import read_key
@@ -37,8 +38,13 @@ class Verified:
 
     @property
     def holds(self) -> bool:
-        """Whether decisions made now are certified."""
+        """True when decisions made now are certified."""
         return all(check.fault is None for check in self.checks)
+
+    @property
+    def of_scores(self) -> bool:
+        """True when it is about scores of another program, not about an installed task."""
+        return self.made.certificate.at_work.of_scores
 
 
 def verify(what: str, settings: Settings) -> Verified:
@@ -105,8 +111,10 @@ def sign(folder: Path, key: Path, settings: Settings) -> Signed:
 
 
 def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
-    """Against the model beside the certificate and the installed task of its name."""
+    """The checks against the model beside the certificate and the task of its name, or against its score file."""
     try:
+        if made.certificate.at_work.of_scores:
+            return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
         engine = open_engine(path.parent, kind=settings.engine)
         return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)

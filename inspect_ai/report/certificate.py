@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.certificates.certificate import Signed
+from inspect_ai.certificates.certificate import Certificate, FileDigest, Signed
 from inspect_ai.errors import SetupError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.report.page import environment
@@ -57,16 +57,16 @@ def _view(made: Signed) -> dict[str, Any]:
         "one_in": _one_in(1.0 - proof.sensitivity),
         "groups": [_group(group, point) for group in proof.groups],
         "overkill": None if alarms is None else _percent(1.0 - alarms.proved_overkill, up=True),
-        "files": [
-            (file.name, FILES.get(file.name, _kind(file.name)), file.sha256) for file in certificate.at_work.files
-        ],
+        "written": point.thresholds.written,
+        "scores": certificate.at_work.of_scores,
+        "files": [(file.name, _what_it_is(file, certificate), file.sha256) for file in certificate.at_work.files],
     }
 
 
 def _group(group: GroupPoint, point: OperatingPoint) -> dict[str, Any]:
     return {
         "value": group.value,
-        "line": f"{group.clear_below:.5f}",
+        "line": point.thresholds.written(group.clear_below),
         "positives": group.n_positive,
         "missed": group.n_missed,
         "bound": _percent(group.proved_sensitivity),
@@ -87,7 +87,13 @@ def _one_in(share: float) -> str:
     return f"{1000.0 * share:.10g} of 1,000"
 
 
-def _kind(name: str) -> str:
-    if name.endswith(".py"):
-        return "code of the task"
-    return "the configuration" if name.endswith((".yaml", ".yml")) else ""
+def _what_it_is(file: FileDigest, certificate: Certificate) -> str:
+    """A few words about a file that a reader may not know by its name."""
+    if not certificate.at_work.of_scores:
+        code, settings = file.name.endswith(".py"), file.name.endswith((".yaml", ".yml"))
+        return FILES.get(file.name, "code of the task" if code else "the configuration" if settings else "")
+    if file.sha256 == certificate.point.digests.calibration_sha256:
+        return "the scores and their truth"
+    if file.sha256 == certificate.point.digests.model_sha256:
+        return "the model file that was named as the maker of the scores"
+    return FILES["operating_point.json"]
