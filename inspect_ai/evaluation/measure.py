@@ -24,7 +24,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a task reaches on a labelled folder. Figures that are not defined are None."""
+    """Figures of a task on a labelled folder. Those that are not defined are None."""
 
     task: str
     data: str
@@ -62,7 +62,7 @@ def measure(
     mismatches: Sequence[str] = (),
     unscored: Sequence[Unscored] = (),
 ) -> Evaluation:
-    """All figures from scores. Pure: the same scores give the same figures."""
+    """Compute all figures from scores. Pure: the same scores give the same figures."""
     positive = np.array([s.row.label in labels.positive for s in scored], bool)
     score = np.array([s.score for s in scored], np.float64)
     groups = [s.row.group for s in scored]
