@@ -1,7 +1,7 @@
-"""The one place where a score meets a threshold: outcome, reason, certified or not.
+"""Decision of a score against thresholds, made here alone: outcome, reason, certified or not.
 
 The proof is about `clear_below`: of the positives, at least the promised share scores there or higher, so it is not
-cleared. Anything that is no proper score ends before a person, never as clear.
+cleared. Anything that is no proper score is left to a person, never cleared.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def decide(
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
-    mismatches: why no certificate stands behind what is at work (certificates/deployment.py); they cost the
-    certificate only. problems: why this study cannot be decided. measures: the quality gate. suspended: why nothing is
-    cleared without a person for now; what would be clear is left to one, and no promise is made.
+    mismatches: reasons why no certificate holds for the deployed files (certificates/deployment.py); they cost the
+    certificate only. problems: reasons against deciding this study. measures: the quality gate. suspended: the reason
+    why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
     if not why:
@@ -78,8 +78,8 @@ def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:
-    """The reasons why no promise stands behind the verdict."""
-    # The first sentence of a refusal says what is missing; the rest stands once, where the point itself is shown.
+    """Reasons why the promise does not hold for the verdict."""
+    # The first sentence of a refusal names the lack; the rest is shown once, with the point itself.
     refusal = [] if point.proof.refusal is None else [point.proof.refusal.split(". ")[0]]
     return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 

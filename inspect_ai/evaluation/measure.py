@@ -24,7 +24,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a task reaches on a labelled folder. Figures that are not defined are None."""
+    """Figures of a task on a labelled folder. Those that are not defined are None."""
 
     task: str
     data: str

@@ -13,7 +13,7 @@ from inspect_ai.inspection.dataset_scoring import Scored
 
 
 def write_scores(path: Path, scored: Sequence[Scored], labels: LabelSet) -> None:
-    """One CSV row a picture: file, group, label, positive, score. Raises UsageError if the file cannot be written."""
+    """Write a CSV of file, group, label, positive and score. Raises UsageError if it cannot be written."""
     try:
         with path.open("w", newline="", encoding="utf-8") as f:
             writer = csv.writer(f, lineterminator="\n")

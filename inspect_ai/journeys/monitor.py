@@ -1,4 +1,4 @@
-"""Monitor: whether the decisions still come from the world that the certificate was made for; if not, an alarm.
+"""Monitoring journey: an alarm when decisions no longer come from the conditions that the certificate was made for.
 
 For each certificate, since it came into force: a conformal test martingale on the score and on each quality measure
 (alarm at 1 / η for all of them together), what moved and which way, the miss rate that reviewed labels prove at every
@@ -39,7 +39,7 @@ __all__ = ["MISS_RATE", "MonitorState", "Watched", "monitor"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One certificate's period, as it looks now. `since`: the entry at which something moved, by the best guess."""
+    """Current period of one certificate. `since`: the entry at which a value moved, by the best estimate."""
 
     statement: Statement
     start: int
@@ -68,10 +68,10 @@ def monitor(
     sensitivity: float | None = None,
     dry_run: bool = False,
 ) -> list[Watched]:
-    """Look at every certificate whose decisions stand in the log; write alarms and suspensions that are due, once.
+    """Check every certificate with decisions in the log; write alarms and suspensions that are due, once.
 
-    sensitivity: what was promised, where the operating point no longer lies with its task. Raises UsageError for rates
-    that are none.
+    sensitivity: the promised one, where the operating point no longer lies with its task. Raises UsageError for rates
+    that are no shares.
     """
     for name, value, least in (("false-alarm rate", eta, False), ("audit rate", audit_rate, True)):
         if not (0.0 < value < 1.0 or (least and value in (0.0, 1.0))):
@@ -87,7 +87,7 @@ def monitor(
 def _watch(
     log: Log, window: MonitoringWindow, promised: float | None, *, eta: float, audit_rate: float, dry_run: bool
 ) -> Watched:
-    """One certificate: evidence, explanation, rows, state."""
+    """Watch one certificate: evidence, explanation, rows, state."""
     streams = played(window.streams(), eta)
     worst = first_to_cross(streams)
     since, moved = movements(streams, worst)
@@ -123,7 +123,7 @@ def _watch(
 
 
 def _promised(statement: Statement, settings: Settings) -> float | None:
-    """The sensitivity of the operating point that lies with the task, if it is the one that decided."""
+    """Promised sensitivity of the task's operating point, if it is the one that decided."""
     try:
         point = read_point(task_named(statement.task, settings.tasks).folder / POINT_FILE)
     except UsageError:

@@ -1,4 +1,4 @@
-"""Scan: a folder of studies becomes decisions in the audit log.
+"""Scan journey: a folder of studies becomes decisions in the audit log.
 
 walk -> headers -> route -> (children) decode, units -> (threads) score, decide -> commit in groups -> show.
 """
@@ -26,7 +26,7 @@ from inspect_ai.settings import Settings
 
 __all__ = ["FileRejected", "Planned", "Progress", "ScanEvent", "StudyDecided", "Summary", "plan_scan", "scan"]
 
-GROUP_S = 0.25  # so long a result may wait for others to share its commit
+GROUP_S = 0.25  # longest time for which a result waits for others to share its commit
 
 
 def scan(
@@ -95,7 +95,7 @@ def _planned(ref: StudyRef, inspectors: Inspectors, log: Log | None) -> Planned:
 
 
 def _check(root: Path) -> None:
-    """Before any model is loaded. Raises UsageError."""
+    """Check the path before any model is loaded. Raises UsageError."""
     if not root.exists():
         raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
 

@@ -1,4 +1,4 @@
-"""One page about one certificate: what it proves, what it does not, and the digest of every file that it holds for."""
+"""Page about one certificate: its proof, the limits of that proof, and the digest of every file that it holds for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inspect_ai.errors import SetupError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.report.page import environment
 
-FILES = {  # what a reader may not know by name
+FILES = {  # files whose names do not explain themselves
     "weights.safetensors": "what the network has learnt",
     "model.onnx": "the network as the engine runs it",
     "manifest.json": "what the weights learnt from, and how they did",
@@ -77,13 +77,13 @@ def _group(group: GroupPoint, point: OperatingPoint) -> dict[str, Any]:
 
 
 def _percent(share: float, *, up: bool = False) -> str:
-    """One digit after the point, never to the better side: a bound from below rounds down; `up` mirrors it."""
+    """Per cent with one digit, never rounded to the better side: a lower bound rounds down, an upper one (`up`) up."""
     tenths = math.floor(1000.0 * share)
     return f"{(1000 - tenths) / 10.0:.1f}" if up else f"{tenths / 10.0:.1f}"
 
 
 def _one_in(share: float) -> str:
-    """A share that people can see before them: 0.013 is 13 of 1,000."""
+    """Share as a natural frequency: 0.013 is 13 of 1,000."""
     return f"{1000.0 * share:.10g} of 1,000"
 
 

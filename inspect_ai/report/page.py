@@ -1,4 +1,4 @@
-"""One HTML page about a scan: self-contained, without script, written piece by piece so that memory stays flat."""
+"""HTML page about a scan: self-contained, without script, written piece by piece so that memory use stays constant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from inspect_ai.text import on_page
 from inspect_ai.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Of flagged, abstained and clear studies: what a person looks through, and what a browser opens.
+# Limits for flagged, abstained and clear studies: as many as a person looks through and a browser opens.
 CARDS_MOST = (150, 60, 24)
 ROWS_MOST = (10_000, 10_000, 5_000)
 REJECTIONS_MOST = 5_000
@@ -78,7 +78,7 @@ def write_report(
 ) -> Path:
     """Write the page whole or not at all: studies worst first, in whatever order they come.
 
-    `head`: last hash of the log when the page was made. `backings`: what stands behind the decisions. Raises SetupError
+    `head`: last hash of the log when the page was made. `backings`: the proof behind the decisions. Raises SetupError
     if the place cannot be written (full, read-only).
     """
     partial = path.with_name(path.name + ".part")
@@ -116,13 +116,13 @@ def write_report(
             f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
     finally:
-        with suppress(OSError):  # after a success it is not there, and where nothing can be written neither
+        with suppress(OSError):  # after a success it is gone, and where nothing can be written it never was
             partial.unlink()
     return path
 
 
 def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> None:
-    """Every study gets its line; those that a person must look at, or whose picture is there, a card as well."""
+    """Fill in a line for every study, and a card for those that a person must look at or that have a picture."""
     for item in items:
         decision, at = item.decision, rank(item.decision)
         rows.put(item.entry_id, at, study_view(item.entry_id, decision))
@@ -140,7 +140,7 @@ def embedded(png: bytes | None) -> str | None:
 
 
 def environment() -> Environment:
-    """Templates that escape every text, and bound and clean it before."""
+    """Jinja environment that bounds and cleans every text and then escapes it."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -149,5 +149,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=partial(on_page, limit=TEXT_LIMIT),
     )
-    made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML minds
+    made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML must escape
     return made

@@ -1,4 +1,4 @@
-"""The charts of an evaluation: each takes figures and gives one picture with its legend and its caption."""
+"""Charts of an evaluation: each function takes figures and returns one picture with its legend and its caption."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POSITIVE, NEGATIVE, POINT, SECOND, PLAIN = "c1", "c0", "c1", "c3", "c9"  # class
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart with its words. legend: swatch and what it stands for."""
+    """A chart with its texts. legend: each swatch and its meaning."""
 
     heading: str
     chart: Markup
@@ -47,7 +47,7 @@ class Line:
 
 
 def lines(found: Curve, point: OperatingPoint | None) -> tuple[Line, ...]:
-    """The clear line, and the flag line where it is another."""
+    """Thresholds of the point: the clear line, and the flag line where it differs."""
     if point is None:
         return ()
     clear, flag = point.thresholds.clear_below, point.thresholds.flag_from
@@ -60,7 +60,7 @@ def lines(found: Curve, point: OperatingPoint | None) -> tuple[Line, ...]:
 
 
 def roc_figure(found: Curve, at_work: Sequence[Line], auc: str, grouped: str) -> Figure:
-    """Sensitivity against false alarms, the operating point in its exact box."""
+    """Draw sensitivity against false alarms, the operating point with its exact box."""
     frame = Frame(
         x=charts.percents("negatives that reach the threshold (false alarms)"),
         y=charts.percents("positives that reach it (sensitivity)"),
@@ -87,7 +87,7 @@ def roc_figure(found: Curve, at_work: Sequence[Line], auc: str, grouped: str) ->
 
 
 def precision_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
-    """Precision against recall."""
+    """Draw precision against recall."""
     frame = Frame(x=charts.percents("positives that reach the threshold (recall)"), y=charts.percents("precision"))
     share = found.n_positive / (found.n_positive + found.n_negative)
     pieces = [charts.line(frame, [0, 1], [share, share], "dashed " + PLAIN)]
@@ -150,7 +150,7 @@ def histogram_figure(
 
 
 def reliability_figure(found: Reliability, heading: str, caption: Sequence[str]) -> Figure:
-    """What scores say against what is seen, with exact intervals."""
+    """Draw scores against observed shares, with exact intervals."""
     frame = Frame(x=charts.percents("what the score says"), y=charts.percents("share that is positive"))
     pieces = [charts.line(frame, [0, 1], [0, 1], "dashed " + PLAIN)]
     pieces += [charts.whisker(frame, b.said, b.seen.interval, "whisker c0") for b in found.bins]
@@ -170,7 +170,7 @@ def reliability_figure(found: Reliability, heading: str, caption: Sequence[str])
 
 
 def cost_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
-    """Drummond and Holte's cost curve."""
+    """Draw Drummond and Holte's cost curve."""
     weight = np.linspace(0.0, 1.0, 201)
     frame = Frame(
         x=Axis(
@@ -211,7 +211,7 @@ def cost_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
 
 
 def froc_figure(found: FreeResponse, reachable: int, flag_from: float | None, tolerance_px: int) -> Figure:
-    """Places found against false marks a picture."""
+    """Draw places found against false marks per picture."""
     frame = Frame(
         x=charts.numbers("false marks a picture", max(float(found.false_marks[-1]), 0.1)),
         y=charts.percents("places of masks that are found"),
@@ -244,7 +244,7 @@ def froc_figure(found: FreeResponse, reachable: int, flag_from: float | None, to
 
 
 def forest_row(share: Share, whole: float) -> Markup:
-    """An interval for a table's cell; the stroke is the value of all together."""
+    """Draw an interval for a table's cell; the stroke is the value of all together."""
     low, high = share.interval
     return charts.strip(low, share.value, high, mark=whole, says=f"{percent(share.value)}, {between(share.interval)}")
 
@@ -265,7 +265,7 @@ def score_axis(score: Values, marks: Sequence[float]) -> Axis:
 
 
 def odds_axis(score: Values, marks: Sequence[float]) -> Axis:
-    """Log-odds over what is there, out to the next tick on both sides."""
+    """Axis of log-odds over the scores, out to the next tick on both sides."""
     inside = np.clip([*score.tolist(), *marks], EDGE, 1.0 - EDGE)
     low = max((t for t in ODDS_TICKS if t <= inside.min()), default=EDGE / 2)
     high = min((t for t in ODDS_TICKS if t >= inside.max()), default=1.0 - EDGE / 2)
@@ -286,7 +286,7 @@ def _odds(value: float) -> float:
 
 
 def _mirrored(highest: float) -> Axis:
-    """Shares upward and downward from 0."""
-    above = charts.percents("share of each side", max(highest, 0.01) * 1.12)  # room for the words of the lines
+    """Axis of shares upward and downward from 0."""
+    above = charts.percents("share of each side", max(highest, 0.01) * 1.12)  # space for the labels of the lines
     ticks = sorted({*above.ticks, *((-v, words) for v, words in above.ticks if v)})
     return Axis(label=above.label, low=-above.high, high=above.high, ticks=tuple(ticks))

@@ -1,4 +1,4 @@
-"""One HTML page about an evaluation: self-contained, without script, every section there or its absence explained."""
+"""HTML page about an evaluation: self-contained, without script, every section present or its absence explained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ONE_SIDED = "Every picture here is on one side, so there is no curve of one side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Charts or tables, or the sentence why there are none."""
+    """Charts or tables, or the sentence that explains why there are none."""
 
     figures: tuple[figures.Figure, ...] = ()
     absent: str = ""
@@ -73,13 +73,13 @@ def write_evaluation(
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --report.") from e
     finally:
-        with suppress(OSError):  # after a success it is not there
+        with suppress(OSError):  # after a success it is gone
             partial.unlink()
     return path
 
 
 def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
-    """The head of the page: what was evaluated, in names and counts."""
+    """Head of the page: names and counts of the subject."""
     n_positive = int(cases.positive.sum())
     rows = [
         ("Task", f"{subject.task} ({subject.title})" if subject.title else subject.task),
@@ -152,7 +152,7 @@ def froc_section(positions: Positions, subject: Subject) -> Section:
 
 
 def calibration_section(cases: Cases) -> Section:
-    """Reliability before and after."""
+    """Reliability of scores before and after Platt's map."""
     if not (cases.positive.any() and (~cases.positive).any()):
         return Section(absent="Every picture here is on one side, so what a score means cannot be compared with truth.")
     if not figures.probabilities(cases.score):
