@@ -174,8 +174,8 @@ class Unit:
 class UnitOutput:
     """What the network says of one unit.
 
-    logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1; features: [F], what the network saw
-    in short, or None from graphs that do not tell.
+    logits: [K]; heat: [K, h, w] attention of each output over the padded unit, a cell every 8 pixels, never negative,
+    [K, 0, 0] from graphs that give none; features: [F], what the network saw in short, or None from graphs without.
     """
 
     logits: Floats = field(compare=False, repr=False)
