@@ -108,7 +108,7 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
     """Against the model beside the certificate and the installed task of its name."""
     try:
         task = task_named(made.certificate.at_work.task, settings.tasks)
-        engine = open_engine(path.parent, kind=settings.engine)
+        engine = open_engine(path.parent, kind=settings.engine, config=task.config)
         return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]
