@@ -74,7 +74,7 @@ def calibrate(
     from inspect_ai.calibration import GroupScore
     from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.errors import CalibrationRefused
-    from inspect_ai.journeys.calibrate import calibrate_task, without_path
+    from inspect_ai.journeys.calibrate import TRAINING_UNKNOWN, calibrate_task, without_path
     from inspect_ai.operating_point import Guarantee
 
     request = CalibrationRequest(
@@ -105,6 +105,8 @@ def calibrate(
         )
     else:
         _tell(point)
+        if not made.training_known:
+            print(f"{TRAINING_UNKNOWN[0].upper()}{TRAINING_UNKNOWN[1:]}. You answer for it that none of these did.")
         if made.no_reference is not None:
             print(f"Unlike pictures cannot be told: {made.no_reference}")
         else:

@@ -32,20 +32,22 @@ from inspect_ai.plugins import Task
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
 
+TRAINING_UNKNOWN = "which pictures trained this model is not known here"
 SILENT_MOST = 8  # values without positives that a statement names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
     """The operating point, the file of its certificate (None where nothing is proved), why nothing can be told about
-    unlike pictures (None where something can), and the share of positive pictures that the whole gate leaves to a
-    person.
+    unlike pictures (None where something can), the share of positive pictures that the whole gate leaves to a person,
+    and whether the pictures that trained the model are known, so that none of them can count.
     """
 
     point: OperatingPoint
     certificate: Path | None
     no_reference: str | None
     left_to_a_person: float
+    training_known: bool
 
 
 def calibrate_task(
@@ -60,7 +62,7 @@ def calibrate_task(
     progress: Callable[[int], None] = lambda done: None,
 ) -> Calibrated:
     """Set the thresholds of one model on one split of a labelled folder; write them, their certificate, and what the
-    pictures look like.
+    pictures look like. Of a model made elsewhere the point says that nobody here can exclude its training pictures.
 
     A refused point is written too (it carries the refusal, and decides uncertified); whoever calls tells the person.
     Raises UsageError where the split served training or selection, knows no positives, or lacks what is asked about.
@@ -83,7 +85,13 @@ def calibrate_task(
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
     unlike = pictures_of(fitted.scored, folder.labels, request)
-    return Calibrated(point=point, certificate=certificate, no_reference=fitted.refusal, left_to_a_person=_left(unlike))
+    return Calibrated(
+        point=point,
+        certificate=certificate,
+        no_reference=fitted.refusal,
+        left_to_a_person=_left(unlike),
+        training_known=not engine.manifest.foreign,
+    )
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:
@@ -165,7 +173,7 @@ def _point(
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
         task=task.name,
-        covers=_covers(pictures, labels, task, request),
+        covers=_covers(pictures, labels, task, request, training_known=not engine.manifest.foreign),
         thresholds=replace(lines, flag_volume_from=_volume_line(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
@@ -178,12 +186,16 @@ def _point(
     )
 
 
-def _covers(pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest) -> str:
+def _covers(
+    pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest, *, training_known: bool
+) -> str:
     """What one unit of the statement is, what the threshold was moved for, and about what nothing is said."""
     whole = labels.independent_name if labels.independent == "group" else "group"
     highest = request.group_score is GroupScore.HIGHEST
     words = [f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"]
     words.append(task.covers)
+    if not training_known:
+        words.append(TRAINING_UNKNOWN)
     if request.costs is not None:
         costs = request.costs
         words.append(
