@@ -4,11 +4,12 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check docs bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,8 +36,16 @@ check: $(READY) ## style, types, imports, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
+docs: $(DOCS_READY) ## build the documentation into ./site, every link checked
+	$(BIN)/mkdocs build --strict
+	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[docs]"
+	@touch $(DOCS_READY)
+
 bench: $(READY) ## measure speed and write the figures
 	$(BIN)/python -m pytest -q -s tests/benchmarks -m "slow or not slow" --override-ini "python_files=bench_*.py"
 
 clean: ## remove what demo, scans and tools left (not .venv)
-	rm -rf demo inspect_ai_out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf demo inspect_ai_out site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
