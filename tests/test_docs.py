@@ -3,7 +3,7 @@
 import importlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 import inspect_ai
 from inspect_ai import cli, errors
+from inspect_ai.audit.schema import Row
 from inspect_ai.cli import common
 from inspect_ai.cli.commands import NAMES
 from inspect_ai.cli.template import TASK
@@ -36,6 +37,12 @@ def row(text: str, first: str) -> list[str]:
     """Cells of the one table row whose first cell is `first`."""
     (found,) = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
     return [cell.strip() for cell in found.strip("| ").split(" | ")]
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """A JSON file of the task that has them all."""
+    read: dict[str, Any] = json.loads((bundled("tasks") / "lung_nodule" / name).read_text("utf-8"))
+    return read
 
 
 def command(name: str) -> Any:
@@ -125,6 +132,22 @@ def test_every_error_stands_in_the_docs_with_its_exit_code(kind: type[errors.Ins
 )
 def test_every_exit_code_stands_in_the_docs(code: int) -> None:
     assert len(row(page("exit_codes.md"), str(code))) >= 2
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ("operating_point.json", shipped("operating_point.json")),
+        ("certificate.json", shipped("certificate.json")["certificate"]),
+        ("manifest.json", shipped("manifest.json")),
+        ("Audit log and its export", [column.name for column in Row.__table__.columns]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_field_of_a_file_stands_in_its_section(section: str, names: Iterable[str]) -> None:
+    told = page("formats.md").split(f"\n## {section}\n")[1].split("\n## ")[0]
+
+    assert [name for name in names if f"`{name}`" not in told] == []
 
 
 def test_every_exit_code_of_an_error_stands_in_the_readme() -> None:
