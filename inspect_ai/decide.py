@@ -43,14 +43,19 @@ def decide(
     return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
 
 
+def reaches(score: float, threshold: float) -> bool:
+    """Whether a score counts as reaching a threshold: within one step of the grid below it does, the safe side."""
+    return score >= threshold - GRID
+
+
 def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
     """On which side of which line. Five digits, so that two neighbours on the grid never read alike."""
     said = f"score {score:.5f}"
     if score >= point.flag_from:
         return Outcome.FLAG, f"{said} is at or above {point.flag_from:.5f}"
-    if score >= point.flag_from - GRID:
+    if reaches(score, point.flag_from):
         return Outcome.FLAG, f"{said} is so close below {point.flag_from:.5f} that it counts as reaching it"
-    if score < point.clear_below - GRID:
+    if not reaches(score, point.clear_below):
         return Outcome.CLEAR, f"{said} is below {point.clear_below:.5f}"
     return (
         Outcome.ABSTAIN,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import cv2
 import numpy as np
@@ -50,6 +50,10 @@ class Task:
     def __init__(self, config: TaskConfig, folder: Path) -> None:
         self.config = config
         self.folder = folder
+
+    def with_config(self, config: TaskConfig) -> Self:
+        """The same task under another configuration."""
+        return type(self)(config, self.folder)
 
     def claims(self, ref: StudyRef) -> str | None:
         """Why a study is this task's own, from its header alone; None if it is not."""

@@ -75,6 +75,17 @@ def test_an_unknown_task_is_answered_with_those_there_are() -> None:
         task_named("no_such_task")
 
 
+def test_a_task_under_another_config_is_the_same_task_and_the_first_one_keeps_its_own(tmp_path: Path) -> None:
+    write_task(tmp_path, "mine")
+    task = task_named("mine", str(tmp_path))
+    smaller = parse_config(task.config.model_dump(mode="json") | {"input": {"size": 16}}, "test")
+
+    other = task.with_config(smaller)
+
+    assert (type(other), other.folder, other.config.input.size) == (type(task), task.folder, 16)
+    assert task.config.input.size == 32
+
+
 def test_a_config_with_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     write_task(tmp_path, "typo", config=CONFIG.format(name="typo") + "trian: {epochs: 3}\n")
 

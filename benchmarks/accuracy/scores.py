@@ -18,8 +18,7 @@ from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.datasets.folder import read_folder, with_splits
 from inspect_ai.errors import InputError
 from inspect_ai.inspection.dataset_scoring import Scored, score_rows
-from inspect_ai.model.engine import open_engine
-from inspect_ai.plugins import task_named
+from inspect_ai.inspection.loading import load
 from inspect_ai.settings import Settings
 
 COLUMNS = ("file", "group", "label", "positive", "score", "answer", "grade", "answered_grade")
@@ -50,16 +49,15 @@ def score_run(job: Job, data: str, settings: Settings) -> None:
     path = scores_file(job, data)
     if path.is_file():
         return
-    engine = open_engine(job.folder, kind="onnx")
-    found = task_named(job.task, settings.tasks)
-    task = type(found)(engine.manifest.config, found.folder)
+    inspector = load(job.task, job.folder, settings=settings, points="none")
+    task = inspector.task
     # The parts are those of training: all folders are needed to know them where a folder does not name its own.
     folders = with_splits(
         [read_folder(job.root / name, task.config) for name in job.data],
         calibration_share=task.config.train.calibration_share,
     )
     folder = folders[job.data.index(data)]
-    _write(path, score_rows(folder, folder.part(SPLIT), task, engine, settings), folder.labels, task.config)
+    _write(path, score_rows(folder, folder.part(SPLIT), inspector), folder.labels, task.config)
 
 
 def _write(path: Path, scored: Sequence[Scored], labels: LabelSet, config: TaskConfig) -> None:

@@ -25,9 +25,11 @@ from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Measure
 from inspect_ai.errors import InputError, InspectError, UsageError
 from inspect_ai.inspection import out_of_distribution
-from inspect_ai.inspection.dataset_scoring import Scored, model_folder, score_rows
-from inspect_ai.model.engine import Engine, open_engine
-from inspect_ai.plugins import Task, task_named
+from inspect_ai.inspection.dataset_scoring import Scored, score_rows
+from inspect_ai.inspection.loading import load
+from inspect_ai.inspection.reference import by_features, fit, without_features
+from inspect_ai.model.engine import Engine
+from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 
 MOST = 60  # pictures a corruption and foreign data set
@@ -94,14 +96,13 @@ def bench_gate(
     progress: Callable[[int], None] = lambda done: None,
 ) -> GateBench:
     """Measure, and write table, CSV and JSON below `out`. Raises UsageError where calibration is too small."""
-    task = task_named(task_name, settings.tasks)
-    engine = open_engine(model_folder(model, task), kind=settings.engine)
-    task = type(task)(engine.manifest.config, task.folder)
+    inspector = load(task_name, model, settings=settings, points="none")
+    task, engine = inspector.task, inspector.engine
     (folder,) = with_splits([read_folder(data, task.config)], calibration_share=task.config.train.calibration_share)
     if split == "calibration":
         raise UsageError("Calibration pictures make the reference; choose another split with --split.")
-    scored = score_rows(folder, folder.part("calibration"), task, engine, settings, progress=progress)
-    good = score_rows(folder, chosen(folder.part(split), GOOD_MOST), task, engine, settings, progress=progress)
+    scored = score_rows(folder, folder.part("calibration"), inspector, progress=progress)
+    good = score_rows(folder, chosen(folder.part(split), GOOD_MOST), inspector, progress=progress)
     gates = _gates(scored, quality, features)
     look = _Look(task, engine, settings, gates)
     counted = [*_good(good, folder, gates)]
@@ -126,11 +127,11 @@ def chosen(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def _gates(scored: Sequence[Scored], quality: Method, features: Method) -> _Gates:
-    whole = out_of_distribution.fit(scored, quality=quality, features=features)
-    alone = out_of_distribution.fit(out_of_distribution.without_features(scored), quality=quality)
+    whole = fit(scored, quality=quality, features=features)
+    alone = fit(without_features(scored), quality=quality)
     if whole.known is None or alone.known is None:
         raise UsageError(whole.refusal or alone.refusal or "There is no reference.")
-    return _Gates(whole.known, alone.known, out_of_distribution.by_features(scored, features))
+    return _Gates(whole.known, alone.known, by_features(scored, features))
 
 
 def _good(good: Sequence[Scored], folder: LabelledFolder, gates: _Gates) -> Iterator[Counted]:

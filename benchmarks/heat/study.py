@@ -20,7 +20,6 @@ from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder
 from inspect_ai.datasets.samples import study_of, unit_mask
 from inspect_ai.domain import Floats, Study, Unit
 from inspect_ai.errors import UsageError
-from inspect_ai.inspection.dataset_scoring import model_folder
 from inspect_ai.model.engine import open_engine
 from inspect_ai.model.manifest import Manifest, read_manifest
 from inspect_ai.plugins import Task, task_named
@@ -114,7 +113,7 @@ def bench_heat(
 
 def open_makers(task: Task, models: Sequence[Path], methods: Sequence[Method], settings: Settings) -> tuple[Maker, ...]:
     """One maker for each model and method; the task's own model where none is named. Raises UsageError, SetupError."""
-    folders = [model_folder(m, task) for m in models] or [task.folder]
+    folders = [m if m.is_dir() else m.parent for m in models] or [task.folder]
     plain = [f.resolve().name for f in folders]
     names = plain if len(set(plain)) == len(plain) else [str(f) for f in folders]
     makers = []
@@ -134,7 +133,7 @@ def open_maker(name: str, folder: Path, task: Task, method: Method, settings: Se
             f"{folder} holds a model for task {manifest.task}, not {task.name}. Give another with --model."
         )
     heat = own_heat(folder, settings) if method is Method.OWN else gradient_heat(folder, manifest)
-    task = type(task)(manifest.config, task.folder)
+    task = task.with_config(manifest.config)
     return Maker(name=name, method=method, folder=folder, manifest=manifest, task=task, heat=heat)
 
 

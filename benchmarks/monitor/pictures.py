@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from inspect_ai.datasets.folder import read_folder
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Study
-from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.inspection.loading import load
+from inspect_ai.model.engine import Engine
 from inspect_ai.phantom.metal import make_surface
-from inspect_ai.plugins import Task, picture_quality, task_named
+from inspect_ai.plugins import Task, picture_quality
 from inspect_ai.settings import Settings
 
 MADE = 240  # pictures
@@ -71,9 +72,8 @@ def real_pool(task_name: str, data: Path, settings: Settings, *, out_of_focus: b
 
     Raises UsageError where a folder cannot be read or has no such pictures.
     """
-    task = task_named(task_name, settings.tasks)
-    engine = open_engine(task.folder, kind="onnx", threads=1)
-    task = type(task)(engine.manifest.config, task.folder)
+    inspector = load(task_name, settings=settings, points="none")
+    task, engine = inspector.task, inspector.engine
     folder = read_folder(data, task.config)
     splits = [split for split in SPLITS if any(row.split == split for row in folder.rows)] or [SPLITS[-1]]
     groups = {row.group: row for split in splits for row in reversed(folder.part(split))}

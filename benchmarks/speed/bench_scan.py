@@ -21,8 +21,8 @@ import pytest
 
 from inspect_ai import ingest
 from inspect_ai.domain import StudyRef
-from inspect_ai.inspection.inspector import Inspector, open_inspectors
-from inspect_ai.inspection.predict import predict
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.loading import load_all
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
 from inspect_ai.journeys.scan import Summary, scan
 from inspect_ai.settings import Settings
@@ -68,14 +68,15 @@ def test_help_starts_in_a_blink() -> None:
 
 def test_one_study_after_start_up(settings: Settings, studies: Path) -> None:
     """Decode, score, decide, commit, one at a time: the line's own latency without waiting for company."""
-    ((name, inspector),) = open_inspectors(settings)[0].items()
+    inspector = load_all(settings)[0][0]
     with ingest.DecoderPool(1, settings.decode_memory_gib) as pool:
         refs = [r for r in ingest.discover(studies, settings=settings, pool=pool) if isinstance(r, StudyRef)][:50]
         times = []
         for ref in refs:
             start = time.perf_counter()
-            preprocessed = pool.submit(preprocess, studies, ref, (name,), settings, timeout_s=60.0).result()
-            predict(ref, preprocessed, inspector)
+            jobs = pool.submit(preprocess, studies, ref, (inspector.task.name,), settings, timeout_s=60.0)
+            preprocessed = jobs.result()
+            inspector.decide_preprocessed(ref, preprocessed)
             times.append((time.perf_counter() - start) * 1000)
     say(
         "one study after start-up, ms (median, worst of the last 40)",
@@ -84,11 +85,11 @@ def test_one_study_after_start_up(settings: Settings, studies: Path) -> None:
 
 
 def test_a_thousand_studies_against_decode_and_inference_alone(settings: Settings, studies: Path) -> None:
-    ((name, inspector),) = open_inspectors(settings)[0].items()
+    inspector = load_all(settings)[0][0]
     with ingest.DecoderPool(settings.workers, settings.decode_memory_gib) as pool:
         refs = [r for r in ingest.discover(studies, settings=settings, pool=pool) if isinstance(r, StudyRef)][:STUDIES]
         start = time.perf_counter()
-        preprocessed = _decode(pool, studies, refs, name, settings)
+        preprocessed = _decode(pool, studies, refs, inspector.task.name, settings)
         decode_s = time.perf_counter() - start
     inference_s = seconds(lambda: _infer(inspector, refs, preprocessed, settings.workers))
     peak = _Peak()
@@ -119,7 +120,7 @@ def _decode(
 
 def _infer(inspector: Inspector, refs: list[StudyRef], preprocessed: list[PreprocessedStudy], threads: int) -> None:
     with ThreadPoolExecutor(threads) as executor:
-        list(executor.map(lambda pair: predict(pair[0], pair[1], inspector), zip(refs, preprocessed, strict=True)))
+        list(executor.map(lambda pair: inspector.decide_preprocessed(*pair), zip(refs, preprocessed, strict=True)))
 
 
 class _Peak:

@@ -25,16 +25,14 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code and has said on stderr what went wrong, if anything did."""
-    from typer._click.exceptions import ClickException
-
     from inspect_ai.cli.commands import root
     from inspect_ai.errors import InspectError
 
+    code = 0
     try:
-        code = root().main(args=args, prog_name="inspect-ai", standalone_mode=False)
-    except ClickException as e:
-        e.show()
-        return e.exit_code
+        root().main(args=args, prog_name="inspect-ai")
+    except SystemExit as e:  # typer leaves so from every command, and from a usage error that it has shown
+        code = e.code if isinstance(e.code, int) else FAULT
     except InspectError as e:
         if _debug():
             traceback.print_exc()
@@ -44,7 +42,7 @@ def run(args: Sequence[str] | None = None) -> int:
         return _fault(e)
     if code == INTERRUPTED:
         _say("Interrupted. What was committed stands; the same command goes on from there.")
-    return code if isinstance(code, int) else 0
+    return code
 
 
 def _debug() -> bool:

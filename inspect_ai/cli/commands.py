@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 import typer
-from typer._click import Command, Context  # typer 0.29 carries its own click; a test pins what is used of it
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from inspect_ai.cli import INTERRUPTED
+
+Command: TypeAlias = TyperCommand | TyperGroup
 
 NAMES = (
     "demo",
@@ -33,22 +37,38 @@ NAMES = (
 class Commands(TyperGroup):
     """Finds `inspect_ai.cli.NAME` when NAME is asked for; each such module defines `app`."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         """In the order in which a person meets them."""
         return list(NAMES)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+    def get_command(self, ctx: object, cmd_name: str) -> Command | None:
         """The command or group of that name, None if there is none."""
         if cmd_name not in NAMES:
             return None
-        command = typer.main.get_command(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
+        command = _built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command named. Ends that typer would give exit code 1, which means findings here, get their own."""
+        try:
+            return super().invoke(ctx)
+        except typer.Abort:
+            raise typer.Exit(INTERRUPTED) from None
+        except EOFError as e:
+            raise RuntimeError("an input ended early") from e
 
 
 def root() -> Command:
     """The whole tree below `inspect-ai`."""
-    return typer.main.get_command(_app)
+    return _built(_app)
+
+
+def _built(app: typer.Typer) -> Command:
+    command = get_command(app)
+    if not isinstance(command, TyperCommand | TyperGroup):
+        raise TypeError(f"typer made a {type(command).__name__} of {app}")
+    return command
 
 
 _app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, rich_markup_mode=None)

@@ -15,7 +15,7 @@ from inspect_ai.cli import common
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from inspect_ai.journeys.scan import Event, Progress, Summary
+    from inspect_ai.inspection.events import Progress, ScanEvent, Summary
     from inspect_ai.settings import Settings
 
 app = common.app()
@@ -64,7 +64,7 @@ def scan(
         raise typer.Exit(common.UNREADABLE)
 
 
-def show(events: Iterator[Event], as_json: bool) -> Summary:
+def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
     from inspect_ai.cli import output
     from inspect_ai.journeys.scan import Summary
@@ -81,7 +81,7 @@ def show(events: Iterator[Event], as_json: bool) -> Summary:
     raise AssertionError("a scan ends with its summary")
 
 
-def following(events: Iterator[Event]) -> Iterator[Event]:
+def following(events: Iterator[ScanEvent]) -> Iterator[ScanEvent]:
     """All events but those of progress, which move a bar on stderr."""
     from inspect_ai.journeys.scan import Progress
 

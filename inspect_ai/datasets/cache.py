@@ -1,4 +1,4 @@
-"""Decoded samples kept between trainings: decoding takes longer than an epoch of a small network.
+"""Cache of decoded samples between trainings: decoding takes longer than an epoch of a small network.
 
 Only folders with images.zip are kept, since one file's size and time tell whether its pictures changed. NumPy arrays
 alone, never pickles.
@@ -22,7 +22,7 @@ from inspect_ai.settings import Settings
 
 
 def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:
-    """What `read_samples` gives for one split, from `settings.cache` where it lies there already."""
+    """Samples of one split as `read_samples` gives them, from `settings.cache` where they are there already."""
     rows = folder.part(split)
     archive = folder.root / "images.zip"
     if not settings.cache or not archive.is_file():

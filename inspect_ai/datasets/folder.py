@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.errors import InputError, UsageError
+from inspect_ai.ingest.formats import HEAD_BYTES, format_of, has_picture_ending, is_sidecar, is_temporary
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ""})
 MAX_FILE_BYTES = 256 << 20  # a picture in a zip that unpacks to more is no picture
 
 
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFolder:
-    """The rows of one folder and the label set that they speak."""
+    """The rows of one folder and the label set that their labels come from."""
 
     root: Path
     labels: LabelSet
@@ -141,9 +141,19 @@ def _table(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _class_folders(root: Path) -> Iterator[dict[str, str]]:
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        for file in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in PICTURES):
-            yield {"file": file.relative_to(root).as_posix(), "label": folder.name}
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not is_temporary(p.name)):
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            name = file.relative_to(root)
+            if not any(is_temporary(part) for part in name.parts) and _is_picture(file):
+                yield {"file": name.as_posix(), "label": folder.name}
+
+
+def _is_picture(file: Path) -> bool:
+    """True for a file named as a picture, and for any other that is no sidecar by its content."""
+    if has_picture_ending(file.name):
+        return True
+    with file.open("rb") as f:
+        return not is_sidecar(file.name, format_of(f.read(HEAD_BYTES)))
 
 
 def _row(raw: dict[str, str], labels: LabelSet, index: int, table: Path) -> Row:

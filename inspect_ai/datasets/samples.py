@@ -1,6 +1,4 @@
-"""Labelled pictures as cached, decoded units: the same ingest and the same task.units as at work, once, before
-training.
-"""
+"""Labelled pictures as decoded units, made once before training by the ingest and the task.units of a scan."""
 
 from __future__ import annotations
 
@@ -18,6 +16,7 @@ from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.domain import SourceFile, Study, StudyRef, Unit
 from inspect_ai.errors import InspectError, UsageError
 from inspect_ai.ingest import load
+from inspect_ai.ingest.formats import HEAD_BYTES, format_of
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 
@@ -47,9 +46,11 @@ def study_of(root: Path, file: str, settings: Settings) -> Study:
     """Read one labelled picture as scan would. Raises InspectError naming the file if it cannot be read."""
     content = (root / file).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    kind = "dicom" if content[128:132] == b"DICM" else "image"
+    its = format_of(content[:HEAD_BYTES])
+    if its.reader is None:
+        raise UsageError(f"{root / file} cannot be read: {its.refusal}.")
     source = SourceFile(path=file, sha256=digest, size_bytes=len(content))
-    study = load(root, StudyRef(key=file, source=file, kind=kind, digest=digest, files=(source,)), settings)
+    study = load(root, StudyRef(key=file, source=file, kind=its.reader, digest=digest, files=(source,)), settings)
     if study.rejections or not (study.images or study.volumes):
         raise UsageError(
             f"{root / file} cannot be read: {'; '.join(r.reason for r in study.rejections) or 'no picture'}."

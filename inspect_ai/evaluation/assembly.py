@@ -12,12 +12,15 @@ from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.domain import OperatingPoint, Outcome
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.agreement import AppraisedPart, agreement
+from inspect_ai.evaluation.case_pictures import drawn
 from inspect_ai.evaluation.curves import Share
 from inspect_ai.evaluation.free_response import CandidateMark, free_response
-from inspect_ai.evaluation.localization import Line, Repeat, drawn, jittered, placed
+from inspect_ai.evaluation.localization import placed
+from inspect_ai.evaluation.perturbation import Repeat, jittered
 from inspect_ai.evaluation.reliability import log_odds
 from inspect_ai.evaluation.results import TOLERANCE_PX, AgreementStudy, Card, Cases, Looks, Positions, Sheet, in_order
 from inspect_ai.inspection.dataset_scoring import Scored
+from inspect_ai.inspection.inspector import Inspector
 
 SHEET_MOST = 12  # pictures on a sheet
 PARTS_MOST = 50  # moved about in the agreement study, as many as AIAG asks for at best
@@ -45,7 +48,9 @@ def cases_of(scored: Sequence[Scored], labels: LabelSet) -> Cases:
     )
 
 
-def positions_of(scored: Sequence[Scored], folder: LabelledFolder, line: Line, progress: Progress) -> Positions:
+def positions_of(
+    scored: Sequence[Scored], folder: LabelledFolder, inspector: Inspector, progress: Progress
+) -> Positions:
     """Free response over positives with masks and sure negatives."""
     labels = folder.labels
     if not any(s.row.masks for s in scored):
@@ -53,7 +58,7 @@ def positions_of(scored: Sequence[Scored], folder: LabelledFolder, line: Line, p
     sure = [s.row for s in scored if s.row.masks or (s.row.label not in labels.positive and s.row.grade in (None, 0))]
     marks: list[CandidateMark] = []
     places = reachable = pictures = 0
-    for one in placed(folder, sure, line, TOLERANCE_PX, progress):
+    for one in placed(folder, sure, inspector, TOLERANCE_PX, progress):
         marks += one.marks
         places += one.places
         reachable += min(one.places, len(one.marks))
@@ -66,8 +71,7 @@ def positions_of(scored: Sequence[Scored], folder: LabelledFolder, line: Line, p
 def study_of_agreement(
     scored: Sequence[Scored],
     folder: LabelledFolder,
-    line: Line,
-    point: OperatingPoint | None,
+    inspector: Inspector,
     column: str,
     progress: Progress,
 ) -> AgreementStudy:
@@ -75,6 +79,7 @@ def study_of_agreement(
 
     Raises UsageError without an operating point, without that column, or where it names no repeated look.
     """
+    point = inspector.point
     if point is None:
         raise UsageError("An agreement study needs an operating point: outcomes are compared. Calibrate first.")
     labels = folder.labels
@@ -88,18 +93,16 @@ def study_of_agreement(
     if not repeated:
         raise UsageError(f"No two pictures of {folder.root} are looks at one part under another {column}.")
     chosen = _nearest_parts(list(by_part.values()), labels, point)
-    again = list(jittered(folder, [s.row for s in chosen], line, point, progress))
+    again = list(jittered(folder, [s.row for s in chosen], inspector, progress))
     first = {s.row.file: s.score for s in chosen}
-    same = [r.score.hex() == first[r.row.file].hex() for r in again if r.jitter == "as it is"]
+    same = [r.score == first[r.row.file] for r in again if r.jitter == "as it is"]
     return AgreementStudy(
         looks=(_lighting(list(repeated.values()), labels, column), _jitter(again, labels)),
         twice=Share(k=sum(same), n=len(same)),
     )
 
 
-def sheets_of(
-    scored: Sequence[Scored], folder: LabelledFolder, line: Line, point: OperatingPoint | None
-) -> list[Sheet]:
+def sheets_of(scored: Sequence[Scored], folder: LabelledFolder, inspector: Inspector) -> list[Sheet]:
     """The worst misses and the worst false alarms, one of each group; where there are none, what came nearest."""
     labels = folder.labels
     positives = sorted((s for s in scored if s.row.label in labels.positive), key=lambda s: s.score)
@@ -113,8 +116,8 @@ def sheets_of(
             continue
         errors = [s for s in side if s.verdict is not None and s.verdict.outcome is wrong]
         heading = f"Worst {name[1]}" if errors else nearest
-        says = _sheet_words(errors, name, nearest, point)
-        sheets.append(Sheet(heading=heading, says=says, cards=_cards(errors or side, folder, line)))
+        says = _sheet_words(errors, name, nearest, inspector.point)
+        sheets.append(Sheet(heading=heading, says=says, cards=_cards(errors or side, folder, inspector)))
     return sheets
 
 
@@ -130,13 +133,13 @@ def _sheet_words(errors: Sequence[Scored], name: tuple[str, str], nearest: str, 
     return f"There are no {name[1]}. {nearest} came nearest to it; the first of each group."
 
 
-def _cards(ordered: Sequence[Scored], folder: LabelledFolder, line: Line) -> list[Card]:
+def _cards(ordered: Sequence[Scored], folder: LabelledFolder, inspector: Inspector) -> list[Card]:
     first: dict[str, Scored] = {}
     for s in ordered:
         first.setdefault(s.row.group, s)
     count = Counter(s.row.group for s in ordered)
     shown = list(first.values())[:SHEET_MOST]
-    pictures = drawn(folder, [s.row for s in shown], line)
+    pictures = drawn(folder, [s.row for s in shown], inspector)
     return [
         Card(
             file=s.row.file,
@@ -186,13 +189,14 @@ def _jitter(again: Sequence[Repeat], labels: LabelSet) -> Looks:
     for repeat in again:
         by_file.setdefault(repeat.row.file, []).append(repeat)
         by_move.setdefault(repeat.jitter, []).append(repeat)
-    spreads = [float(np.ptp(log_odds(np.array([r.score for r in part])))) for part in by_file.values()]
+    scores = [np.array([r.score for r in part if r.score is not None]) for part in by_file.values()]
+    spreads = [float(np.ptp(log_odds(mine))) for mine in scores if mine.size]
     return Looks(
         change="In another position",
         explained=JITTER_SAYS,
         together=agreement([_part(rs[0].row, [r.outcome for r in rs], labels) for rs in by_file.values()]),
         alone=tuple((move, agreement([_part(r.row, [r.outcome], labels) for r in rs])) for move, rs in by_move.items()),
-        spread_odds=float(np.median(spreads)),
+        spread_odds=float(np.median(spreads)) if spreads else 0.0,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a header says of the device and the kind of picture, in the few words that a group of pictures can be named by.
+"""Attributes of device and picture, from header and settings, by which groups of pictures are named.
 
 DICOM tags (0008,0070), (0008,1090), (0018,0050), (0010,1010). Numbers become bands, so that an age or a thickness
 tells groups apart and not persons; names and numbers of patients are never read here.
@@ -22,7 +22,7 @@ _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}  # units of a
 
 
 def attributes_of(ds: Any) -> tuple[tuple[str, str], ...]:
-    """(name, value) of what the header says; what is absent or senseless is left out."""
+    """(name, value) of each attribute in a header; absent and senseless ones are left out."""
     found = (
         ("manufacturer", attribute_text(ds.get("Manufacturer", ""))),
         ("model", attribute_text(ds.get("ManufacturerModelName", ""))),
@@ -33,7 +33,7 @@ def attributes_of(ds: Any) -> tuple[tuple[str, str], ...]:
 
 
 def attributes_set(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """(name, value) of what a person said of the place where pictures are made."""
+    """(name, value) of the attributes of the place, as settings give them."""
     found = (("site", attribute_text(settings.site)), ("camera", attribute_text(settings.camera)))
     return tuple((name, value) for name, value in found if value)
 
@@ -73,7 +73,7 @@ def age_band(value: Any) -> str:
 
 
 def shared(each: Iterable[tuple[tuple[str, str], ...]]) -> tuple[tuple[str, str], ...]:
-    """What all files of a series say alike; where they disagree, nothing is known."""
+    """Attributes that all files of a series have in common."""
     sets = [set(attributes) for attributes in each]
     common = set.intersection(*sets) if sets else set()
     return tuple(sorted(common))

@@ -1,4 +1,4 @@
-"""What a compressed frame says of itself, before a decoder sees it: size, samples, precision, and that it ends.
+"""Headers of compressed frames, checked before decoding: size, samples, precision, and that the stream ends.
 
 Decoders fill what is missing, reshape what does not fit, or end the process; so a stream whose own header disagrees
 with the DICOM header is refused here. Markers: ITU-T T.81 B.1 (JPEG), T.87 C.1 (JPEG-LS), T.800 A.4 and A.5.1
@@ -23,7 +23,7 @@ RLE_SURPLUS_BYTES = 2  # an encoder's padding, read as one more run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a stream promises. `marker`: which kind of JPEG, 0 for JPEG 2000; precision: bits a sample."""
+    """Shape that a stream announces. `marker`: which kind of JPEG, 0 for JPEG 2000; precision: bits a sample."""
 
     rows: int
     columns: int
@@ -33,7 +33,7 @@ class Shape:
 
 
 def jpeg_shape(stream: bytes) -> Shape:
-    """Of a JPEG, lossless JPEG or JPEG-LS stream. Raises InputError if it is none, or does not reach its end."""
+    """Shape of a JPEG, lossless JPEG or JPEG-LS stream. Raises InputError if it is none, or does not reach its end."""
     if not stream.startswith(SOI):
         raise InputError("a compressed frame is no JPEG stream")
     shape, at = None, 2
@@ -60,7 +60,7 @@ def jpeg_shape(stream: bytes) -> Shape:
 
 
 def jpeg2000_shape(stream: bytes) -> Shape:
-    """Of a JPEG 2000 or HTJ2K codestream, bare or wrapped. Its end is the decoder's to find: openjpeg refuses cuts."""
+    """Shape of a JPEG 2000 or HTJ2K codestream, bare or wrapped; openjpeg refuses one that is cut."""
     at = stream.find(CODESTREAM, 0, WRAPPER_BYTES)
     if at < 0 or len(stream) < at + 43:
         raise InputError("a compressed frame is no JPEG 2000 codestream")
@@ -70,7 +70,7 @@ def jpeg2000_shape(stream: bytes) -> Shape:
 
 
 def check_shape(shape: Shape, rows: int, columns: int, samples: int, allocated: int) -> None:
-    """Raises InputError unless the stream holds what the DICOM header announces."""
+    """Check a stream against the DICOM header. Raises InputError where they disagree."""
     if (shape.rows, shape.columns) != (rows, columns):
         raise InputError(
             f"a compressed frame holds {shape.rows} x {shape.columns} pixels, the header says {rows} x {columns}"
@@ -80,7 +80,7 @@ def check_shape(shape: Shape, rows: int, columns: int, samples: int, allocated: 
 
 
 def check_rle(stream: bytes, pixels: int, planes: int) -> None:
-    """`planes` byte planes of `pixels` bytes each, whole and no longer. Raises InputError otherwise."""
+    """Check that a stream holds `planes` byte planes of `pixels` bytes each. Raises InputError otherwise."""
     if len(stream) < RLE_HEADER_BYTES:
         raise InputError("an RLE frame is cut")
     count, *offsets = struct.unpack_from("<16I", stream)

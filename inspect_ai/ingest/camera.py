@@ -1,5 +1,6 @@
-"""Picture files from cameras: PNG, JPEG, BMP, TIFF; 8 and 16 bit. What is no single, whole, plain picture is refused
-by name.
+"""Decoding of camera pictures: PNG, JPEG, BMP, TIFF and BigTIFF; 8 and 16 bit.
+
+Anything but one single, whole, plain picture is refused by name.
 
 The colour profile is ignored. Exif orientation is applied once, so rows and columns are those that a person sees.
 Pillow judges every file; OpenCV decodes JPEG, since its libjpeg says when a scan is damaged and Pillow's does not (the
@@ -8,7 +9,6 @@ pixels are the same), and colour PNG of 16 bits, of which Pillow drops the low b
 
 from __future__ import annotations
 
-import re
 import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -18,52 +18,17 @@ import numpy as np
 from inspect_ai.domain import Image, Pixels
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import decoder_warnings
+from inspect_ai.ingest.completeness import ends_early
+from inspect_ai.ingest.formats import BIG_ENDIAN_BIGTIFF, HEAD_BYTES, PNG_SIGNATURE, format_of
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
-ORIENTATION = 0x0112
-PNG, JPEG_SCAN, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xda", b"\xff\xd9"
-NO_PICTURE = {
-    b"GIF8": "a GIF (animated or not): no camera format, save it as PNG",
-    b"RIFF": "a RIFF container (WebP, video or sound): save it as PNG",
-    b"%PDF": "a PDF: a document, no picture",
-    b"PK\x03\x04": "a zip archive: unpack it first",
-    b"\x1f\x8b": "a gzip archive: unpack it first",
-    b"\xd0\xcf\x11\xe0": "an Office or thumbnail database: no picture",
-}
-PICTURE = {
-    PNG: "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-
-
-def sniff(head: bytes) -> str:
-    """ "image", "dicom", "maybe" (one forced try as DICOM), or the reason why it is neither."""
-    if head[128:132] == b"DICM":
-        return "dicom"
-    if any(head.startswith(magic) for magic in PICTURE):
-        return "image"
-    for magic, reason in NO_PICTURE.items():
-        if head.startswith(magic):
-            return reason
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if re.match(rb"<(\?xml|!doctype|svg|html|[a-z]+[ >/])", text, re.IGNORECASE):
-        return "markup (HTML, XML or SVG): no picture"
-    if text[:1] in (b"{", b"["):
-        return "text: no picture"
-    return "maybe"
-
-
-def is_text(head: bytes) -> bool:
-    """Whether the first bytes are plain text, which no forced try can make a picture."""
-    return bool(head) and not any(b < 9 or 13 < b < 32 for b in head)
+ORIENTATION = 0x0112  # Exif; the others are tags of TIFF 6.0
+BITS_PER_SAMPLE, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281
+WHITE_IS_ZERO = 0
+WHITES_OF_SENSORS = (1023, 4095, 16383)  # 10, 12 and 14 bits in words of 16
 
 
 def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
@@ -72,11 +37,16 @@ def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
+    name = format_of(content[:HEAD_BYTES]).name
+    if ends_early(BytesIO(content), name):
+        raise InputError(f"the {name} is cut: its end is missing")
+    if content.startswith(BIG_ENDIAN_BIGTIFF):  # Pillow takes the byte order's zero for the version of plain TIFF
+        raise InputError("a BigTIFF of big-endian byte order, which no decoder here reads: save it as little-endian")
     Pillow.MAX_IMAGE_PIXELS = None  # the size is judged below, by the same limit as everywhere
     try:
         with warnings.catch_warnings(), Pillow.open(BytesIO(content), formats=FORMATS) as picture:
             warnings.simplefilter("ignore")
-            _check(picture, content, max_pixels)
+            _check(picture, max_pixels)
             jpeg = picture.format in ("JPEG", "MPO")
             if jpeg or _is_deep_colour(content):
                 pixels, white = _by_opencv(content)
@@ -96,7 +66,7 @@ def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
     return Image(pixels=_upright(pixels, turned), white=white, lossy=jpeg), decoder
 
 
-def _check(picture: Pillow.Image, content: bytes, max_pixels: int) -> None:
+def _check(picture: Pillow.Image, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
         raise InputError(f"{width} x {height} pixels are more than the limit of {max_pixels}")
@@ -104,23 +74,19 @@ def _check(picture: Pillow.Image, content: bytes, max_pixels: int) -> None:
         raise InputError("several pages or frames: which one was meant? Save the one to be inspected")
     if picture.mode == "CMYK":
         raise InputError("CMYK colours: a print file, not what a camera saw")
-    if picture.format in ("JPEG", "MPO") and content.rfind(JPEG_END) < content.rfind(JPEG_SCAN):
-        raise InputError("the JPEG is cut: its end-of-image marker is missing")
-    if picture.format == "PNG" and content.rfind(b"IEND") < content.rfind(b"IDAT"):
-        raise InputError("the PNG is cut: its end is missing")
 
 
 def _is_deep_colour(content: bytes) -> bool:
     """PNG, 16 bits a sample, RGB without transparency."""
-    return content.startswith(PNG) and content[24:26] == b"\x10\x02"
+    return content.startswith(PNG_SIGNATURE) and content[24:26] == b"\x10\x02"
 
 
 def _by_opencv(content: bytes) -> tuple[Pixels, int]:
     import cv2
 
-    decoder_warnings.heard()  # of an earlier file
+    decoder_warnings.take()  # of an earlier file
     pixels: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or decoder_warnings.of_missing_pixels():
+    if pixels is None or decoder_warnings.pixels_are_missing():
         raise InputError("the picture is damaged: a part of its pixels is missing")
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[..., ::-1])
@@ -148,9 +114,9 @@ def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
     """[H, W] or [H, W, 3] and the full-scale value. Transparency is refused unless nothing is transparent."""
     mode = picture.mode
     if mode in ("I;16", "I;16B", "I;16L", "I;16N"):
-        return np.asarray(picture).astype(np.uint16), 65535
+        return _deep_grey(picture)
     if mode in ("I", "F"):
-        raise InputError(f"32-bit pixels (mode {mode}): save the picture with 8 or 16 bits")
+        raise InputError(f"signed or 32-bit pixels (mode {mode}): save the picture with 8 or 16 bits")
     if mode == "P":
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     if picture.mode in ("LA", "RGBA", "La", "RGBa", "PA"):
@@ -162,3 +128,15 @@ def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
     if picture.mode in ("RGB", "YCbCr", "LAB", "HSV"):
         return np.asarray(picture.convert("RGB")), 255
     raise InputError(f"pixels of mode {picture.mode} are not supported: save the picture as grey or RGB")
+
+
+def _deep_grey(picture: Pillow.Image) -> tuple[Pixels, int]:
+    """[H, W] uint16 and its full-scale value; Pillow leaves the meaning of the values to the tags of a TIFF."""
+    pixels = np.asarray(picture).astype(np.uint16)
+    tags: Any = getattr(picture, "tag_v2", {})
+    (bits, *_) = tags.get(BITS_PER_SAMPLE, (16,))
+    white = (1 << int(bits)) - 1
+    (stated, *_) = np.atleast_1d(tags.get(MAX_SAMPLE_VALUE, white))
+    if stated in WHITES_OF_SENSORS and pixels.max() <= stated:  # another value may be this picture's own maximum
+        white = int(stated)
+    return (white - pixels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else pixels), white

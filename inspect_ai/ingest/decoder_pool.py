@@ -1,6 +1,6 @@
-"""Child processes that may die: decoders meet hostile bytes there, under limits of memory and time.
+"""Pool of decoding child processes with limits of memory and time, in which decoders read untrusted bytes.
 
-Spawned, not forked (threads and fork deadlock). A child that crashes or is late costs its one job and is replaced.
+Spawned, not forked (threads and fork deadlock). A child that crashes or is late loses one job and is replaced.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ R = TypeVar("R")
 GIB = 1 << 30
 
 
-class WorkerDied(InputError):
+class DecoderDied(InputError):
     """The child crashed on this job; the message names the signal."""
 
 
-class WorkerTimeout(InputError):
+class DecoderTimeout(InputError):
     """The child needed longer than the job may take."""
 
 
-class WorkerFailed(InputError):
+class DecoderFailed(InputError):
     """The job raised an error of no kind that ingest knows; the message names its class alone."""
 
 
@@ -83,14 +83,14 @@ class DecoderPool:
     def submit(self, function: Callable[..., R], *args: object, timeout_s: float) -> Future[R]:
         """Run a module-level function in a child.
 
-        The future raises WorkerDied, WorkerTimeout, or what the function raised.
+        The future raises DecoderDied, DecoderTimeout, or what the function raised.
         """
         future: Future[R] = Future()
         self._jobs.put(_Job(function, args, timeout_s, future))
         return future
 
     def _serve(self) -> None:
-        """One thread for each child: start it, feed it, replace it."""
+        """Run by one thread for each child: start it, send it jobs, replace it."""
         child: SpawnProcess | None = None
         pipe: Connection | None = None
         try:
@@ -99,60 +99,60 @@ class DecoderPool:
                     continue
                 if child is None or pipe is None or not child.is_alive():
                     try:
-                        child, pipe = self._hire()
+                        child, pipe = self._start_child()
                     except OSError as e:
                         reason = f"no decoding process can be started ({e.strerror}); free memory or processes"
                         job.future.set_exception(SetupError(reason))
                         continue
-                if not self._do(job, child, pipe):
-                    self._dismiss(child, pipe)
+                if not self._run_job(job, child, pipe):
+                    self._stop_child(child, pipe)
                     child = pipe = None
         finally:
             if child is not None and pipe is not None:
-                self._dismiss(child, pipe)
+                self._stop_child(child, pipe)
 
-    def _hire(self) -> tuple[SpawnProcess, Connection]:
+    def _start_child(self) -> tuple[SpawnProcess, Connection]:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        child = context.Process(target=_work, args=(theirs, self._memory, os.getpid()), daemon=True)
+        parent_end, child_end = context.Pipe()
+        child = context.Process(target=_work, args=(child_end, self._memory, os.getpid()), daemon=True)
         child.start()
-        theirs.close()
+        child_end.close()
         with self._lock:
             self._children.add(child)
             if self._closing.is_set():
                 child.kill()
-        return child, ours
+        return child, parent_end
 
-    def _dismiss(self, child: SpawnProcess, pipe: Connection) -> None:
+    def _stop_child(self, child: SpawnProcess, pipe: Connection) -> None:
         pipe.close()
         child.kill()
         child.join()
         with self._lock:
             self._children.discard(child)
 
-    def _do(self, job: _Job, child: SpawnProcess, pipe: Connection) -> bool:
+    def _run_job(self, job: _Job, child: SpawnProcess, pipe: Connection) -> bool:
         """True if the child is fit for another job."""
         try:
             pipe.send((job.function, job.arguments, job.timeout_s))
             if not pipe.poll(job.timeout_s):
                 job.future.set_exception(
-                    WorkerTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped")
+                    DecoderTimeout(f"decoding took longer than {job.timeout_s:g} s and was stopped")
                 )
                 return False
             fine, answer = pipe.recv()
         except (EOFError, OSError):
             child.join(5)
-            job.future.set_exception(WorkerDied(f"the decoder crashed ({_cause(child.exitcode)})"))
+            job.future.set_exception(DecoderDied(f"the decoder crashed ({_cause(child.exitcode)})"))
             return False
         except Exception as e:  # noqa: BLE001 - what cannot be pickled, either way, is this job's fault and no other's
-            job.future.set_exception(WorkerFailed(f"decoding failed with {type(e).__name__}"))
+            job.future.set_exception(DecoderFailed(f"decoding failed with {type(e).__name__}"))
             return False
         if fine:
             job.future.set_result(answer)
         elif isinstance(answer, InspectError):
             job.future.set_exception(answer)
         else:
-            job.future.set_exception(WorkerFailed(f"decoding failed with {answer}"))
+            job.future.set_exception(DecoderFailed(f"decoding failed with {answer}"))
         return bool(answer != "MemoryError")  # after it, a child may be left with little
 
 
@@ -164,11 +164,11 @@ def _cause(exitcode: int | None) -> str:
 
 
 def _work(pipe: Connection, memory: int, parent: int) -> None:
-    """A child's life: limits, silence, then one job after another until the parent is gone."""
+    """Main function of a child: set limits, redirect output, then run jobs until the parent is gone."""
     _limit(memory)
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    decoder_warnings.silence()
+    decoder_warnings.redirect_output()
     while True:
         try:
             function, arguments, timeout_s = pipe.recv()
@@ -182,11 +182,11 @@ def _work(pipe: Connection, memory: int, parent: int) -> None:
         except Exception as e:  # noqa: BLE001 - hostile bytes raise anything; the class alone is told, messages quote data
             answer = (False, type(e).__name__)
         pipe.send(answer)
-        decoder_warnings.heard()  # so that what was said does not pile up
+        decoder_warnings.take()  # so that the text does not grow
 
 
 def _limit_processor(timeout_s: float) -> None:
-    """A second fence for a job that the parent cannot stop: SIGXCPU, at twice what all cores could use in its time."""
+    """Limit a job that the parent cannot stop: SIGXCPU, at twice what all cores could use in its time."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     most = used.ru_utime + used.ru_stime + 2 * timeout_s * (os.cpu_count() or 1)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -199,7 +199,7 @@ def _limit(memory: int) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Linux: be killed when the parent is, so that no orphan decodes on; elsewhere the closed pipe ends the child."""
+    """Have Linux kill this child with its parent, so that no orphan decodes on; elsewhere the closed pipe ends it."""
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):

@@ -1,7 +1,7 @@
-"""What C libraries say on stderr inside a decoding child: nobody sees it, and some of it is the only sign of damage.
+"""Warnings of C libraries on stderr inside a decoding child; some of them are the only sign of damage.
 
-libjpeg fills what is missing from a scan with grey, calls that a warning, and prints it. In a child, stderr is a file
-in memory that can be asked; elsewhere `heard` knows nothing.
+libjpeg fills what is missing from a scan with grey and prints a warning. In a child, stderr is a file in memory that
+can be read back; elsewhere `take` returns nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 
 _STDOUT, _STDERR = 1, 2
 _MOST_BYTES = 1 << 16
-_MADE_UP = (  # of libjpeg's warnings, those after which pixels are made up; others are harmless and common
+_MISSING_PIXELS = (  # of libjpeg's warnings, those after which pixels are made up; others are harmless and common
     "premature end of data segment",
     "Premature end of JPEG file",
     "bad Huffman code",
@@ -19,35 +19,35 @@ _MADE_UP = (  # of libjpeg's warnings, those after which pixels are made up; oth
     "restart marker",
     "instead of RST",
 )
-_listening = False
+_redirected = False
 
 
-def silence() -> None:
-    """In a child, once: stdout leads nowhere, stderr into a file without a name."""
-    global _listening
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, _STDOUT)
+def redirect_output() -> None:
+    """Redirect stdout to the null device and stderr into a file without a name; called once in a child."""
+    global _redirected
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, _STDOUT)
     if hasattr(os, "memfd_create"):
-        paper = os.memfd_create("stderr")
+        memory = os.memfd_create("stderr")
     else:
-        paper, name = tempfile.mkstemp()
+        memory, name = tempfile.mkstemp()
         os.unlink(name)  # noqa: PTH108 - the counterpart of mkstemp
-    os.dup2(paper, _STDERR)
-    _listening = True
+    os.dup2(memory, _STDERR)
+    _redirected = True
 
 
-def heard() -> str:
-    """What was said since the last call; "" outside a child."""
-    if not _listening:
+def take() -> str:
+    """Text printed on stderr since the last call; "" outside a child."""
+    if not _redirected:
         return ""
     length = os.lseek(_STDERR, 0, os.SEEK_END)
-    said = os.pread(_STDERR, _MOST_BYTES, 0) if length else b""
+    text = os.pread(_STDERR, _MOST_BYTES, 0) if length else b""
     os.ftruncate(_STDERR, 0)
     os.lseek(_STDERR, 0, os.SEEK_SET)
-    return said.decode("ascii", "replace")
+    return text.decode("ascii", "replace")
 
 
-def of_missing_pixels() -> bool:
-    """Whether libjpeg (OpenCV's or GDCM's) has filled a damaged scan since the last call."""
-    said = heard()
-    return any(fault in said for fault in _MADE_UP)
+def pixels_are_missing() -> bool:
+    """True if libjpeg (OpenCV's or GDCM's) has filled a damaged scan since the last call."""
+    text = take()
+    return any(fault in text for fault in _MISSING_PIXELS)

@@ -8,19 +8,21 @@ from io import BytesIO
 from typing import BinaryIO
 
 from inspect_ai.errors import InputError
+from inspect_ai.ingest.formats import DICOM_MAGIC, DICOM_MAGIC_AT, has_dicom_preamble
 
 EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
+PREAMBLE_BYTES = DICOM_MAGIC_AT + len(DICOM_MAGIC)
 META_MOST_BYTES = 1 << 16
 DEFLATED_MOST_BYTES = 256 << 20
 
 
 def inflated(f: BinaryIO) -> BinaryIO:
-    """A deflated file as it would be without: File Meta, then the data set, unpacked up to a bound.
+    """Inflate a deflated file into one of explicit little endian syntax, up to a bound.
 
     A file in which the deflated syntax is only mentioned comes back as it is.
     """
     f.seek(0)
-    start = 132 if f.read(132)[128:] == b"DICM" else 0
+    start = PREAMBLE_BYTES if has_dicom_preamble(f.read(PREAMBLE_BYTES)) else 0
     f.seek(start)
     head = f.read(META_MOST_BYTES)
     at = head.find(b"\x02\0\x10\0UI")
@@ -42,4 +44,4 @@ def inflated(f: BinaryIO) -> BinaryIO:
         raise InputError(f"the deflated data set unpacks to more than {DEFLATED_MOST_BYTES >> 20} MiB")
     if not unpack.eof:
         raise InputError("the deflated data set is cut")
-    return BytesIO(b"\0" * 128 + b"DICM" + head[:8] + struct.pack("<I", len(meta)) + meta + body)
+    return BytesIO(bytes(DICOM_MAGIC_AT) + DICOM_MAGIC + head[:8] + struct.pack("<I", len(meta)) + meta + body)

@@ -1,5 +1,6 @@
-"""What is below a folder: pictures as they are met, DICOM series once all headers are read, and a reason for
-everything else.
+"""Discovery of studies below a folder: pictures as they are met, DICOM series once all headers are read.
+
+Every other file ends in a rejection with its reason.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import InputError, InspectError
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.camera import is_text, sniff
-from inspect_ai.ingest.decoder_pool import DecoderPool, WorkerDied, WorkerTimeout
+from inspect_ai.ingest.decoder_pool import DecoderDied, DecoderPool, DecoderTimeout
+from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
 from inspect_ai.ingest.load import path_of
 from inspect_ai.ingest.series import Instance, series_refs, study_digest
@@ -28,10 +29,10 @@ AHEAD = 8  # jobs that wait
 def discover(
     root: Path, *, settings: Settings, pool: DecoderPool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
-    """Every file below `root` ends in exactly one reference or rejection. Raises InputError without such a root."""
-    said = attributes_set(settings)
+    """References of the studies below `root`, and a rejection of each other file. Raises InputError without a root."""
+    place = attributes_set(settings)
     for item in _discovered(root, settings, pool, patient_key):
-        yield replace(item, attributes=(*item.attributes, *said)) if isinstance(item, StudyRef) else item
+        yield replace(item, attributes=(*item.attributes, *place)) if isinstance(item, StudyRef) else item
 
 
 def _discovered(
@@ -41,15 +42,15 @@ def _discovered(
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
         sorted_out = _sorted_out(found)
         if isinstance(sorted_out, SourceFile):
-            yield from headers.ask(sorted_out)
+            yield from headers.submit(sorted_out)
         else:
             yield sorted_out
-    yield from headers.rest()
+    yield from headers.drain()
     yield from series_refs(headers.good, headers.broken, keyed=patient_key is not None)
 
 
 class _Headers:
-    """Reads headers in children, some files a job and some jobs ahead; keeps what they say."""
+    """Reads headers in children, some files a job and some jobs ahead, and keeps them."""
 
     def __init__(self, root: Path, settings: Settings, pool: DecoderPool, patient_key: bytes | None) -> None:
         self.good: list[Instance] = []
@@ -58,16 +59,16 @@ class _Headers:
         self._chunk: list[SourceFile] = []
         self._jobs: deque[tuple[list[SourceFile], Future[list[Header | str]]]] = deque()
 
-    def ask(self, file: SourceFile) -> Iterator[Rejection]:
-        """Send one more file on its way; rejections of earlier ones come back."""
+    def submit(self, file: SourceFile) -> Iterator[Rejection]:
+        """Submit one more file; yields rejections of earlier ones."""
         self._chunk.append(file)
         if len(self._chunk) == CHUNK:
             self._send()
         while len(self._jobs) > AHEAD:
             yield from self._receive()
 
-    def rest(self) -> Iterator[Rejection]:
-        """Wait for all that is under way."""
+    def drain(self) -> Iterator[Rejection]:
+        """Wait for the files submitted; yields their rejections."""
         if self._chunk:
             self._send()
         while self._jobs:
@@ -91,10 +92,10 @@ class _Headers:
                 (self.broken if answer.broken else self.good).append(Instance(file=file, header=answer))
 
     def _answers(self, files: list[SourceFile], future: Future[list[Header | str]]) -> list[Header | str]:
-        """The job's answers; file by file where its child died, so that one file alone pays."""
+        """The job's answers; file by file where its child died, so that one file alone is rejected."""
         try:
             return future.result()
-        except (WorkerDied, WorkerTimeout) as e:
+        except (DecoderDied, DecoderTimeout) as e:
             if len(files) == 1:
                 return [str(e)]
         except InputError as e:
@@ -106,18 +107,16 @@ def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFi
     """A picture's reference, a rejection, or a file whose DICOM header must be read."""
     if isinstance(found, Rejection):
         return found
-    kind = sniff(found.head)
-    if kind == "image":
-        return image_ref(found.file)
-    if kind == "dicom" or (kind == "maybe" and not is_text(found.head)):
-        return found.file
-    reason = "text: no picture" if kind == "maybe" else kind
-    return Rejection(file=found.file.path, reason=reason, sha256=found.file.sha256)
+    its = format_of(found.head)
+    if its.refusal is not None:
+        return Rejection(file=found.file.path, reason=its.refusal, sha256=found.file.sha256)
+    return image_ref(found.file) if its.reader == "image" else found.file
 
 
 def image_ref(file: SourceFile) -> StudyRef:
     """The reference of one camera file."""
-    notes = ("a picture under a DICOM name; read as what it is",) if file.path.lower().endswith(".dcm") else ()
+    under_dicom_name = PurePath(file.path).suffix.lower() in DICOM_ENDINGS
+    notes = ("a picture under a DICOM name; read as what it is",) if under_dicom_name else ()
     return StudyRef(
         key=file.path, source=file.path, kind="image", digest=study_digest([file]), files=(file,), notes=notes
     )

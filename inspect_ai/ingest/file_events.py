@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+READS = ("opened", "closed_no_write")  # the looks of this program are among them
+
 
 @contextmanager
-def file_events(folder: Path) -> Iterator[threading.Event]:
-    """An event that is set when the folder may have changed. Where the system tells nothing, the event stays unset."""
+def file_events(folder: Path, changed: Callable[[], None]) -> Iterator[None]:
+    """Call `changed`, from another thread, when the folder may have changed; never where the system tells nothing."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
 
-    wake = threading.Event()
-
     class Handler(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
-            del event
-            wake.set()
+            if event.event_type not in READS:
+                changed()
 
     observer = Observer()
     try:
         observer.schedule(Handler(), str(folder), recursive=True)
         observer.start()
     except OSError:  # no more inotify watches, or a share without events: polling goes on
-        yield wake
+        yield
         return
     try:
-        yield wake
+        yield
     finally:
         observer.stop()
         observer.join(timeout=2.0)

@@ -1,8 +1,8 @@
-"""One DICOM header, read without its pixels and believed only as far as the file's length carries it.
+"""Reading of one DICOM header without its pixels, checked against the length of the file.
 
-Runs in a decoding child. From PS3.10 7.1 (preamble, File Meta); the values are judged in claims and planes.
-Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name. What goes on are
-codes, UIDs, and the few attributes by which groups of pictures are told apart.
+Runs in a decoding child. From PS3.10 7.1 (preamble, File Meta); header_validation and plane_geometry judge the values.
+Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name. Only codes, UIDs
+and the few attributes by which groups of pictures are told apart are passed on.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ TAGS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What grouping and routing need of one file. `broken`: why its pixels cannot be used although the header can."""
+    """Header values of one file, for grouping and routing. `broken`: why its pixels cannot be used."""
 
     study_uid: str
     series_uid: str
@@ -102,12 +102,12 @@ class Header:
 
 
 def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Header:
-    """Raises InputError with the reason of the rejection. Any other error of the library is the caller's to name."""
+    """Read one header. Raises InputError with the reason of the rejection, and any error of pydicom on broken bytes."""
     import pydicom
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # values out of the standard are judged here, not shouted about
+        warnings.simplefilter("ignore")  # values out of the standard are judged here
         source = inflated(f) if DEFLATED.encode() in f.read(1024) else f
         source.seek(0)
         dataset = _parsed(source)

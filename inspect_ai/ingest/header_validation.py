@@ -1,6 +1,6 @@
-"""What a header claims about its pixels, believed only if a picture can be like that and the file is long enough.
+"""Validation of header values against each other and the length of the file, before memory is allocated for pixels.
 
-PS3.5 8.1 and 9.1, PS3.3 C.7.6.3 and C.11.1. Judged before anything is allocated for the pixels.
+PS3.5 8.1 and 9.1, PS3.3 C.7.6.3 and C.11.1.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ PHOTOMETRIC = {  # -> samples per pixel
 
 
 def checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int, int, int]:
-    """Rows, columns, frames, samples, bits allocated; claims that no picture can make are rejected before anything is
-    allocated.
-    """
+    """Rows, columns, frames, samples, bits allocated. Raises InputError for values that no picture can have."""
     if syntax not in SYNTAXES:
         from pydicom.uid import UID as KnownUID
 
@@ -69,19 +67,19 @@ def checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int,
 
 
 def check_length(announced: tuple[int, int], syntax: str, values: int, allocated: int) -> None:
-    """Native pixels must be as long as the header says; encapsulated ones must have undefined length."""
-    claimed, there = announced
+    """Check the length of pixel data: as the header says, or undefined if encapsulated. Raises InputError."""
+    stated, there = announced  # bytes
     if syntax not in NATIVE:
-        if there < 16 or (claimed != 0xFFFFFFFF and claimed > there):
+        if there < 16 or (stated != 0xFFFFFFFF and stated > there):
             raise InputError("compressed pixel data are cut")
         return
-    if claimed == 0xFFFFFFFF:
+    if stated == 0xFFFFFFFF:
         raise InputError("uncompressed pixel data of undefined length")
-    if claimed > there:
-        raise InputError(f"pixel data are cut: {claimed} bytes announced, {there} there")
+    if stated > there:
+        raise InputError(f"pixel data are cut: {stated} bytes announced, {there} there")
     needed = -(-values * allocated // 8)
-    if claimed < needed:
-        raise InputError(f"pixel data are shorter than rows, columns and frames say: {claimed} bytes, {needed} needed")
+    if stated < needed:
+        raise InputError(f"pixel data are shorter than rows, columns and frames say: {stated} bytes, {needed} needed")
 
 
 def rescales(ds: Any) -> list[Any]:
@@ -91,7 +89,7 @@ def rescales(ds: Any) -> list[Any]:
 
 
 def check_rescale(ds: Any) -> None:
-    """Raises InputError for a slope or intercept that makes every pixel equal, or no number."""
+    """Check each rescale. Raises InputError for a slope or intercept that makes every pixel equal, or no number."""
     for item in rescales(ds):
         for name in ("RescaleSlope", "RescaleIntercept"):
             value = item.get(name)
@@ -103,7 +101,7 @@ def check_rescale(ds: Any) -> None:
 
 
 def hounsfield_problems(ds: Any) -> list[str]:
-    """Why the values of a CT cannot be taken as Hounsfield units."""
+    """Reasons why the values of a CT cannot be taken as Hounsfield units."""
     if ds.get("ModalityLUTSequence"):
         return []
     slopes = [number(i.RescaleSlope) for i in rescales(ds) if i.get("RescaleSlope") not in (None, "")]
@@ -127,7 +125,7 @@ def uid(ds: Any, name: str, needed: bool) -> str:
 
 
 def integer(ds: Any, name: str, default: int | None = None) -> int:
-    """Raises InputError where it is no number, or missing without a default."""
+    """Value of an integer element. Raises InputError where it is no number, or missing without a default."""
     value = ds.get(name)
     if value is None or value == "":
         if default is None:
@@ -140,7 +138,7 @@ def integer(ds: Any, name: str, default: int | None = None) -> int:
 
 
 def number(value: Any) -> float:
-    """May be infinite or NaN. Raises InputError for a text."""
+    """Value as a float, which may be infinite or NaN. Raises InputError for a text."""
     try:
         return float(value)
     except (TypeError, ValueError) as e:

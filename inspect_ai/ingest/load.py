@@ -1,4 +1,4 @@
-"""A reference becomes a study with pixels. Runs in a decoding child."""
+"""Loading of a study with its pixels from its reference. Runs in a decoding child."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load(root: Path, ref: StudyRef, settings: Settings) -> Study:
 
 
 def path_of(root: Path, file: SourceFile) -> Path:
-    """Where a file lies; the root may be that file itself."""
+    """Path of a file; the root may be that file itself."""
     return root if root.is_file() else root / file.path
 
 
@@ -149,7 +149,7 @@ def _spacing(values: Any) -> tuple[float, float] | None:
 
 
 def _emptiness(pixels: Pixels) -> tuple[str, ...]:
-    """Why there is nothing to inspect, if so."""
+    """Reason why there is nothing to inspect; empty where there is something."""
     height, width = pixels.shape[:2] if pixels.ndim == 2 or pixels.shape[-1] == 3 else pixels.shape[-2:]
     if min(height, width) < SMALLEST_SIDE_PX:
         return (f"a picture of {height} x {width} pixels: too small to inspect",)

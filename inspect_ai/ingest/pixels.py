@@ -135,14 +135,14 @@ def _decoded(dataset: Any, syntax: str, frames: int) -> tuple[Pixels, str]:
         check_shape(shape, rows, columns, samples, allocated)
         plugin, distribution = OPENJPEG if kind.startswith(WAVELET) else _jpeg_decoder(shape)
     try:
-        decoder_warnings.heard()  # of an earlier file
+        decoder_warnings.take()  # of an earlier file
         dataset.pixel_array_options(decoding_plugin=plugin, correct_unused_bits=not kind.startswith("RLE"))
         array = dataset.pixel_array
     except MemoryError:
         raise
     except Exception as e:  # a decoder raises anything on a broken stream, and quotes data in its words
         raise InputError(f"{distribution} cannot read its {kind} pixel data: damaged, or a rare variant") from e
-    if decoder_warnings.of_missing_pixels():
+    if decoder_warnings.pixels_are_missing():
         raise InputError(f"its {kind} pixel data are damaged: a part of the pixels is missing")
     return array, distribution
 
@@ -176,7 +176,7 @@ def _stored_bits(array: Pixels, dataset: Any) -> Pixels:
 
 
 def _padding(raw: Pixels, masked: Pixels, dataset: Any) -> NDArray[np.bool_] | None:
-    """Where no tissue was seen: the value is meant as it stands in all bits, or in Bits Stored; writers do both."""
+    """Mask of pixels without tissue. Writers mean the value as it is in all bits, or in Bits Stored: both count."""
     value = dataset.get("PixelPaddingValue")
     if value is None:
         return None

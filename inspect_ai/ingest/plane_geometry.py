@@ -1,4 +1,4 @@
-"""Where slices and frames lie: PS3.3 C.7.6.2.1.1, and C.7.6.16 for the functional groups of enhanced objects."""
+"""Positions of slices and frames in space: PS3.3 C.7.6.2.1.1; of enhanced objects C.7.6.16."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """Where a slice lies: LPS millimetres. spacing_mm: between rows, between columns."""
+    """Position of a slice in LPS millimetres. spacing_mm: between rows, between columns."""
 
     position_mm: Vector
     row_direction: Vector

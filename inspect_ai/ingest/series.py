@@ -1,5 +1,4 @@
-"""From headers to series: one reference each, with its slices in order along the normal, or the reasons why they are
-none.
+"""Grouping of headers into series, with slices in order along the normal or the reasons why they make no volume.
 
 PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
 """
@@ -52,7 +51,7 @@ def series_refs(
 ) -> Iterable[StudyRef | Rejection]:
     """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up.
 
-    A series lives in one folder: files elsewhere that claim its UIDs (copies, forgeries) must not spoil it.
+    A series lives in one folder: files elsewhere that bear its UIDs (copies, forgeries) must not spoil it.
     """
     good: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
     bad: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)

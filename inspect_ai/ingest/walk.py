@@ -1,6 +1,6 @@
-"""Every file below a folder, once, with its digest or the reason why it is not read.
+"""Walk over a folder: every file once, with its digest or the reason why it is not read.
 
-Links out, pipes and loops end here.
+Links out of the folder, pipes and loops are refused here.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from inspect_ai.domain import Rejection, SourceFile
 from inspect_ai.errors import InputError
+from inspect_ai.ingest.formats import HEAD_BYTES, is_temporary
 from inspect_ai.text import printable
 
-TEMPORARY_ENDINGS = (".part", ".tmp", ".crdownload", ".partial", "~")
-HEAD_BYTES = 512
 CHUNK = 1 << 20
+TEMPORARY = "a temporary or hidden name: left alone until it is renamed"
 ANYBODY = (
     stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 )  # root reads everything; what is closed to all stays closed to it too
@@ -31,11 +32,6 @@ class FoundFile:
 
     file: SourceFile
     head: bytes
-
-
-def is_temporary(name: str) -> bool:
-    """Names of files that somebody is still writing, or that were not meant to be seen."""
-    return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)
 
 
 def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
@@ -66,7 +62,9 @@ def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Re
         folders = []
         for entry in entries:
             name = f"{before}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False) and is_temporary(entry.name):
+                yield Rejection(file=_utf8(name), reason=TEMPORARY)
+            elif entry.is_dir(follow_symlinks=False):
                 folders.append((Path(entry.path), name + "/"))
             elif entry.is_symlink():
                 reason = _link_reason(Path(entry.path), root)
@@ -100,15 +98,25 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
+def too_large(max_bytes: int) -> str:
+    """The reason to refuse a file of more than `max_bytes`."""
+    return f"larger than the limit of {max_bytes / (1 << 30):g} GiB"
+
+
+def opened(path: Path) -> BufferedReader:
+    """A file open for reading, without following a link and without waiting for a pipe's writer. Raises OSError."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+
+
 def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
-    """Digest and head of one regular file; opened without following links and without blocking."""
+    """Digest and head of one regular file, or the reason why it is not read."""
     if is_temporary(path.name):
-        return Rejection(file=name, reason="a temporary or hidden name: left alone until it is renamed")
+        return Rejection(file=name, reason=TEMPORARY)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        f = opened(path)
     except OSError as e:
         return Rejection(file=name, reason=f"cannot be opened ({e.strerror})")
-    with os.fdopen(descriptor, "rb") as f:
+    with f:
         status = os.fstat(f.fileno())
         if not status.st_mode & ANYBODY:
             return Rejection(file=name, reason="nobody has the right to read it")
@@ -117,7 +125,7 @@ def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
         if status.st_size == 0:
             return Rejection(file=name, reason="empty file")
         if status.st_size > max_bytes:
-            return Rejection(file=name, reason=f"larger than the limit of {max_bytes / (1 << 30):g} GiB")
+            return Rejection(file=name, reason=too_large(max_bytes))
         try:
             digest, head = hashlib.sha256(), b""
             while chunk := f.read(CHUNK):

@@ -1,26 +1,22 @@
-"""Labelled pictures along the same line as at work: ingest, quality, units, engine, decision. For calibrate and
-evaluate.
-"""
+"""Labelled pictures scored as at work: ingest, quality, units, engine, verdict. For calibration and evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
-from inspect_ai.decide import decide
-from inspect_ai.domain import Floats, Measure, OperatingPoint, Verdict
+from inspect_ai.domain import Floats, Measure, OperatingPoint, Study, StudyRef, Verdict
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
 from inspect_ai.inspection import out_of_distribution
-from inspect_ai.model.engine import Engine
-from inspect_ai.plugins import Task
-from inspect_ai.settings import Settings
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.predict import NOT_A_NUMBER, Prediction
+from inspect_ai.inspection.verdict import verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +24,7 @@ class Scored:
     """One labelled picture with its score.
 
     `verdict` is None without an operating point; logits: [K] of its last unit; features: [units, F], or None from a
-    graph that tells none; measures: the quality gate, what is typical included where a reference was given.
+    graph that tells none; measures: of quality, the distance from calibration included where a reference was given.
     """
 
     row: Row
@@ -36,6 +32,7 @@ class Scored:
     score: float
     verdict: Verdict | None
     logits: Floats = field(compare=False, repr=False)
+    point: OperatingPoint | None = None  # as it applied to this picture: its group's
     measures: tuple[Measure, ...] = ()
     features: Floats | None = field(default=None, compare=False, repr=False)
 
@@ -50,69 +47,72 @@ class Scored:
         return all(measure.passed for measure in self.measures if measure.name != out_of_distribution.NAME)
 
 
-def model_folder(model: Path | None, task: Task) -> Path:
-    """The folder of a model given as folder or as one of its files; the task's own without one."""
-    if model is None:
-        return task.folder
-    return model if model.is_dir() else model.parent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """One labelled picture that has no score. verdict: that of work, which leaves it to a person."""
+
+    row: Row
+    reason: str
+    verdict: Verdict | None
 
 
 def score_rows(
     folder: LabelledFolder,
     rows: Iterable[Row],
-    task: Task,
-    engine: Engine,
-    settings: Settings,
+    inspector: Inspector,
     *,
-    point: OperatingPoint | None = None,
-    mismatches: tuple[str, ...] = (),
-    known: Typicality | None = None,
+    unscored: Callable[[Unscored], None] | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Scored]:
-    """Score every row; the quality gate hides no score. Raises UsageError for a picture without units.
+    """Score every row, and judge it where the inspector has an operating point; the quality gate hides no score.
 
-    known: what calibration saw; without it the gate is that of the fixed limits.
+    unscored: hears of pictures without a score; if None, the first of them raises UsageError.
     """
     wanted = list(rows)
     scored = []
     with folder.unpacked(wanted) as root:
         for done, row in enumerate(wanted, 1):
-            scored.append(_score(root, row, task, engine, settings, point, mismatches, known))
+            found = _score(root, row, inspector)
+            if isinstance(found, Scored):
+                scored.append(found)
+            elif unscored is None:
+                raise UsageError(f"{row.file}: {found.reason}; every picture needs a score here.")
+            else:
+                unscored(found)
             progress(done)
     return scored
 
 
-def _score(
-    root: Path,
-    row: Row,
-    task: Task,
-    engine: Engine,
-    settings: Settings,
-    point: OperatingPoint | None,
-    mismatches: tuple[str, ...],
-    known: Typicality | None,
-) -> Scored:
-    study = study_of(root, row.file, settings)
-    units = list(task.units(study))
-    if not units:
-        raise UsageError(f"{row.file}: task {task.name} finds nothing in it to score.")
-    outputs = engine.run(units)
-    score = task.aggregate([f for unit, out in zip(units, outputs, strict=True) for f in task.findings(unit, out)])
-    measures = tuple(task.quality(study))
-    if (likeness := out_of_distribution.measure(known, units, outputs, measures)) is not None:
-        measures = (*measures, likeness)
-    verdict = None
-    if point is not None:
-        said = [(name, as_at_work(name, value)) for name, value in row.columns]
-        point = point.for_study([*study.ref.attributes, *attributes_set(settings), *said])
-        verdict = decide(score, point, mismatches=mismatches, problems=study.problems, measures=measures)
-    features = [output.features for output in outputs if output.features is not None]
+def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
+    """The reference of a labelled picture with all that would be known of it at work; labels.csv speaks last."""
+    said = tuple((name, as_at_work(name, value)) for name, value in row.columns)
+    return replace(
+        study.ref,
+        attributes=(*study.ref.attributes, *attributes_set(inspector.settings), *said),
+        problems=(*study.ref.problems, *study.problems),
+    )
+
+
+def _score(root: Path, row: Row, inspector: Inspector) -> Scored | Unscored:
+    study = study_of(root, row.file, inspector.settings)
+    prediction = inspector.predict_study(study)
+    judged = None if inspector.point is None else verdict(prediction, labelled_ref(study, row, inspector), inspector)
+    if not prediction.finite or prediction.score is None:
+        return Unscored(row=row, reason=_reason(prediction), verdict=judged.verdict if judged else None)
+    features = [output.features for output in prediction.outputs if output.features is not None]
     return Scored(
         row=row,
         sha256=study.ref.files[0].sha256,
-        score=score,
-        verdict=verdict,
-        logits=outputs[-1].logits,
-        measures=measures,
-        features=np.stack(features) if len(features) == len(outputs) else None,
+        score=prediction.score,
+        verdict=judged.verdict if judged else None,
+        logits=prediction.outputs[-1].logits,
+        measures=judged.measures if judged else prediction.measures,
+        point=judged.point if judged else None,
+        features=np.stack(features) if len(features) == len(prediction.outputs) else None,
     )
+
+
+def _reason(prediction: Prediction) -> str:
+    if not prediction.finite:
+        return NOT_A_NUMBER
+    return "; ".join(prediction.problems) or "the task finds nothing in it to score"

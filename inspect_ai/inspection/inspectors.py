@@ -1,63 +1,124 @@
-"""The inspectors of a run, kept as the audit log wants them: suspended, enabled or revoked as soon as it says so."""
+"""The inspectors of a run: which of them claims a study, and each as the audit log wants it at this moment."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from inspect_ai.audit import CertificateNote, Kind, Log
+from inspect_ai import __version__
+from inspect_ai.audit import CertificateNote, Entry, Kind, Log
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
+from inspect_ai.domain import Provenance, StudyRef
 from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.settings import Settings
+from inspect_ai.text import printable
+
+NOBODY = ""  # the task of a study that no task claims
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`candidates` claim the study; with none, `refusal` says why no decision will come."""
+
+    candidates: tuple[str, ...]
+    refusal: str | None = None
 
 
 class Inspectors:
-    """Keeps the stations of a scan or a watch as the log wants them. `look` costs one small query."""
+    """Holds the inspectors by task, routes studies to them, and keeps them as the log says. Safe to read from threads.
 
-    def __init__(self, inspectors: dict[str, Inspector], log: Log) -> None:
-        self.inspectors, self._log = inspectors, log
-        self._seen = 0  # the newest row about any certificate
-        self._take_up()
-        self.look()
+    named: one task was named, and is answerable for whatever cannot be decided.
+    """
 
-    def look(self) -> None:
-        """Suspend, enable or revoke what the log has news of; the next study is decided so."""
-        newest = next(self._log.entries(kind=Kind.CERTIFICATE, newest_first=True, limit=1), None)
-        if newest is None or newest.id == self._seen:
-            return
-        self._seen = newest.id
-        for name, inspector in self.inspectors.items():
-            self.inspectors[name] = _under(inspector, self._standing(inspector))
+    def __init__(self, inspectors: Iterable[Inspector], settings: Settings) -> None:
+        self._held = {inspector.task.name: inspector for inspector in inspectors}
+        self.named = settings.task != "auto"
+        self.nobody = _nobody(settings, self._held)
+        self._seen: int | None = None  # the newest row about any certificate
+
+    def __getitem__(self, task: str) -> Inspector:
+        return self._held[task]
+
+    def __iter__(self) -> Iterator[Inspector]:
+        return iter(self._held.values())
+
+    @property
+    def answerable(self) -> Provenance:
+        """Who signs for a study that cannot be read: the task that was named, or nobody."""
+        return next(iter(self._held.values())).provenance if self.named else self.nobody
+
+    def route(self, ref: StudyRef) -> Route:
+        """The tasks that claim a study by its header, or why none does."""
+        claiming = tuple(name for name, held in self._held.items() if held.task.claims(ref) is not None)
+        if claiming:
+            return Route(claiming)
+        what = f"DICOM modality {printable(ref.modality, 16)}" if ref.modality else "DICOM without a modality"
+        what = "image files" if ref.kind == "image" else what
+        who = f"task {next(iter(self._held))} does not inspect" if self.named else "no installed task inspects"
+        return Route((), f"{who} {what}")
+
+    def known(self, ref: StudyRef, route: Route, log: Log) -> Entry | None:
+        """The decision on this content that one of the candidates made, or that nobody took it."""
+        return log.find_any(ref.digest, [*(self._held[name].provenance for name in route.candidates), self.nobody])
+
+    def refresh(self, log: Log) -> None:
+        """Suspend, enable or revoke what the log has news of; the next study is decided so. Costs one small query.
+
+        The first time, certificates that this log has not heard of come into force there.
+        """
+        if self._seen is None:
+            self._record_new(log)
+        newest = next(log.entries(kind=Kind.CERTIFICATE, newest_first=True, limit=1), None)
+        seen = 0 if newest is None else newest.id
+        if seen != self._seen:
+            self._seen = seen
+            self._held = {name: _under(held, _status(held, log)) for name, held in self._held.items()}
 
     def remarks(self) -> list[str]:
-        """What a reader of results must know of the stations as they are now."""
-        return [
-            f"Task {name}: {inspector.suspended}" for name, inspector in self.inspectors.items() if inspector.suspended
-        ]
+        """Suspensions that a reader of results must know of."""
+        return [f"Task {name}: {held.suspended}" for name, held in self._held.items() if held.suspended]
 
-    def _standing(self, inspector: Inspector) -> CertificateStatus:
-        made = inspector.provenance
-        return certificate_status(self._log, made.task, made.certificate_sha256, made.operating_point_sha256)
-
-    def _take_up(self) -> None:
-        """Certificates that this log has not heard of: from here on, it has."""
+    def _record_new(self, log: Log) -> None:
         notes = [
             CertificateNote(
                 task=name,
-                operating_point_sha256=inspector.provenance.operating_point_sha256,
+                operating_point_sha256=held.provenance.operating_point_sha256,
                 certified=True,
-                statement=f"came into force here: {inspector.point.promise}",
-                certificate_sha256=inspector.provenance.certificate_sha256,
+                statement=f"came into force here: {held.point.promise}",
+                certificate_sha256=held.provenance.certificate_sha256,
             )
-            for name, inspector in self.inspectors.items()
-            if inspector.provenance.certificate_sha256
-            and not inspector.mismatches
-            and self._standing(inspector).state is CertificateState.UNKNOWN
+            for name, held in self._held.items()
+            if held.point is not None
+            and held.provenance.certificate_sha256
+            and not held.mismatches
+            and _status(held, log).state is CertificateState.UNKNOWN
         ]
         if notes:
-            self._log.append(notes)
+            log.append(notes)
+
+
+def _nobody(settings: Settings, names: Iterable[str]) -> Provenance:
+    """Provenance of "no task claims it": the tasks that were asked. Another set of tasks asks again."""
+    asked = hashlib.sha256("\n".join([settings.task, *sorted(names)]).encode()).hexdigest()
+    return Provenance(
+        task=NOBODY,
+        task_version="",
+        model_sha256="",
+        config_sha256=asked,
+        operating_point_sha256="",
+        engine="",
+        software=__version__,
+    )
+
+
+def _status(inspector: Inspector, log: Log) -> CertificateStatus:
+    made = inspector.provenance
+    return certificate_status(log, made.task, made.certificate_sha256, made.operating_point_sha256)
 
 
 def _under(inspector: Inspector, found: CertificateStatus) -> Inspector:
-    """The station as the log wants it; a revocation stays, whatever comes after."""
+    """The inspector as the log wants it; a revocation stays, whatever comes after."""
     if found.state is CertificateState.REVOKED:
         why = f"the certificate was revoked in entry {found.entry}: {found.reason}"
         return replace(inspector, suspended=None, mismatches=tuple(dict.fromkeys([*inspector.mismatches, why])))

@@ -1,97 +1,88 @@
-"""From a prepared study to its decision: score the units, gather findings, meet the operating point."""
+"""Prediction: from units to what the network says of a study. No threshold is known here (verdict.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from inspect_ai.decide import decide
-from inspect_ai.domain import Decision, Finding, Outcome, Provenance, StudyRef, UnitOutput, Verdict
-from inspect_ai.inspection import out_of_distribution
-from inspect_ai.inspection.inspector import Inspector
-from inspect_ai.inspection.preprocess import PreprocessedStudy
+from inspect_ai.domain import Finding, Floats, Measure, Unit, UnitOutput
+from inspect_ai.inspection.heat_map import heat_map
+from inspect_ai.inspection.preprocess import NOTHING_FOUND
+from inspect_ai.model.engine import Engine
+from inspect_ai.plugins import Task
 
-FINDINGS_MOST = 20  # kept in a decision, highest first; the count of the rest is noted
+NOT_A_NUMBER = "the network's answer is not a number"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A decision and what the network said of each unit, for the pictures."""
+    """What a model says of one study.
 
-    decision: Decision
-    outputs: tuple[UnitOutput, ...] = ()
+    findings: highest score first. score: of the study, None where there is none; `problems` then says why, unless a
+    measure of quality failed. shape_px: rows and columns of the picture, or of a slice, that `heat` is laid over.
+    """
+
+    score: float | None = None
+    findings: tuple[Finding, ...] = ()
+    measures: tuple[Measure, ...] = ()  # of quality, without the distance from calibration (verdict.py)
+    problems: tuple[str, ...] = ()
+    units: tuple[Unit, ...] = field(default=(), repr=False)
+    outputs: tuple[UnitOutput, ...] = field(default=(), repr=False)
+    shape_px: tuple[int, int] | None = field(default=None, repr=False)
+    multiple: int = field(default=1, repr=False)  # of pixels that the engine pads units to
+
+    @property
+    def finite(self) -> bool:
+        """Whether every answer of the network is a number."""
+        return all(np.isfinite(output.logits).all() for output in self.outputs)
+
+    @property
+    def is_whole_series(self) -> bool:
+        """Whether the units were cut out of a volume."""
+        return any(unit.series_uid for unit in self.units)
+
+    @property
+    def heat(self) -> Floats | None:
+        """[H, W] attention over the picture (or slice) of the highest finding, highest 1; None without a score."""
+        if self.shape_px is None or not self.findings:
+            return None
+        index = self.findings[0].image_index
+        return heat_map(self.units, self.outputs, index, self.shape_px, self.shape_px, self.multiple)
 
 
-def predict(ref: StudyRef, preprocessed: PreprocessedStudy, inspector: Inspector) -> Prediction:
-    """Decide one prepared study at its station. A fault in engine or plugin is a reason to abstain."""
+def predict(
+    task: Task,
+    engine: Engine,
+    units: Sequence[Unit],
+    *,
+    measures: Sequence[Measure] = (),
+    problems: Sequence[str] = (),
+    shape_px: tuple[int, int] | None = None,
+) -> Prediction:
+    """Score the units of one study. A fault in engine or plugin is a problem of this study, not an error."""
     outputs: tuple[UnitOutput, ...] = ()
     findings: list[Finding] = []
     score: float | None = None
-    problems, measures = [*preprocessed.problems], preprocessed.measures
-    if preprocessed.units and not problems:
+    why = list(problems)
+    if units and not why:
         try:
-            outputs = tuple(inspector.engine().run(preprocessed.units))
+            outputs = tuple(engine.run(units))
             if all(np.isfinite(output.logits).all() for output in outputs):
-                pairs = zip(preprocessed.units, outputs, strict=True)
-                findings = [finding for unit, output in pairs for finding in inspector.task.findings(unit, output)]
-                score = float(inspector.task.aggregate(findings)) if findings else None
-                likeness = out_of_distribution.measure(
-                    inspector.out_of_distribution, preprocessed.units, outputs, preprocessed.measures
-                )
-                measures += () if likeness is None else (likeness,)
-            else:
-                problems.append("the network's answer is not a number")
+                pairs = zip(units, outputs, strict=True)
+                findings = [finding for unit, output in pairs for finding in task.findings(unit, output)]
+                score = float(task.aggregate(findings)) if findings else None
+                why += [] if findings else [NOTHING_FOUND]
         except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; it costs this study and no other
-            problems.append(f"scoring failed: {type(e).__name__}")
-        if score is None and not problems:
-            problems.append("the task found nothing in it to look at")
-    whole_series = any(unit.series_uid for unit in preprocessed.units)
-    point = inspector.point.for_study(ref.attributes)
-    point = point.for_volume() if whole_series else point
-    verdict = decide(
-        score,
-        point,
-        mismatches=inspector.mismatches,
-        problems=problems,
-        measures=measures,
-        suspended=inspector.suspended,
-    )
-    if preprocessed.burned_in:
-        ref = noted(ref, "no picture is shown: its header says that text is burned in, which may be a name")
-    worth = _worth_telling(findings, point.flag_from if whole_series else point.clear_below)
-    if len(worth) > FINDINGS_MOST:
-        ref = noted(
-            ref, f"{len(worth) - FINDINGS_MOST} more findings reach {point.flag_from:.4f}; the highest are listed"
-        )
-    decision = Decision(
-        study=ref,
-        provenance=inspector.provenance,
-        verdict=verdict,
+            why.append(f"scoring failed: {type(e).__name__}")
+    return Prediction(
         score=score,
-        threshold=point.flag_from,
-        findings=worth[:FINDINGS_MOST],
-        measures=measures,
-        decoders=preprocessed.decoders,
+        findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
+        measures=tuple(measures),
+        problems=tuple(why),
+        units=tuple(units),
+        outputs=outputs,
+        shape_px=shape_px,
+        multiple=engine.manifest.config.input.multiple,
     )
-    return Prediction(decision, outputs)
-
-
-def abstained(ref: StudyRef, provenance: Provenance, reason: str, decoders: Sequence[str] = ()) -> Decision:
-    """The decision on a study that no task may decide."""
-    verdict = Verdict(outcome=Outcome.ABSTAIN, reason=reason, certified=False)
-    return Decision(
-        study=ref, provenance=provenance, verdict=verdict, score=None, threshold=None, decoders=tuple(decoders)
-    )
-
-
-def noted(ref: StudyRef, note: str) -> StudyRef:
-    """The same study with one more remark."""
-    return replace(ref, notes=(*ref.notes, note))
-
-
-def _worth_telling(findings: Sequence[Finding], line: float) -> tuple[Finding, ...]:
-    """The highest finding, and all others that reach the line; highest first."""
-    ranked = sorted(findings, key=lambda finding: -finding.score)
-    return tuple(f for i, f in enumerate(ranked) if i == 0 or f.score >= line)

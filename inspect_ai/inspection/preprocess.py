@@ -1,4 +1,4 @@
-"""What happens to one study in a decoding child: load, recognise, measure quality, make units. Little comes back."""
+"""Preprocessing of one study, in a decoding child: load, recognise, measure quality, make units. Little comes back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from inspect_ai.settings import Settings
 PREVIEW_PX = 512  # longer side of the pictures that travel back for the report
 PREVIEWS_MOST = 400  # slices of one volume; a CT of this many is 20 MB as JPEG
 LUNG_WINDOW_HU = (-1000.0, 400.0)  # what a context slice shows of a volume
+NOTHING_FOUND = "the task found nothing in it to look at"
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -57,6 +57,7 @@ class PreprocessedStudy:
     previews: tuple[Preview, ...] = field(default=(), repr=False)
     burned_in: bool = False  # a picture may carry a name (Burned In Annotation YES), so none is shown
     unread: bool = False  # nothing of the study could be decoded
+    shape_px: tuple[int, int] | None = None  # of the first picture or slice
 
 
 def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
@@ -65,41 +66,62 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
     Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
     """
     study = ingest.load(root, ref, settings)
-    burned_in = any(image.burned_in_annotation for image in study.images)
-    known = _Known(study.rejections, study.decoders, burned_in)
     if not study.images and not study.volumes:
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
-        return known.preprocessed(None, problems=(*ref.problems, *study.problems), unread=unread)
-    previews = _image_previews(study)
+        return _without_units(study, None, (*ref.problems, *study.problems), unread=unread)
     problems = (*ref.problems, *study.problems)
     if problems:  # no task can decide it; whose it would be is told where only one claims it
-        return known.preprocessed(candidates[0] if len(candidates) == 1 else None, problems=problems, previews=previews)
+        return _without_units(study, candidates[0] if len(candidates) == 1 else None, problems)
     task, problem = _recognise(study, candidates, settings)
-    if task is None:
-        return known.preprocessed(None, problems=(problem or "",), previews=previews)
+    return preprocess_study(study, task) if task is not None else _without_units(study, None, (problem or "",))
+
+
+def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
+    """Measure a decoded study's quality and, where all of it passes, make the task's units."""
+    if problems := (*study.ref.problems, *study.problems):
+        return _without_units(study, task.name, problems)
     try:
         measures = tuple(task.quality(study))
         units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()
-        previews = previews or _slice_previews(study, units)
+        previews = _image_previews(study) or _slice_previews(study, units)
     except Exception as e:  # noqa: BLE001 - a plugin may raise anything; it costs this study and no other
-        return known.preprocessed(task.name, problems=(f"the task's own code failed: {_fault(e)}",), previews=previews)
-    if not units and all(measure.passed for measure in measures):
-        problems = ("the task found nothing in it to look at",)
-    return known.preprocessed(task.name, units=units, measures=measures, problems=problems, previews=previews)
+        return _without_units(study, task.name, (f"the task's own code failed: {_fault(e)}",))
+    nothing = not units and all(measure.passed for measure in measures)
+    return PreprocessedStudy(
+        task=task.name,
+        units=units,
+        measures=measures,
+        problems=(NOTHING_FOUND,) if nothing else (),
+        rejections=study.rejections,
+        decoders=study.decoders,
+        previews=previews,
+        burned_in=_burned_in(study),
+        shape_px=shape_px(study),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What every answer about one study carries."""
+def shape_px(study: Study) -> tuple[int, int] | None:
+    """Rows and columns of the first picture, or of a slice of the first volume."""
+    shapes = [image.pixels.shape for image in study.images] + [volume.hu.shape[1:] for volume in study.volumes]
+    return (int(shapes[0][0]), int(shapes[0][1])) if shapes else None
 
-    rejections: tuple[Rejection, ...]
-    decoders: tuple[str, ...]
-    burned_in: bool
 
-    def preprocessed(self, task: str | None, **more: Any) -> PreprocessedStudy:
-        return PreprocessedStudy(
-            task=task, rejections=self.rejections, decoders=self.decoders, burned_in=self.burned_in, **more
-        )
+def _without_units(
+    study: Study, task: str | None, problems: tuple[str, ...], *, unread: bool = False
+) -> PreprocessedStudy:
+    return PreprocessedStudy(
+        task=task,
+        problems=problems,
+        rejections=study.rejections,
+        decoders=study.decoders,
+        previews=_image_previews(study),
+        burned_in=_burned_in(study),
+        unread=unread,
+    )
+
+
+def _burned_in(study: Study) -> bool:
+    return any(image.burned_in_annotation for image in study.images)
 
 
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:

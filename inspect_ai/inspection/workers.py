@@ -1,9 +1,9 @@
-"""Who works along the line: children that decode, threads that score. Studies come back as they finish."""
+"""Workers of a run: children that decode, threads that score. Studies come back as they finish."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,20 +11,19 @@ from types import TracebackType
 from typing import TypeAlias
 
 from inspect_ai.audit.failpoint import reach
-from inspect_ai.domain import Decision, Outcome, Provenance, Rejection, StudyRef
+from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
-from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.decision import abstained
+from inspect_ai.inspection.inspectors import Inspectors, Route
 from inspect_ai.inspection.pictures import pictures
-from inspect_ai.inspection.predict import Prediction, abstained, predict
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
-from inspect_ai.inspection.routing import Route
 from inspect_ai.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """What became of one study: a decision, or rejections of all its files, or a decision and rejections of some."""
+    """The end of one study: a decision, or rejections of all its files, or a decision and rejections of some."""
 
     ref: StudyRef
     decision: Decision | None
@@ -40,15 +39,10 @@ class Workers:
     """A context manager. `wants_picture` is asked from several threads whether an outcome deserves its picture."""
 
     def __init__(
-        self,
-        root: Path,
-        inspectors: Mapping[str, Inspector],
-        nobody: Provenance,
-        settings: Settings,
-        wants_picture: Callable[[Outcome], bool],
+        self, root: Path, inspectors: Inspectors, settings: Settings, wants_picture: Callable[[Outcome], bool]
     ) -> None:
         self.pool = DecoderPool(settings.workers, settings.decode_memory_gib)
-        self._root, self._stations, self._nobody, self._settings = root, inspectors, nobody, settings
+        self._root, self._inspectors, self._settings = root, inspectors, settings
         self._wants_picture = wants_picture
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="engine")
         self._open = True
@@ -65,52 +59,46 @@ class Workers:
         self.pool.__exit__(kind, error, trace)
         self._threads.shutdown(wait=True)
 
-    def send(self, ref: StudyRef, route: Route, then: Then) -> None:
-        """Start one study on its way; `then` is called from another thread with what became of it."""
+    def submit(self, ref: StudyRef, route: Route, then: Then) -> None:
+        """Decode and score one study; `then` is called from another thread with its result."""
 
         def decoded(future: Future[PreprocessedStudy]) -> None:
             if self._open and not future.cancelled():
                 with contextlib.suppress(RuntimeError):  # closed between the question and the call
-                    self._threads.submit(self._finish, ref, route, future, then)
+                    self._threads.submit(self._finish, ref, future, then)
 
         future = self.pool.submit(
             preprocess, self._root, ref, route.candidates, self._settings, timeout_s=self._settings.study_timeout_s
         )
         future.add_done_callback(decoded)
 
-    def _finish(self, ref: StudyRef, route: Route, future: Future[PreprocessedStudy], then: Then) -> None:
+    def _finish(self, ref: StudyRef, future: Future[PreprocessedStudy], then: Then) -> None:
         try:
             reach("after_decode")
-            then(self._done(ref, route, future))
+            then(self._result(ref, future))
         except BaseException as e:  # noqa: BLE001 - handed to the thread that waits for it
             then(e)
 
-    def _done(self, ref: StudyRef, route: Route, future: Future[PreprocessedStudy]) -> StudyResult:
-        named = self._settings.task != "auto"
-        who = self._stations[route.candidates[0]].provenance if named else self._nobody
+    def _result(self, ref: StudyRef, future: Future[PreprocessedStudy]) -> StudyResult:
+        answerable = self._inspectors.answerable
         try:
-            preprocessed = future.result()
+            study = future.result()
         except InputError as e:
             if len(ref.files) == 1:
                 return StudyResult(ref=ref, decision=None, rejections=rejected(ref, str(e)))
-            return StudyResult(ref=ref, decision=abstained(ref, who, str(e)))
-        if preprocessed.unread:
-            return StudyResult(ref=ref, decision=None, rejections=preprocessed.rejections)
-        if preprocessed.task is None:
-            reason = "; ".join(preprocessed.problems) or "nothing of it could be read"
-            prediction = Prediction(abstained(ref, who, reason, preprocessed.decoders))
-        else:
-            prediction = predict(ref, preprocessed, self._stations[preprocessed.task])
-        decision = prediction.decision
+            return StudyResult(ref=ref, decision=abstained(ref, answerable, str(e)))
+        if study.unread:
+            return StudyResult(ref=ref, decision=None, rejections=study.rejections)
+        if study.task is None:
+            reason = "; ".join(study.problems) or "nothing of it could be read"
+            return StudyResult(
+                ref=ref, decision=abstained(ref, answerable, reason, study.decoders), rejections=study.rejections
+            )
+        decision, prediction = self._inspectors[study.task].decide_preprocessed(ref, study)
         reach("after_score")
-        picture, heat = self._drawn(prediction, preprocessed) or (None, None)
-        return StudyResult(ref=ref, decision=decision, rejections=preprocessed.rejections, picture=picture, heat=heat)
-
-    def _drawn(self, prediction: Prediction, preprocessed: PreprocessedStudy) -> tuple[bytes, bytes | None] | None:
-        if not self._wants_picture(prediction.decision.verdict.outcome):
-            return None
-        multiple = self._stations[preprocessed.task].task.config.input.multiple if preprocessed.task else 1
-        return pictures(prediction.decision, preprocessed, prediction.outputs, multiple)
+        wanted = self._wants_picture(decision.verdict.outcome)
+        picture, heat = pictures(decision.findings, study.previews, prediction) if wanted else (None, None)
+        return StudyResult(ref=ref, decision=decision, rejections=study.rejections, picture=picture, heat=heat)
 
 
 def rejected(ref: StudyRef, reason: str) -> tuple[Rejection, ...]:

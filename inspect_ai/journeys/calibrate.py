@@ -25,10 +25,11 @@ from inspect_ai.decide import GRID
 from inspect_ai.domain import Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work
-from inspect_ai.inspection import out_of_distribution
-from inspect_ai.inspection.dataset_scoring import Scored, model_folder, score_rows
-from inspect_ai.model.engine import Engine, open_engine
-from inspect_ai.plugins import Task, task_named
+from inspect_ai.inspection.dataset_scoring import Scored, score_rows
+from inspect_ai.inspection.loading import load
+from inspect_ai.inspection.reference import fit
+from inspect_ai.model.engine import Engine
+from inspect_ai.plugins import Task
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
 
@@ -65,23 +66,21 @@ def calibrate_task(
     A refused point is written too (it carries the refusal, and decides uncertified); whoever calls tells the person.
     Raises UsageError where the split served training or selection, knows no positives, or lacks what is asked about.
     """
-    task = task_named(task_name, settings.tasks)
-    folder_of_model = model_folder(model, task)
-    engine = open_engine(folder_of_model, kind=settings.engine)
-    task = type(task)(engine.manifest.config, task.folder)
+    inspector = load(task_name, model, settings=settings, points="none")
+    task, engine = inspector.task, inspector.engine
     (folder,) = with_splits([read_folder(data, task.config)], calibration_share=task.config.train.calibration_share)
     rows = folder.part(split)
     _refuse_what_cannot_answer(folder, rows, request)
-    scored = score_rows(folder, rows, task, engine, settings, progress=progress)
+    scored = score_rows(folder, rows, inspector, progress=progress)
     _refuse_what_was_seen(scored, engine, data)
-    fitted = out_of_distribution.fit(scored)
+    fitted = fit(scored)
     pictures = pictures_of(scored, folder.labels, request)
     point = _point(scored, pictures, folder.labels, task, engine, request)
-    path = out or folder_of_model / POINT_FILE
+    path = out or inspector.model / POINT_FILE
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
     units = _counted(pictures)
-    certificate = issue(point, path, task=task, engine=engine, model=folder_of_model, units=units, settings=settings)
+    certificate = issue(point, path, task=task, engine=engine, model=inspector.model, units=units, settings=settings)
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
     unlike = pictures_of(fitted.scored, folder.labels, request)

@@ -25,7 +25,7 @@ class TrainedOn:
     data: tuple[str, ...]
 
 
-def demo(folder: Path, settings: Settings) -> Iterator[scan.Event]:
+def demo(folder: Path, settings: Settings) -> Iterator[scan.ScanEvent]:
     """Make the studies below FOLDER/studies, where they are not yet, and scan them with log and report in FOLDER."""
     studies = make_studies(folder)
     yield from scan.scan(studies, demo_settings(folder, settings), note=NOTE, made_up=True)

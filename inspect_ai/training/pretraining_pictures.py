@@ -20,7 +20,7 @@ from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Rejection, Study
 from inspect_ai.errors import InputError, InspectError, UsageError
-from inspect_ai.ingest.camera import sniff
+from inspect_ai.ingest.formats import format_of
 from inspect_ai.ingest.walk import walk
 from inspect_ai.model.manifest import SHORT, DataUse
 from inspect_ai.plugins import Task, find_tasks, in_channels, task_named
@@ -144,9 +144,9 @@ def _unlabelled(root: Path, settings: Settings, crop: int) -> tuple[list[Picture
         if isinstance(found, Rejection):
             rejections.append(found)
             continue
-        kind = sniff(found.head)
-        if kind not in ("image", "dicom"):
-            rejections.append(Rejection(file=found.file.path, reason=kind if kind != "maybe" else "no picture"))
+        refusal = format_of(found.head).refusal
+        if refusal is not None:
+            rejections.append(Rejection(file=found.file.path, reason=refusal))
             continue
         try:
             study = study_of(root, found.file.path, settings)

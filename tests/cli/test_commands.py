@@ -1,12 +1,14 @@
 """The tree of commands, its help, and how errors leave it. Each in a process of its own, as a person starts it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from inspect_ai import cli
 from inspect_ai.cli.commands import NAMES
 
 HEAVY = {
@@ -83,6 +85,52 @@ def test_plan_prints_the_positives_that_a_promise_costs() -> None:
     least = next(n for n in range(1, 2000) if 0.987**n <= 0.05)  # no miss among n, had the promise been false
     assert rows[0] == {"misses": 0, "positives": least}
     assert rows[1]["positives"] > least
+
+
+def test_the_command_alone_shows_its_help_and_a_wrong_option_is_a_usage_error_that_names_it() -> None:
+    alone, wrong, missing = run(), run("plan", "--sensitivty", "0.9"), run("scan")
+
+    assert "Commands" in alone.stdout + alone.stderr
+    assert (wrong.returncode, missing.returncode) == (2, 2)
+    assert "--sensitivty" in wrong.stderr
+    assert "Traceback" not in wrong.stderr + missing.stderr + alone.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("return", 0),
+        ("raise typer.Exit(3)", 3),
+        ("raise typer.BadParameter('no such task')", 2),
+        ("raise KeyboardInterrupt", 130),
+        ("raise typer.Abort", 130),
+        ("raise EOFError", 70),
+        ("raise OSError('disk')", 70),
+        ("raise InputError('nothing readable')", 3),
+    ],
+)
+def test_a_command_leaves_with_the_code_of_its_end(end: str, code: int, tmp_path: Path) -> None:
+    program = (
+        "import sys, types, typer; from inspect_ai import cli; from inspect_ai.errors import InputError\n"
+        "from inspect_ai.cli import common\n"
+        "plan = types.ModuleType('inspect_ai.cli.plan'); plan.app = common.app()\n"
+        f"@plan.app.command()\ndef plan_() -> None:\n    {end}\n"
+        "sys.modules['inspect_ai.cli.plan'] = plan; cli.main(['plan'])"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert ("Interrupted" in result.stderr) == (code == 130)
+
+
+def test_the_command_line_uses_public_names_of_typer_alone() -> None:
+    folder = Path(cli.__file__).parent
+
+    assert [file.name for file in folder.glob("*.py") if re.search(r"typer\.\w*\.?_\w+|_click", file.read_text())] == []
 
 
 @pytest.mark.parametrize(

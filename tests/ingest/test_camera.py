@@ -12,6 +12,7 @@ from PIL import ImageOps
 from inspect_ai.domain import StudyRef
 from inspect_ai.ingest import DecoderPool, discover, load
 from tests.ingest.conftest import SETTINGS, Given
+from tests.support.pictures import grey_tiff
 
 Ingest = Callable[[Path], Given]
 
@@ -36,6 +37,40 @@ def test_sixteen_bits_are_scaled_by_their_depth(tmp_path: Path, ingest: Ingest) 
 
     assert image.white == 65535
     assert np.array_equal(image.pixels, ramp(np.uint16, 400))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "tags", "white", "inverted"),
+    [
+        (ramp(np.uint16, 400), {}, 65535, False),
+        (ramp(np.uint16, 400), {262: 0}, 65535, True),  # WhiteIsZero
+        (ramp(np.uint16, 25), {281: 4095}, 4095, False),  # MaxSampleValue: 12 bits in words of 16
+        (ramp(np.uint16, 25), {281: 4095, 262: 0}, 4095, True),
+        (ramp(np.uint16, 25), {281: 4000}, 65535, False),  # the largest value of this picture says nothing of others
+        (ramp(np.uint16, 400), {281: 4095}, 65535, False),  # a lie: there are larger values
+    ],
+)
+def test_a_deep_tiff_is_as_bright_as_its_tags_say(
+    tmp_path: Path, ingest: Ingest, pixels: np.ndarray, tags: dict[int, int], white: int, inverted: bool
+) -> None:
+    (tmp_path / "deep.tif").write_bytes(grey_tiff(pixels.tobytes(), pixels.shape, bits=16, tags=tags))
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    assert image.white == white
+    assert np.array_equal(image.pixels, white - pixels if inverted else pixels)
+
+
+def test_a_tiff_of_packed_twelve_bits_is_scaled_by_its_depth(tmp_path: Path, ingest: Ingest) -> None:
+    pixels = ramp(np.uint16, 25)
+    left, right = pixels[:, 0::2], pixels[:, 1::2]
+    packed = np.dstack([left >> 4, (left & 15) << 4 | right >> 8, right & 255]).astype(np.uint8)
+    (tmp_path / "packed.tif").write_bytes(grey_tiff(packed.tobytes(), pixels.shape, bits=12))
+
+    image = ingest(tmp_path).studies[0].images[0]
+
+    assert image.white == 4095
+    assert np.array_equal(image.pixels, pixels)
 
 
 def test_exif_orientation_is_applied_once(tmp_path: Path, ingest: Ingest) -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from inspect_ai.errors import InputError
-from inspect_ai.ingest import DecoderPool, WorkerDied, WorkerTimeout
+from inspect_ai.ingest import DecoderDied, DecoderPool, DecoderTimeout
 
 
 def double(x: int) -> int:
@@ -44,7 +44,7 @@ def test_a_crash_costs_one_job_and_names_the_signal() -> None:
     with DecoderPool(1, 4.0) as pool:
         doomed, next_one = pool.submit(die, int(signal.SIGABRT), timeout_s=30), pool.submit(double, 21, timeout_s=30)
 
-        with pytest.raises(WorkerDied, match="SIGABRT"):
+        with pytest.raises(DecoderDied, match="SIGABRT"):
             doomed.result()
         assert next_one.result() == 42
 
@@ -53,7 +53,7 @@ def test_a_late_job_is_stopped() -> None:
     with DecoderPool(1, 4.0) as pool:
         late, next_one = pool.submit(sleep, 600.0, timeout_s=1), pool.submit(double, 1, timeout_s=30)
 
-        with pytest.raises(WorkerTimeout, match="longer than 1 s"):
+        with pytest.raises(DecoderTimeout, match="longer than 1 s"):
             late.result()
         assert next_one.result() == 2
 

@@ -17,9 +17,11 @@ from inspect_ai.domain import Measure, Outcome, SourceFile, StudyRef, Unit, Unit
 from inspect_ai.errors import UsageError
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.dataset_scoring import Scored
-from inspect_ai.inspection.inspector import Inspector, open_inspector
-from inspect_ai.inspection.predict import predict
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.preprocess import PreprocessedStudy
+from inspect_ai.inspection.reference import Fit, without_features
+from inspect_ai.inspection.reference import fit as fit_reference
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
 from inspect_ai.quality import picture_quality
@@ -57,11 +59,11 @@ def scored(seed: int) -> Scored:
 
 
 @pytest.fixture(scope="module")
-def fit() -> out_of_distribution.Fit:
-    return out_of_distribution.fit([scored(seed) for seed in range(240)])
+def fit() -> Fit:
+    return fit_reference([scored(seed) for seed in range(240)])
 
 
-def looked_at(fit: out_of_distribution.Fit, shown: np.ndarray) -> Measure:
+def looked_at(fit: Fit, shown: np.ndarray) -> Measure:
     features = np.array([shown.mean(), shown.std(), shown[0, 0]], np.float32)
     output = UnitOutput(logits=np.zeros(1, np.float32), heat=np.ones((1, 2, 2), np.float32), features=features)
     found = out_of_distribution.measure(fit.known, [Unit(pixels=shown[None])], [output], picture_quality(shown))
@@ -69,7 +71,7 @@ def looked_at(fit: out_of_distribution.Fit, shown: np.ndarray) -> Measure:
     return found
 
 
-def test_pictures_like_those_of_calibration_pass_and_spoilt_ones_fail(fit: out_of_distribution.Fit) -> None:
+def test_pictures_like_those_of_calibration_pass_and_spoilt_ones_fail(fit: Fit) -> None:
     good = [looked_at(fit, picture(seed)).passed for seed in range(1000, 1030)]
     soft = [looked_at(fit, cv2.GaussianBlur(picture(seed), (0, 0), 3.0)).passed for seed in range(1000, 1030)]
     dark = [looked_at(fit, 0.2 * picture(seed)).passed for seed in range(1000, 1030)]
@@ -79,7 +81,7 @@ def test_pictures_like_those_of_calibration_pass_and_spoilt_ones_fail(fit: out_o
 
 
 def test_each_picture_of_calibration_comes_back_with_what_the_gate_would_have_said(
-    fit: out_of_distribution.Fit,
+    fit: Fit,
 ) -> None:
     p = [measure.value for s in fit.scored for measure in s.measures if measure.name == out_of_distribution.NAME]
 
@@ -93,7 +95,7 @@ def test_what_failed_the_fixed_limits_is_no_reference_and_stays_failed() -> None
     some = [scored(seed) for seed in range(240)]
     black = replace(some[0], measures=(replace(some[0].measures[1], value=0.0), *some[0].measures[2:]))
 
-    made = out_of_distribution.fit([black, *some[1:]])
+    made = fit_reference([black, *some[1:]])
 
     assert made.known is not None
     assert made.known.n == 239
@@ -101,21 +103,21 @@ def test_what_failed_the_fixed_limits_is_no_reference_and_stays_failed() -> None
 
 
 def test_too_few_pictures_make_no_reference_and_the_reason_is_told() -> None:
-    made = out_of_distribution.fit([scored(seed) for seed in range(60)])
+    made = fit_reference([scored(seed) for seed in range(60)])
 
     assert made.known is None
     assert "60 good pictures" in (made.refusal or "")
     assert out_of_distribution.measure(None, [], [], []) is None
 
 
-def test_a_whole_series_is_not_compared_with_single_pictures(fit: out_of_distribution.Fit) -> None:
+def test_a_whole_series_is_not_compared_with_single_pictures(fit: Fit) -> None:
     unit = Unit(pixels=np.zeros((1, 64, 64), np.float32), series_uid="1.2.3")
     output = UnitOutput(logits=np.zeros(1, np.float32), heat=np.ones((1, 2, 2), np.float32))
 
     assert out_of_distribution.measure(fit.known, [unit], [output], []) is None
 
 
-def test_a_graph_that_tells_no_features_cannot_pass_a_reference_that_has_them(fit: out_of_distribution.Fit) -> None:
+def test_a_graph_that_tells_no_features_cannot_pass_a_reference_that_has_them(fit: Fit) -> None:
     output = UnitOutput(logits=np.zeros(1, np.float32), heat=np.ones((1, 2, 2), np.float32))
 
     found = out_of_distribution.measure(
@@ -130,7 +132,7 @@ def test_a_graph_that_tells_no_features_cannot_pass_a_reference_that_has_them(fi
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ready task whose graph has two outputs, logits and heat, as graphs had before there were features."""
     folder = make_task(tmp_path_factory.mktemp("tasks"))
-    made = out_of_distribution.fit(out_of_distribution.without_features([scored(seed) for seed in range(240)]))
+    made = fit_reference(without_features([scored(seed) for seed in range(240)]))
     assert made.known is not None
     write_typicality(made.known, folder / TYPICAL_FILE)
     return folder
@@ -138,7 +140,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def inspector(folder: Path) -> Inspector:
-    return open_inspector(task_named("bright", str(folder.parent)), Settings(tasks=str(folder.parent)))
+    return load(task_named("bright", str(folder.parent)), settings=Settings(tasks=str(folder.parent)))
 
 
 def preprocessed(shown: np.ndarray) -> PreprocessedStudy:
@@ -147,8 +149,8 @@ def preprocessed(shown: np.ndarray) -> PreprocessedStudy:
 
 
 def test_an_untypical_picture_is_left_to_a_person_with_the_reason_in_words(inspector: Inspector) -> None:
-    usual = predict(REF, preprocessed(picture(1)), inspector).decision
-    odd = predict(REF, preprocessed(cv2.GaussianBlur(picture(1), (0, 0), 3.0)), inspector).decision
+    usual = inspector.decide_preprocessed(REF, preprocessed(picture(1)))[0]
+    odd = inspector.decide_preprocessed(REF, preprocessed(cv2.GaussianBlur(picture(1), (0, 0), 3.0)))[0]
 
     assert usual.verdict.outcome is not Outcome.ABSTAIN
     assert usual.measures[-1].name == out_of_distribution.NAME
@@ -168,21 +170,21 @@ def test_the_made_tasks_own_pictures_are_like_the_reference_made_of_them(tmp_pat
     made = make_task(tmp_path / "tasks")
     make_reference(made)
     make_pictures(tmp_path / "parts", 6, first=500)
-    inspector = open_inspector(task_named("bright", str(made.parent)), Settings(tasks=str(made.parent)))
+    inspector = load(task_named("bright", str(made.parent)), settings=Settings(tasks=str(made.parent)))
     for file in sorted((tmp_path / "parts").iterdir()):
         study = study_of(file.parent, file.name, Settings(tasks=str(made.parent)))
         ready = PreprocessedStudy(
             task="bright", units=tuple(inspector.task.units(study)), measures=tuple(inspector.task.quality(study))
         )
-        assert predict(study.ref, ready, inspector).decision.verdict.outcome is not Outcome.ABSTAIN
+        assert inspector.decide_preprocessed(study.ref, ready)[0].verdict.outcome is not Outcome.ABSTAIN
 
 
-def test_a_damaged_reference_stops_the_station_with_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_reference_stops_the_task_with_a_sentence(tmp_path: Path) -> None:
     broken = make_task(tmp_path)
     (broken / TYPICAL_FILE).write_bytes(b"reference")
 
     with pytest.raises(UsageError, match=r"typical\.npz"):
-        open_inspector(task_named("bright", str(tmp_path)), Settings(tasks=str(tmp_path)))
+        load(task_named("bright", str(tmp_path)), settings=Settings(tasks=str(tmp_path)))
 
 
 def test_a_positive_that_the_gate_leaves_to_a_person_is_not_cleared_and_so_not_missed(inspector: Inspector) -> None:
@@ -206,7 +208,7 @@ def test_a_real_picture_out_of_focus_is_left_to_a_person(
     task_name: str, data: str, shared: Path, tmp_path: Path
 ) -> None:
     task, settings = task_named(task_name), Settings()
-    inspector = open_inspector(task, settings)
+    inspector = load(task, settings=settings)
     folder = read_folder(shared / "data" / data, task.config)
     rows = folder.part("val")[:6]
     (defocus,) = (c for c in CORRUPTIONS if c.name == "defocus 5 px")
@@ -221,6 +223,6 @@ def test_a_real_picture_out_of_focus_is_left_to_a_person(
             ready = PreprocessedStudy(
                 task=task_name, units=tuple(task.units(study)), measures=tuple(task.quality(study))
             )
-            outcomes.append(predict(study.ref, ready, inspector).decision.verdict.outcome)
+            outcomes.append(inspector.decide_preprocessed(study.ref, ready)[0].verdict.outcome)
 
     assert outcomes.count(Outcome.ABSTAIN) >= 5

@@ -1,14 +1,18 @@
 """From scores to a decision: what is no number, or fails, leaves the study to a person."""
 
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inspect_ai.domain import Measure, Outcome, SourceFile, StudyRef, Unit
-from inspect_ai.inspection.inspector import Inspector, open_inspectors
-from inspect_ai.inspection.predict import predict
+from inspect_ai.domain import Measure, Outcome, SourceFile, StudyRef, Unit, UnitOutput
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.preprocess import PreprocessedStudy
+from inspect_ai.model.engine import open_engine
 from inspect_ai.settings import Settings
 from tests.support.tasks import GAIN, make_task
 
@@ -25,7 +29,7 @@ REF = StudyRef(
 def inspector(tmp_path_factory: pytest.TempPathFactory) -> Inspector:
     tasks = tmp_path_factory.mktemp("tasks")
     make_task(tasks)
-    return open_inspectors(Settings(tasks=str(tasks), task="bright"))[0]["bright"]
+    return load("bright", settings=Settings(tasks=str(tasks), task="bright"))
 
 
 def unit(value: float) -> Unit:
@@ -34,7 +38,7 @@ def unit(value: float) -> Unit:
 
 @pytest.mark.parametrize("value", [0.1, 0.45, 0.55, 0.9])
 def test_the_score_is_the_sigmoid_of_the_networks_logit(value: float, inspector: Inspector) -> None:
-    decision = predict(REF, PreprocessedStudy(task="bright", units=(unit(value),)), inspector).decision
+    decision = inspector.decide_preprocessed(REF, PreprocessedStudy(task="bright", units=(unit(value),)))[0]
 
     assert decision.score == pytest.approx(1 / (1 + np.exp(-GAIN * (value - 0.5))), abs=1e-4)
     assert decision.verdict.outcome is (Outcome.FLAG if value > 0.5 else Outcome.CLEAR)
@@ -43,7 +47,7 @@ def test_the_score_is_the_sigmoid_of_the_networks_logit(value: float, inspector:
 def test_the_highest_unit_decides(inspector: Inspector) -> None:
     units = (unit(0.1), unit(0.8), unit(0.2))
 
-    decision = predict(REF, PreprocessedStudy(task="bright", units=units), inspector).decision
+    decision = inspector.decide_preprocessed(REF, PreprocessedStudy(task="bright", units=units))[0]
 
     assert decision.verdict.outcome is Outcome.FLAG
     assert decision.findings[0].score == decision.score
@@ -51,7 +55,7 @@ def test_the_highest_unit_decides(inspector: Inspector) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_never_clear(value: float, inspector: Inspector) -> None:
-    decision = predict(REF, PreprocessedStudy(task="bright", units=(unit(0.1), unit(value))), inspector).decision
+    decision = inspector.decide_preprocessed(REF, PreprocessedStudy(task="bright", units=(unit(0.1), unit(value))))[0]
 
     assert decision.verdict.outcome is Outcome.ABSTAIN
     assert decision.score is None
@@ -61,7 +65,7 @@ def test_what_is_no_number_is_never_clear(value: float, inspector: Inspector) ->
 def test_a_failed_measure_leaves_the_study_to_a_person_and_shows_no_score(inspector: Inspector) -> None:
     dark = Measure(name="contrast", value=0.0, limit=0.02, advice="check the light")
 
-    decision = predict(REF, PreprocessedStudy(task="bright", measures=(dark,)), inspector).decision
+    decision = inspector.decide_preprocessed(REF, PreprocessedStudy(task="bright", measures=(dark,)))[0]
 
     assert decision.verdict.outcome is Outcome.ABSTAIN
     assert "check the light" in decision.verdict.reason
@@ -71,24 +75,33 @@ def test_a_failed_measure_leaves_the_study_to_a_person_and_shows_no_score(inspec
 def test_an_engine_that_fails_costs_the_study_alone(inspector: Inspector) -> None:
     wrong = Unit(pixels=np.zeros((5, 64, 64), np.float32))  # five channels; the network takes three
 
-    decision = predict(REF, PreprocessedStudy(task="bright", units=(wrong,)), inspector).decision
+    decision = inspector.decide_preprocessed(REF, PreprocessedStudy(task="bright", units=(wrong,)))[0]
 
     assert decision.verdict.outcome is Outcome.ABSTAIN
     assert "scoring failed" in decision.verdict.reason
 
 
-def test_stations_score_from_threads_of_their_own(inspector: Inspector, tmp_path: Path) -> None:
-    del tmp_path
-    from concurrent.futures import ThreadPoolExecutor
+def test_each_thread_that_scores_has_an_engine_of_its_own(
+    inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_inside = threading.Barrier(2, timeout=20)  # no thread leaves before the other has come
+    entered: list[tuple[int, int]] = []
 
-    with ThreadPoolExecutor(3) as threads:
-        engines = {id(engine) for engine in threads.map(lambda _: inspector.engine(), range(12))}
-        scores = set(
-            threads.map(
-                lambda _: predict(REF, PreprocessedStudy(task="bright", units=(unit(0.61),)), inspector).decision.score,
-                range(12),
-            )
-        )
+    class Watched:
+        def __init__(self, folder: Path, *, kind: str, threads: int) -> None:
+            self.own = open_engine(folder, kind=kind, threads=threads)
+            self.manifest = self.own.manifest
 
-    assert 1 <= len(engines) <= 3
-    assert len(scores) == 1
+        def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
+            entered.append((id(self), threading.get_ident()))
+            both_inside.wait()
+            return self.own.run(units)
+
+    monkeypatch.setattr("inspect_ai.inspection.inspector.open_engine", Watched)
+    study = PreprocessedStudy(task="bright", units=(unit(0.61),))
+
+    with ThreadPoolExecutor(2) as threads:
+        decisions = list(threads.map(lambda _: inspector.decide_preprocessed(REF, study)[0], range(2)))
+
+    assert len({engine for engine, _ in entered}) == len({thread for _, thread in entered}) == 2
+    assert len({decision.score for decision in decisions}) == 1

@@ -20,7 +20,7 @@ from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import site_key
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Decision, Outcome
-from inspect_ai.inspection.inspector import open_inspector
+from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.certify import change
 from inspect_ai.journeys.scan import StudyDecided, scan
 from inspect_ai.journeys.watch import PartDecided, watch
@@ -150,7 +150,7 @@ def test_another_engine_is_not_the_certified_one(settings: Settings) -> None:
     point = read_point(folder / "operating_point.json")
     write_point(replace(point, engine="another 1.0 float16"), folder / "operating_point.json")
 
-    mismatches = open_inspector(task_named("bright", settings.tasks), settings).mismatches
+    mismatches = load(task_named("bright", settings.tasks), settings=settings).mismatches
 
     assert any("another engine" in sentence for sentence in mismatches)
     assert any("operating_point.json" in sentence for sentence in mismatches)
@@ -180,7 +180,7 @@ def test_a_strangers_signature_does_not_count(settings: Settings, folder: Path, 
 def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, folder: Path) -> None:
     sign_again(folder, site_key(settings.db))
 
-    inspector = open_inspector(task_named("bright", settings.tasks), replace(settings, trusted_keys=""))
+    inspector = load(task_named("bright", settings.tasks), settings=replace(settings, trusted_keys=""))
 
     assert inspector.mismatches == ()
 
@@ -323,13 +323,13 @@ def test_the_shipped_files_too_count_to_the_byte(name: str, shipped: tuple[Path,
     folder, settings = shipped
     path = folder / name
     sound = path.read_bytes()
-    assert open_inspector(task_named("lung_copy", settings.tasks), settings).mismatches == ()
+    assert load(task_named("lung_copy", settings.tasks), settings=settings).mismatches == ()
     try:
         # after the header of weights and graph, and not in the words that make a file readable at all
         words = {"operating_point.json": b"solid", "lungs.py": b'"""', "config.yaml": b"# "}
         at = sound.index(words[name]) + 4 if name in words else 3 * len(sound) // 4
         flip(path, at)
-        mismatches = open_inspector(task_named("lung_copy", settings.tasks), settings).mismatches
+        mismatches = load(task_named("lung_copy", settings.tasks), settings=settings).mismatches
     finally:
         path.write_bytes(sound)
 

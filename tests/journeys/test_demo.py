@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspect_ai.errors import InspectError
-from inspect_ai.inspection.inspector import open_inspectors
+from inspect_ai.inspection.loading import load_all
 from inspect_ai.settings import Settings
 
 COMMAND = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "demo", "--dir", "demo"]
@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "dem
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
-        open_inspectors(Settings())
+        load_all(Settings())
     except InspectError as e:
         pytest.skip(f"no task is trained yet: {e}")
     return tmp_path_factory.mktemp("demo")

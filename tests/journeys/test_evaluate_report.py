@@ -15,9 +15,9 @@ import pytest
 from inspect_ai.cli.template import write_task
 from inspect_ai.domain import Image, Outcome
 from inspect_ai.errors import UsageError
-from inspect_ai.evaluation import localization
 from inspect_ai.evaluation.agreement import AppraisedPart, agreement
-from inspect_ai.evaluation.localization import places_of, shifted
+from inspect_ai.evaluation.localization import places_of
+from inspect_ai.evaluation.perturbation import JITTERS, shifted
 from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.settings import Settings
 from tests.support import tasks
@@ -53,7 +53,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A task that flags bright pictures, whose label set knows masks."""
-    monkeypatch.setattr("inspect_ai.journeys.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("inspect_ai.evaluation.measure.RESAMPLES", 20)
     monkeypatch.setattr("inspect_ai.evaluation.agreement.RESAMPLES", 20)
     monkeypatch.setattr(tasks, "write_task", with_masks)
     tasks.make_task(tmp_path / "tasks")
@@ -178,11 +178,8 @@ def test_a_study_under_light_finds_the_part_that_one_exposure_hides(page: Page) 
 
 
 def test_the_config_may_ask_for_the_study(tmp_path: Path, settings: Settings) -> None:
-    folder = tmp_path / "tasks" / "bright"
-    manifest = folder / "manifest.json"
-    text = manifest.read_text()
-    assert '"options": {}' in text
-    manifest.write_text(text.replace('"options": {}', '"options": {"agreement": "exposure"}'))
+    config = tmp_path / "tasks" / "bright" / "config.yaml"
+    config.write_text(config.read_text() + "\noptions:\n  agreement: exposure\n")
 
     assert "Under another exposure" in evaluated(write_folder(tmp_path / "data", parts()), settings).text
 
@@ -262,9 +259,9 @@ def test_a_shift_moves_every_pixel_and_mirrors_the_edge() -> None:
 def test_looks_that_differ_are_told_from_looks_that_agree() -> None:
     """Jitter is decided as at work: a judge that a shift confuses is seen to be confused."""
     calls: dict[str, Outcome] = {}
-    assert set(localization.JITTERS) > {"as it is"}
+    assert set(JITTERS) > {"as it is"}
     image = Image(pixels=np.arange(96 * 96, dtype=np.uint8).reshape(96, 96))
-    for name, move in localization.JITTERS.items():
+    for name, move in JITTERS.items():
         moved = replace(image, pixels=move(image.pixels))
         assert moved.pixels.shape == image.pixels.shape
         same = bool((moved.pixels == image.pixels).all())

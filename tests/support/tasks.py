@@ -25,14 +25,16 @@ from inspect_ai.settings import Settings
 GAIN = 20.0  # logit = GAIN * (mean brightness - 0.5)
 
 
-def make_task(tasks: Path, name: str = "bright", *, task_py: str | None = None) -> Path:
+def make_task(
+    tasks: Path, name: str = "bright", *, task_py: str | None = None, made_graph: onnx.ModelProto | None = None
+) -> Path:
     """TASKS/NAME, ready to scan: flags pictures whose mean brightness is at least one half."""
     folder = tasks / name
     write_task(name, tasks)
     if task_py is not None:
         (folder / "task.py").write_text(task_py, "utf-8")
     config = read_config(folder / "config.yaml")
-    onnx.save(graph(), str(folder / GRAPH))
+    onnx.save(made_graph or graph(), str(folder / GRAPH))
     (folder / WEIGHTS).write_bytes(b"the graph is written by hand")
     manifest = Manifest(
         task=name, task_version="1", software="0", versions={}, config=config, seed=0, epoch=0, steps=0, seconds=0.0,
@@ -76,6 +78,15 @@ def graph() -> onnx.ModelProto:
     heat = helper.make_tensor_value_info("heat", TensorProto.FLOAT, ["b", 1, "r", "c"])
     made = helper.make_graph(nodes, "bright", [pixels], [logits, heat], constants)
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def graph_without_answer_for_dark_pictures() -> onnx.ModelProto:
+    """As `graph`, but the logit of a picture darker than one half is the square root of a negative number."""
+    made = graph()
+    (logit,) = (node for node in made.graph.node if node.output[0] == "logit")
+    logit.output[0] = "square"
+    made.graph.node.insert(list(made.graph.node).index(logit) + 1, helper.make_node("Sqrt", ["square"], ["logit"]))
+    return made
 
 
 def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".png") -> dict[str, bool]:

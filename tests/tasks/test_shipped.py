@@ -7,7 +7,7 @@ import pytest
 
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Unit
-from inspect_ai.inspection.inspector import open_inspector
+from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import probability, task_named
@@ -44,14 +44,14 @@ def test_weights_and_graph_are_small_and_are_those_of_the_manifest(task: str) ->
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_operating_point_belongs_to_the_weights_and_the_config_at_work(task: str) -> None:
-    inspector = open_inspector(task_named(task), Settings())
+    inspector = load(task_named(task), settings=Settings())
 
     assert inspector.mismatches == ()
     assert config_sha256(open_engine(bundled("tasks") / task).manifest.config) == inspector.point.config_sha256
 
 
 def test_lung_nodule_is_certified_and_the_others_say_what_is_missing() -> None:
-    points = {task: open_inspector(task_named(task), Settings()).point for task in TASKS}
+    points = {task: load(task_named(task), settings=Settings()).point for task in TASKS}
 
     assert points["lung_nodule"].certified
     assert points["lung_nodule"].proved_sensitivity >= 0.987

@@ -1,17 +1,10 @@
 """Heat maps lie over what they belong to, and marks over what was found."""
 
-import cv2
 import numpy as np
 import pytest
 
 from inspect_ai.domain import Unit, UnitOutput
-from inspect_ai.inspection.pictures import heat_over
-from inspect_ai.inspection.preprocess import Preview
-
-
-def preview(height: int, width: int) -> Preview:
-    jpeg = cv2.imencode(".jpg", np.full((height, width), 128, np.uint8))[1].tobytes()
-    return Preview(index=0, shape_px=(height, width), jpeg=jpeg)
+from inspect_ai.inspection.heat_map import heat_map
 
 
 def output(rows: int, cols: int, hot: tuple[int, int]) -> UnitOutput:
@@ -26,7 +19,7 @@ def test_the_hot_cell_of_a_padded_picture_lies_where_the_network_saw_it(side: in
     cells = -(-side // 32) * 32 // 8  # the network's stride is 8 over the padded picture
     row, col = cells // 4, cells // 2
 
-    heat = heat_over([unit], [output(cells, cells, (row, col))], preview(side, side), (side, side), 32)
+    heat = heat_map([unit], [output(cells, cells, (row, col))], 0, (side, side), (side, side), 32)
 
     r, c = np.unravel_index(int(heat.argmax()), heat.shape)
     assert abs(r - (row + 0.5) * 8) <= 4
@@ -37,7 +30,7 @@ def test_the_hot_cell_of_a_padded_picture_lies_where_the_network_saw_it(side: in
 def test_a_crop_at_another_scale_is_laid_back_over_its_place() -> None:
     unit = Unit(pixels=np.zeros((1, 64, 64), np.float32), origin_px=(100.0, 40.0), scale_px=(0.5, 0.5))
 
-    heat = heat_over([unit], [output(8, 8, (0, 7))], preview(200, 200), (200, 200), 32)
+    heat = heat_map([unit], [output(8, 8, (0, 7))], 0, (200, 200), (200, 200), 32)
 
     r, c = np.unravel_index(int(heat.argmax()), heat.shape)
     assert 100 <= r <= 104  # first row, last column of a patch of 32 source pixels
@@ -50,6 +43,6 @@ def test_a_crop_at_another_scale_is_laid_back_over_its_place() -> None:
 def test_units_of_another_slice_leave_no_heat_on_this_one() -> None:
     units = [Unit(pixels=np.zeros((1, 64, 64), np.float32), image_index=3)]
 
-    heat = heat_over(units, [output(8, 8, (4, 4))], preview(64, 64), (64, 64), 32)
+    heat = heat_map(units, [output(8, 8, (4, 4))], 0, (64, 64), (64, 64), 32)
 
     assert heat.max() == 0.0

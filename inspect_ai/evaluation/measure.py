@@ -1,0 +1,141 @@
+"""Figures of one evaluation from scored pictures, with exact or resampled intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspect_ai.calibration import clopper_pearson
+from inspect_ai.config import LabelSet, TaskConfig
+from inspect_ai.decide import reaches
+from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.inspection.dataset_scoring import Scored, Unscored
+
+RESAMPLES = 1000  # of groups, for the interval of the AUC
+CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a task reaches on a labelled folder. Figures that are not defined are None."""
+
+    task: str
+    data: str
+    split: str
+    labels: str
+    n: int
+    n_positive: int
+    groups: int
+    auc: float | None
+    auc_interval: Interval | None  # bootstrap over groups
+    threshold: float | None
+    sensitivity: float | None  # positives whose score reaches clear_below: not cleared
+    sensitivity_interval: Interval | None
+    false_positive_rate: float | None  # negatives whose score reaches flag_from
+    false_positive_rate_interval: Interval | None
+    counts: dict[str, int]  # outcome -> pictures, quality gate included
+    unscored: int  # of n, pictures without a score; they are in no figure but the counts
+    certified: bool
+    uncertified_because: str | None
+    accuracy: float | None
+    accuracy_interval: Interval | None
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]  # rows: truth; columns: answer
+    scored: tuple[Scored, ...]
+
+
+def measure(
+    scored: Sequence[Scored],
+    labels: LabelSet,
+    config: TaskConfig,
+    task: str,
+    data: str,
+    split: str,
+    point: OperatingPoint | None,
+    mismatches: Sequence[str] = (),
+    unscored: Sequence[Unscored] = (),
+) -> Evaluation:
+    """All figures from scores. Pure: the same scores give the same figures."""
+    positive = np.array([s.row.label in labels.positive for s in scored], bool)
+    score = np.array([s.score for s in scored], np.float64)
+    groups = [s.row.group for s in scored]
+    auc = _auc(score, positive)
+    applied = [(s, s.point) for s in scored if s.point is not None]
+    detected = sum(reaches(s.score, p.clear_below) for s, p in applied if s.row.label in labels.positive)
+    alarms = sum(reaches(s.score, p.flag_from) for s, p in applied if s.row.label not in labels.positive)
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    classes = _classes(scored, labels, config)
+    hits = sum(classes[i][i] for i in range(len(classes)))
+    why_not = (
+        "no operating point" if point is None else "; ".join([*([point.refusal] if point.refusal else []), *mismatches])
+    )
+    verdicts = [*(s.verdict for s in scored), *(u.verdict for u in unscored)]
+    outcomes = Counter(verdict.outcome for verdict in verdicts if verdict)
+    return Evaluation(
+        task=task,
+        data=data,
+        split=split,
+        labels=labels.name,
+        n=len(scored) + len(unscored),
+        n_positive=n_positive,
+        groups=len(set(groups)),
+        auc=auc,
+        auc_interval=_auc_interval(score, positive, groups) if auc is not None else None,
+        threshold=point.clear_below if point else None,
+        sensitivity=detected / n_positive if point and n_positive else None,
+        sensitivity_interval=clopper_pearson(detected, n_positive, CONFIDENCE) if point and n_positive else None,
+        false_positive_rate=alarms / n_negative if point and n_negative else None,
+        false_positive_rate_interval=clopper_pearson(alarms, n_negative, CONFIDENCE) if point and n_negative else None,
+        counts={o.value: outcomes[o] for o in Outcome},
+        unscored=len(unscored),
+        certified=point is not None and not why_not,
+        uncertified_because=why_not or None,
+        accuracy=hits / len(scored) if classes else None,
+        accuracy_interval=clopper_pearson(hits, len(scored), CONFIDENCE) if classes else None,
+        classes=labels.classes if classes else (),
+        confusion=classes,
+        scored=tuple(scored),
+    )
+
+
+def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, score)) if positive.any() and not positive.all() else None
+
+
+def _auc_interval(score: NDArray[np.float64], positive: NDArray[np.bool_], groups: Sequence[str]) -> Interval:
+    """Percentiles over resampled groups: pictures of one patient or tile go together."""
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    blocks = [np.array(m) for m in members.values()]
+    random = np.random.default_rng(0)
+    values = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([blocks[i] for i in random.integers(len(blocks), size=len(blocks))])
+        auc = _auc(score[chosen], positive[chosen])
+        if auc is not None:
+            values.append(auc)
+    low, high = np.percentile(values, [100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _classes(scored: Sequence[Scored], labels: LabelSet, config: TaskConfig) -> tuple[tuple[int, ...], ...]:
+    """Confusion matrix [truth][answer] of a label set with classes; empty without."""
+    if not labels.class_outputs:
+        return ()
+    from sklearn.metrics import confusion_matrix
+
+    first = config.outputs.index(labels.class_outputs[0])
+    truth = [labels.classes.index(s.row.label) for s in scored]
+    answer = [int(s.logits[first : first + len(labels.classes)].argmax()) for s in scored]
+    return tuple(
+        tuple(int(v) for v in row) for row in confusion_matrix(truth, answer, labels=range(len(labels.classes)))
+    )

@@ -1,0 +1,121 @@
+"""File formats: the signatures, endings and temporary names that the whole package knows.
+
+Signatures: PNG 1.2 (12.12), ITU-T T.81 (B.1.1.3), TIFF 6.0 (section 2), BigTIFF (libtiff's design page), DICOM PS3.10
+(7.1). Only content decides how a file is read; an ending tells whether somebody meant it to be a picture.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal, TypeAlias
+
+Reader: TypeAlias = Literal["image", "dicom"]
+
+HEAD_BYTES = 512  # first bytes of a file, in which all signatures lie
+DICOM_MAGIC_AT, DICOM_MAGIC = 128, b"DICM"
+PNG_SIGNATURE, BIG_ENDIAN_BIGTIFF = b"\x89PNG\r\n\x1a\n", b"MM\0+"
+_PICTURES = {
+    PNG_SIGNATURE: "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "BigTIFF",
+    BIG_ENDIAN_BIGTIFF: "BigTIFF",
+}
+# (offset, first bytes there, refusal). Pictures that no reader here decodes: parts all the same, and refused by name.
+_FOREIGN = (
+    (0, b"GIF8", "a GIF (animated or not): no camera format, save it as PNG"),
+    (0, b"RIFF", "a RIFF container (WebP, video or sound): save it as PNG"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture outside DICOM: save it as PNG"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture outside DICOM: save it as PNG"),
+    (4, b"ftyp", "an AVIF, HEIC or video file: save it as PNG"),
+    (344, b"n+1\0", "a NIfTI volume: it has no DICOM header, give the DICOM series"),
+)
+_PNM = re.compile(rb"P[1-6]\s+(#.*\n\s*)*\d+\s+\d|P7\nWIDTH")
+_DOCUMENTS = (
+    (0, b"%PDF", "a PDF: a document, no picture"),
+    (0, b"PK\x03\x04", "a zip archive: unpack it first"),
+    (0, b"\x1f\x8b", "a gzip archive: unpack it first"),
+    (0, b"\xd0\xcf\x11\xe0", "an Office or thumbnail database: no picture"),
+    (0, b"SQLite format 3\0", "a database: no picture"),
+)
+_MARKUP = re.compile(rb"<(\?xml|!doctype|svg|html|[a-z]+[ >/])", re.IGNORECASE)
+_TEXT_LEADS = codecs.BOM_UTF8 + b" \t\r\n"
+
+DICOM_ENDINGS = frozenset({".dcm", ".dicom", ".ima"})
+PICTURE_ENDINGS = DICOM_ENDINGS | {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"),
+    *(".gif", ".webp", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".heic", ".raw"),  # refused by name
+}
+# Names under which cameras, copying tools, editors and browsers write what is not finished.
+TEMPORARY_ENDINGS = (
+    *(".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", ".lock"),
+    "~",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """Format of a file. `refusal`: why no reader is tried. `name`: PNG, BigTIFF, DICOM, ...; "" if not known."""
+
+    reader: Reader | None = None
+    name: str = ""
+    refusal: str | None = None
+    is_document: bool = False  # text, archive or database: it may lie beside pictures without being one
+
+
+def format_of(head: bytes) -> Format:
+    """The format by the first HEAD_BYTES of a file; unknown binary content gets one forced try as DICOM."""
+    if not head:
+        return Format(refusal="empty file", is_document=True)
+    if has_dicom_preamble(head):
+        return Format(reader="dicom", name="DICOM")
+    for signature, name in _PICTURES.items():
+        if head.startswith(signature):
+            return Format(reader="image", name=name)
+    for at, signature, refusal in _FOREIGN:
+        if head.startswith(signature, at):
+            return Format(refusal=refusal)
+    if _PNM.match(head):
+        return Format(refusal="a PNM picture (PGM, PPM or PAM): save it as PNG")
+    refused = _document_refusal(head)
+    return Format(refusal=refused, is_document=True) if refused else Format(reader="dicom")
+
+
+def _document_refusal(head: bytes) -> str | None:
+    for at, signature, refusal in _DOCUMENTS:
+        if head.startswith(signature, at):
+            return refusal
+    text = head.lstrip(_TEXT_LEADS)
+    if _MARKUP.match(text):
+        return "markup (HTML, XML or SVG): no picture"
+    return "text: no picture" if text[:1] in (b"{", b"[") or _is_text(head) else None
+
+
+def _is_text(head: bytes) -> bool:
+    """Plain text in any encoding without control bytes, or UTF-16: no forced try can make a picture of it."""
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or not any(b < 9 or 13 < b < 32 for b in head)
+
+
+def has_dicom_preamble(head: bytes) -> bool:
+    """True if a file begins with a DICOM preamble (PS3.10 7.1)."""
+    return head.startswith(DICOM_MAGIC, DICOM_MAGIC_AT)
+
+
+def has_picture_ending(name: str) -> bool:
+    """True for the name of a picture, of a format that is read here or of another."""
+    return PurePath(name).suffix.lower() in PICTURE_ENDINGS
+
+
+def is_sidecar(name: str, found: Format) -> bool:
+    """True for a document that is not named as a picture: it lies beside pictures and is none."""
+    return found.is_document and not has_picture_ending(name)
+
+
+def is_temporary(name: str) -> bool:
+    """True for a hidden name of a file or folder, and for one under which somebody still writes."""
+    return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)

@@ -1,0 +1,108 @@
+"""Opening a model for work: the one way from a task's name to an Inspector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from inspect_ai import __version__
+from inspect_ai.calibration import matches, point_sha256, read_point
+from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
+from inspect_ai.config import config_sha256
+from inspect_ai.domain import OperatingPoint, Provenance
+from inspect_ai.errors import InspectError, SetupError
+from inspect_ai.inspection import out_of_distribution
+from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.plugins import Task, find_tasks, task_named
+from inspect_ai.settings import Settings
+
+
+def load(
+    task: str | Task,
+    model: Path | None = None,
+    operating_point: Path | None = None,
+    *,
+    settings: Settings | None = None,
+    points: Literal["needed", "optional", "none"] = "needed",
+) -> Inspector:
+    """The inspector for one task.
+
+    model: folder of weights, graph and manifest, or one of these files; the task's own folder if None. A model that is
+    named brings the configuration that it was trained with; the task's own keeps the installed one. operating_point:
+    the file; beside the model if None. points: who scores and does not decide needs none.
+    Raises UsageError for an unknown task or a damaged point, SetupError where weights or operating point are missing.
+    """
+    settings = settings or Settings()
+    task = task_named(task, settings.tasks) if isinstance(task, str) else task
+    folder = _folder_of(model, task)
+    path = operating_point or folder / POINT_FILE
+    if points == "needed" and not path.is_file():
+        raise SetupError(
+            f"{path} is missing: train the task and set its threshold "
+            f"(inspect-ai train {task.name} --data DIR; inspect-ai calibrate {task.name} --data DIR --out {path})."
+        )
+    wanted = points != "none" and (operating_point is not None or path.is_file())
+    point = read_point(path) if wanted else None
+    engine = open_engine(folder, kind=settings.engine, threads=1)
+    if model is not None:
+        task = task.with_config(engine.manifest.config)
+    digest, mismatches = "", list(engine.problems)
+    if point is not None:
+        digest, mismatches = _behind(point, path, task, engine, folder, settings)
+    inspector = Inspector(
+        task=task,
+        model=folder,
+        point=point,
+        provenance=Provenance(
+            task=task.name,
+            task_version=task.version,
+            model_sha256=engine.model_sha256,
+            config_sha256=config_sha256(task.config),
+            operating_point_sha256="" if point is None else point_sha256(point),
+            engine=engine.name,
+            software=__version__,
+            certificate_sha256=digest,
+        ),
+        mismatches=tuple(mismatches),
+        settings=settings,
+        reference=None if point is None else out_of_distribution.load(path.parent),
+    )
+    inspector._engines.engine = engine  # the thread that loads needs no second one
+    return inspector
+
+
+def load_all(settings: Settings) -> tuple[list[Inspector], tuple[str, ...]]:
+    """The inspectors that setting `task` asks for, and remarks about tasks that cannot work (only with task "auto").
+
+    Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
+    """
+    if settings.task != "auto":
+        return [load(settings.task, settings=settings)], ()
+    inspectors, remarks = [], []
+    for name in sorted({found.name for found in find_tasks(settings.tasks)}):
+        try:
+            inspectors.append(load(name, settings=settings))
+        except InspectError as e:
+            remarks.append(f"Task {name} takes no part: {e}")
+    if not inspectors:
+        raise SetupError(" ".join(["No installed task is ready to work.", *remarks]))
+    return inspectors, tuple(remarks)
+
+
+def _folder_of(model: Path | None, task: Task) -> Path:
+    if model is None:
+        return task.folder
+    return model if model.is_dir() else model.parent
+
+
+def _behind(
+    point: OperatingPoint, path: Path, task: Task, engine: Engine, folder: Path, settings: Settings
+) -> tuple[str, list[str]]:
+    """Digest of the certificate beside the point ("" without one), and why decisions here are not certified."""
+    made, doubts = certificate_for(point, path, task=task, engine=engine, model=folder, settings=settings)
+    digest = config_sha256(task.config)
+    found = matches(point, task=task.name, model_sha256=engine.model_sha256, config_sha256=digest, engine=engine.name)
+    other = config_sha256(engine.manifest.config) != digest
+    trained = ["the weights were trained with another configuration"] if other else []
+    return made.sha256 if made else "", [*found, *engine.problems, *trained, *doubts]

@@ -1,0 +1,231 @@
+"""The runner: one machine for scan and watch.
+
+A source yields studies and rejections; workers decode and score; one thread, the owner of the log, commits results in
+groups; an observer makes events of what is committed. What is under way is bounded, so memory does not grow with the
+number of studies. Nothing is yielded before it stands in the log.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from inspect_ai.audit import Entry, Log
+from inspect_ai.domain import Decision, Provenance, Rejection, StudyRef
+from inspect_ai.inspection.decision import abstained
+from inspect_ai.inspection.image_store import ImageStore
+from inspect_ai.inspection.inspectors import Inspectors
+from inspect_ai.inspection.workers import StudyResult, Workers
+from inspect_ai.settings import Settings
+
+UNDER_WAY = 4  # studies a worker between sending and commit: enough to keep both sides busy
+GROUP = 32  # rows a commit
+
+Event = TypeVar("Event")
+Event_co = TypeVar("Event_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A study for the workers. problem: why it cannot be read at all; it is left to a person undecoded."""
+
+    ref: StudyRef
+    problem: str | None = None
+
+
+class Source(Protocol):
+    """Where studies come from. All methods are called by the thread that runs."""
+
+    @property
+    def pause_s(self) -> float:
+        """How long the runner may wait for results before it asks again."""
+
+    @property
+    def least_pause_s(self) -> float:
+        """A wake shortens the pause to no less than this."""
+
+    def items(self, has_room: Callable[[], bool]) -> Iterator[Job | Rejection]:
+        """What is there now, as long as there is room."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+
+
+class Observer(Protocol[Event_co]):
+    """Makes events of what the runner did."""
+
+    def received(self, job: Job, result: StudyResult) -> StudyResult | None:
+        """The result that is to be committed; None for one that does not count."""
+
+    def decided(self, job: Job, decision: Decision, entry: Entry) -> Iterator[Event_co]:
+        """A decision that was committed just now."""
+
+    def rejected(self, rejection: Rejection, entry: Entry) -> Iterator[Event_co]:
+        """A rejected file, committed."""
+
+    def known(self, job: Job, entry: Entry) -> Iterator[Event_co]:
+        """A study whose decision stood in the log before."""
+
+    def progress(self) -> Iterator[Event_co]:
+        """Said once a round."""
+
+
+class Runner:
+    """A context manager around workers and log. group_s: how long a result may wait for others to share its commit.
+
+    unclaimed: who signs for a study that no task claims. force: decide again what the log holds, in new rows that name
+    the old ones. lookup: ask the log of each study; a scan into an empty log need not.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        inspectors: Inspectors,
+        log: Log,
+        settings: Settings,
+        *,
+        group_s: float,
+        unclaimed: Provenance,
+        force: bool = False,
+        lookup: bool = True,
+    ) -> None:
+        self.image_store = ImageStore(settings.out)
+        self.workers = Workers(root, inspectors, settings, self.image_store.wants)
+        self._inspectors, self._log, self._unclaimed = inspectors, log, unclaimed
+        self._group_s, self._force, self._lookup = group_s, force, lookup
+        self._most = UNDER_WAY * settings.workers
+        self._under_way = 0
+        self._inbox: queue.SimpleQueue[tuple[Job, StudyResult | BaseException] | None] = queue.SimpleQueue()
+        self._woken = threading.Event()
+        self._group: list[tuple[Job, StudyResult] | Rejection] = []
+        self._group_since = 0.0
+        self._superseded: dict[str, int] = {}  # digest -> the row that is decided again
+        self._fresh: set[int] = set()  # rows that were written by force
+
+    def __enter__(self) -> Runner:
+        self._inspectors.refresh(self._log)
+        self.workers.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.workers.__exit__(kind, error, trace)
+
+    def wake(self) -> None:
+        """Let the runner ask its source again. From any thread."""
+        if not self._woken.is_set():
+            self._woken.set()
+            self._inbox.put(None)
+
+    def run(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
+        """Until the source has ended and everything is committed. Raises what the source or a worker raised."""
+        while True:
+            self._inspectors.refresh(self._log)  # another process may have suspended a certificate
+            for item in source.items(self._has_room):
+                if isinstance(item, Rejection):
+                    self._hold(item)
+                else:
+                    yield from self._start(item, observer)
+                if len(self._group) >= GROUP:
+                    yield from self._commit(observer)
+            self._receive(source, observer)
+            if self._group and (len(self._group) >= GROUP or time.monotonic() - self._group_since >= self._group_s):
+                yield from self._commit(observer)
+            yield from observer.progress()
+            if source.ended and not self._under_way:
+                yield from self._commit(observer)
+                return
+
+    def _has_room(self) -> bool:
+        return self._under_way < self._most
+
+    def _start(self, job: Job, observer: Observer[Event]) -> Iterator[Event]:
+        """Answer one study from the log, leave it to a person, or give it to the workers."""
+        route = self._inspectors.route(job.ref)
+        entry = self._inspectors.known(job.ref, route, self._log) if self._lookup else None
+        if entry is not None and (not self._force or entry.id in self._fresh):
+            yield from observer.known(job, entry)
+            return
+        if entry is not None:
+            self._superseded[job.ref.digest] = entry.id
+        self._under_way += 1
+        reason = job.problem or route.refusal
+        if reason is not None:
+            decision = abstained(job.ref, self._unclaimed, reason)
+            self._inbox.put((job, StudyResult(ref=job.ref, decision=decision)))
+        else:
+            self.workers.submit(job.ref, route, lambda result: self._inbox.put((job, result)))
+
+    def _receive(self, source: Source, observer: Observer[Event]) -> None:
+        """Wait for a result, as long as the source allows; then take all that are there."""
+        now = time.monotonic()
+        earliest = now + source.least_pause_s
+        until = now + source.pause_s
+        if self._group:
+            until = min(until, self._group_since + self._group_s)
+        while len(self._group) < GROUP:
+            try:
+                item = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return
+            if item is None:
+                self._woken.clear()
+                until = min(until, earliest)
+                continue
+            job, result = item
+            self._under_way -= 1
+            if isinstance(result, BaseException):
+                raise result
+            if (accepted := observer.received(job, result)) is not None:
+                self._hold((job, self._superseding(accepted)))
+            until = now
+
+    def _superseding(self, result: StudyResult) -> StudyResult:
+        old = self._superseded.get(result.ref.digest)
+        if old is None or result.decision is None:
+            return result
+        return replace(result, decision=replace(result.decision, supersedes=old))
+
+    def _hold(self, item: tuple[Job, StudyResult] | Rejection) -> None:
+        if not self._group:
+            self._group_since = time.monotonic()
+        self._group.append(item)
+
+    def _commit(self, observer: Observer[Event]) -> Iterator[Event]:
+        """Commit before show: one transaction for the group, then its events."""
+        group, self._group = self._group, []
+        rows = [row for item in group for row in _rows(item)]
+        entries = iter(self._log.append(rows) if rows else ())
+        for item in group:
+            if isinstance(item, Rejection):
+                yield from observer.rejected(item, next(entries))
+                continue
+            job, result = item
+            if result.decision is not None:
+                entry = next(entries)
+                self._fresh |= {entry.id} if self._force else set()
+                self.image_store.save(entry, result.picture, result.heat, self._log)
+                yield from observer.decided(job, _as_logged(result.decision, entry), entry)
+            for rejection in result.rejections:
+                yield from observer.rejected(rejection, next(entries))
+
+
+def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejection]:
+    if isinstance(item, Rejection):
+        return [item]
+    decision = item[1].decision
+    return [*([] if decision is None else [decision]), *item[1].rejections]
+
+
+def _as_logged(decision: Decision, entry: Entry) -> Decision:
+    """What the log says is what is shown, should another process have been first; reading it back costs time."""
+    same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
+    return decision if same else entry.decision()

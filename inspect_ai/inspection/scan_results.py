@@ -1,0 +1,84 @@
+"""The observer of a scan: what was decided and rejected, told and counted."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from inspect_ai.audit import Entry, Log
+from inspect_ai.domain import Decision, Outcome, Rejection
+from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
+from inspect_ai.inspection.runner import Job
+from inspect_ai.inspection.study_source import StudySource
+from inspect_ai.inspection.workers import StudyResult
+
+
+class ScanResults:
+    """Counts of one scan, and the entries that its report is about."""
+
+    def __init__(self, source: StudySource, log: Log) -> None:
+        self.entries: dict[int, Outcome] = {}
+        self.rejections: list[Rejection] = []
+        self._source, self._log = source, log
+        self._counts: Counter[str] = Counter()
+        self._rejected_before: dict[tuple[str, str | None], int] | None = None
+        self._started = time.monotonic()
+
+    def received(self, job: Job, result: StudyResult) -> StudyResult:
+        """Every result counts."""
+        del job
+        if result.decision is None:
+            self._counts["finished"] += 1
+        else:
+            self._counts["consumed"] -= len(result.rejections)  # files of a decided study that could not be read
+        return result
+
+    def decided(self, job: Job, decision: Decision, entry: Entry) -> Iterator[ScanEvent]:
+        """One decision, committed."""
+        yield self._decided(job, decision, entry, known=False)
+
+    def rejected(self, rejection: Rejection, entry: Entry) -> Iterator[ScanEvent]:
+        """One rejected file, committed."""
+        self.rejections.append(rejection)
+        yield FileRejected(entry=entry.id, rejection=rejection)
+
+    def known(self, job: Job, entry: Entry) -> Iterator[ScanEvent]:
+        """The log's answer for a study, with the rejections of its unreadable files that were logged beside it."""
+        yield self._decided(job, entry.decision(), entry, known=True)
+        if self._rejected_before is None:
+            old = ((row.rejection(), row.id) for row in self._log.entries(kind="rejection"))
+            self._rejected_before = {(rejection.file, rejection.sha256): number for rejection, number in old}
+        for file in job.ref.files:
+            number = self._rejected_before.get((file.path, file.sha256))
+            if number is not None:
+                self._counts["consumed"] -= 1
+                row = self._log.entry(number)
+                yield from self.rejected(row.rejection(), row)
+
+    def progress(self) -> Iterator[ScanEvent]:
+        """So far."""
+        yield Progress(found=self._source.found, finished=self._counts["finished"], all_found=self._source.ended)
+
+    def summary(self) -> Summary:
+        """The counts so far."""
+        c, rejected = self._counts, len(self.rejections)
+        return Summary(
+            files=c["consumed"] + rejected,
+            consumed=c["consumed"],
+            rejected=rejected,
+            studies=c["studies"],
+            clear=c[Outcome.CLEAR.value],
+            flag=c[Outcome.FLAG.value],
+            abstain=c[Outcome.ABSTAIN.value],
+            known=c["known"],
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _decided(self, job: Job, logged: Decision, entry: Entry, *, known: bool) -> StudyDecided:
+        decision = replace(logged, study=job.ref) if known else logged  # the same content may lie under another name
+        self.entries[entry.id] = decision.verdict.outcome
+        self._counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
+        self._counts["consumed"] += len(job.ref.files)
+        return StudyDecided(entry=entry.id, decision=decision, known=known)
