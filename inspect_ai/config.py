@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from inspect_ai.errors import UsageError
 
@@ -105,6 +105,9 @@ class Augment(Strict):
     paste: float = 0.0  # probability that a negative gets another sample's defect, by its mask
 
 
+RETIRED = ("seeds", "select")  # of `train` in manifests and configs of earlier versions; read, and without effect
+
+
 class Training(Strict):
     """The schedule."""
 
@@ -130,9 +133,12 @@ class Training(Strict):
     samples_per_epoch: int | None = None
     precision: Literal["float32", "bfloat16"] = "float32"  # on a CPU; a GPU that can takes bfloat16 always
     patience: int = 8  # epochs without a better validation metric
-    seeds: tuple[int, ...] = (0, 1, 2)
     calibration_share: float = 0.25  # of train's groups, set aside where a folder has no calibration split
-    select: Literal["auc", "accuracy", "mean"] = "mean"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, raw: Any) -> Any:
+        return {key: value for key, value in raw.items() if key not in RETIRED} if isinstance(raw, dict) else raw
 
 
 class TaskConfig(Strict):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from inspect_ai.settings import Settings
+    from inspect_ai.training.run import TrainingRun
 
 FINDINGS, UNREADABLE, READER_GONE = 1, 3, 141
 
@@ -46,6 +47,22 @@ Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice."
 Computing = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
+
+
+def training_run(
+    name: str, *, out: Path | None, seed: int, device: Device, resume: bool, threads: int | None, as_json: bool
+) -> TrainingRun:
+    """The TrainingRun of the flags that train, joint and pretrain share. Its folder is runs/NAME-SEED without --out."""
+    from inspect_ai.training.run import TrainingRun
+
+    return TrainingRun(
+        out=out or Path("runs") / f"{name}-{seed}",
+        seed=seed,
+        device=device.value,
+        resume=resume,
+        threads=threads,
+        progress=not as_json,
+    )
 
 
 def app() -> typer.Typer:

@@ -36,18 +36,10 @@ def joint(
     """
     from inspect_ai.journeys.train_multitask import train_multitask
 
-    trained = train_multitask(
-        data,
-        settings=common.settings(),
-        config_file=config,
-        init=init,
-        out=out,
-        seed=seed,
-        device=device.value,
-        resume=resume,
-        threads=threads,
-        progress=not as_json,
+    run = common.training_run(
+        "joint", out=out, seed=seed, device=device, resume=resume, threads=threads, as_json=as_json
     )
+    trained = train_multitask(data, run, settings=common.settings(), config_file=config, init=init)
     figures = [(m.task, name, value) for m in trained.manifests for name, value in m.metrics.items()]
     if as_json:
         metrics = {m.task: m.metrics for m in trained.manifests}

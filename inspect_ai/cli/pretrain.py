@@ -35,17 +35,10 @@ def pretrain(
     """
     from inspect_ai.journeys.pretrain import pretrain as pretrain_trunk
 
-    done = pretrain_trunk(
-        data,
-        settings=common.settings(),
-        config_file=config,
-        out=out,
-        seed=seed,
-        device=device.value,
-        resume=resume,
-        threads=threads,
-        progress=not as_json,
+    run = common.training_run(
+        "pretrain", out=out, seed=seed, device=device, resume=resume, threads=threads, as_json=as_json
     )
+    done = pretrain_trunk(data, run, settings=common.settings(), config_file=config)
     if as_json:
         held_out = [dataclasses.asdict(measure) for measure in done.held_out]
         common.emit({"folder": str(done.folder), "steps": done.steps, "held_out": held_out, "rejected": done.rejected})

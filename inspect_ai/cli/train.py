@@ -41,20 +41,16 @@ def train(
     """
     from inspect_ai.journeys.train import train_task
 
+    run = common.training_run(task, out=out, seed=seed, device=device, resume=resume, threads=threads, as_json=as_json)
     trained = train_task(
         task,
         data,
+        run,
         settings=common.settings(),
         config_file=config,
         backbone=backbone,
         init=init,
         teachers=teacher or (),
-        out=out,
-        seed=seed,
-        device=device.value,
-        resume=resume,
-        threads=threads,
-        progress=not as_json,
     )
     metrics = trained.manifest.metrics
     if as_json:

@@ -1,3 +1,1 @@
-"""The workshop beside the line: labelled folders, augmentation, the Lightning module, the manifest. Nothing heavy
-loads here.
-"""
+"""Training: labelled folders, augmentation, Lightning modules, packaging. Importing it loads nothing heavy."""

@@ -1,4 +1,4 @@
-"""Training augmentation: albumentations for pictures, MONAI for volumes. The only file that knows either."""
+"""Training augmentation: albumentations for pictures, MONAI for volumes. The only file that imports either."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inspect_ai.config import Augment
 
-ON_MASK = 0.7  # share of a positive's crops that are taken around its mask
+ON_MASK = 0.7  # share of a positive's crops taken around its mask
 
 
 class PictureAugment:

@@ -1,6 +1,6 @@
-"""Defects of one sample on another (after "Simple copy-paste", arXiv 2012.07177): a network that learns which tile has
-a
-defect, instead of what a defect is, is wrong then. Nothing of this reaches calibration or val."""
+"""Pastes defects of one sample onto another (after "Simple copy-paste", arXiv 2012.07177), so that a network cannot
+learn which tiles have defects in place of how a defect looks. Train samples alone are changed.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ MOST_OF_A_SIDE = 0.8  # a defect larger than this share of the picture is not pa
 
 
 class CopyPaste:
-    """(pixels [H, W, C] uint8, mask [H, W]) -> the same with another sample's defect, for negatives, with
-    `probability`.
-    """
+    """(pixels [H, W, C] uint8, mask [H, W]) -> the same, a negative with another sample's defect by `probability`."""
 
     def __init__(self, samples: list[Sample], probability: float, seed: int) -> None:
         self.probability = probability

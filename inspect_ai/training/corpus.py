@@ -1,4 +1,4 @@
-"""What a training run learns from and is chosen by: labelled folders, decoded once, and a record of what was met."""
+"""Train and val samples of one training: labelled folders, decoded once, and a record of the pictures used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Corpus:
 
 
 def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> Corpus:
-    """Decode train and val of all folders. Raises UsageError where one of them is missing or knows no positives."""
+    """Decode train and val of all folders. Raises UsageError without positives or negatives to train on."""
     folders = with_splits(
         [read_folder(d, task.config) for d in data], calibration_share=task.config.train.calibration_share
     )
@@ -35,12 +35,12 @@ def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> Corpus:
     names: list[str] = []
     use = []
     for folder in folders:
-        mine = cached_samples(folder, "train", task, settings)
-        chosen = cached_samples(folder, "val", task, settings)
-        train += mine
-        val += chosen
-        names += [folder.root.resolve().name] * len(chosen)
-        use.append(_data_use(folder, [*mine, *chosen]))
+        train_part = cached_samples(folder, "train", task, settings)
+        val_part = cached_samples(folder, "val", task, settings)
+        train += train_part
+        val += val_part
+        names += [folder.root.resolve().name] * len(val_part)
+        use.append(_data_use(folder, [*train_part, *val_part]))
     if not any(s.positive == 1 for s in train) or not any(s.positive == 0 for s in train):
         raise UsageError(
             "The training part needs both positives and negatives of the decision; check labels.csv and the config."

@@ -16,15 +16,14 @@ from inspect_ai.model.engine import padded
 from inspect_ai.training.augment import PictureAugment
 from inspect_ai.training.copy_paste import CopyPaste
 
-MIN_MASK_PIXELS = 12  # a crop that shows less of a defect than this is neither positive nor negative
+MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unknown
 
 
 @dataclass
 class Batch:
-    """pixels [B, C, H, W] in 0..1; positive [B]; classes [B, S] index within each label set; grade [B, S]; mask [B, H,
-    W].
+    """Pixels [B, C, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where a target is unknown.
 
-    IGNORE (-1) stands where a target is unknown; in mask too.
+    positive: [B]; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
     """
 
     pixels: Tensor
@@ -47,7 +46,7 @@ Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray]
 
 
 class TrainSet(Dataset[Item]):
-    """Augmented samples; the label of a crop is what its mask says where there is one."""
+    """Augmented samples; a crop with a known mask gets its label from the mask."""
 
     def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
@@ -59,9 +58,8 @@ class TrainSet(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         sample = self.samples[index]
-        known = sample.mask is not None and (
-            sample.mask.any() or sample.positive == 0
-        )  # an empty mask of a positive is none
+        # An empty mask of a positive is an unknown mask.
+        known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)
         pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
         positive = int(mask.any()) if mask is not None else sample.positive
         pixels, mask = self.augment(pixels, mask)
@@ -75,9 +73,9 @@ def item(sample: Sample, pixels: np.ndarray, positive: int, mask: np.ndarray | N
     """Targets of one sample, per label set of the config."""
     classes, grade = [], []
     for labels in config.labels:
-        mine = labels.name == sample.labels.name
-        classes.append(labels.classes.index(sample.row.label) if mine and labels.class_outputs else IGNORE)
-        grade.append(sample.row.grade if mine and labels.grades and sample.row.grade is not None else IGNORE)
+        own = labels.name == sample.labels.name
+        classes.append(labels.classes.index(sample.row.label) if own and labels.class_outputs else IGNORE)
+        grade.append(sample.row.grade if own and labels.grades and sample.row.grade is not None else IGNORE)
     unknown = np.full(pixels.shape[:2], IGNORE, np.int8)
     return pixels, positive, classes, grade, unknown if mask is None else mask.astype(np.int8)
 
@@ -96,9 +94,11 @@ def collate(items: list[Item]) -> Batch:
 
 
 class BalancedSampler(Sampler[int]):
-    """Draws `count` samples an epoch: each label set by its samples times its `draw`, `positive_share` of a deciding
-    set's
-    draws from its positives. Resumable: the draws of an epoch follow from seed and epoch alone."""
+    """Draws `count` samples an epoch, a label set in proportion to its samples times its `draw`.
+
+    positive_share: share of positives among the draws of deciding sets; None for the data's own. Draws follow from seed
+    and epoch alone, so that a resumed run repeats them.
+    """
 
     def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:
         self.count = count or len(samples)

@@ -1,4 +1,4 @@
-"""What the network is punished for: the decision, classes, grades, evidence maps, and attention off the defect."""
+"""Losses of a task: decision, classes, grades, evidence map, attention outside the mask, and a teacher's answers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from inspect_ai.datasets.samples import IGNORE
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
 
-ATTENTION_WEIGHT = 0.1  # beside mask_weight; the pull of attention onto the mask
+ATTENTION_WEIGHT = 0.1  # of the attention loss, a factor to mask_weight
 
 
 class TaskLoss:
-    """Sum of the losses whose targets a batch knows. Calling it gives the loss and its parts by name."""
+    """Sum of the losses whose targets are known in a batch. Calling it returns the loss and its parts by name."""
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
         self.dice = DiceLoss(sigmoid=True, batch=True)  # over the batch: most pictures show no defect at all
 
     def __call__(
-        self, readings: Readings, batch: Batch, taught: Readings | None = None
+        self, readings: Readings, batch: Batch, teacher: Readings | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`taught`: a teacher's readings of the same pixels."""
+        """teacher: a teacher's readings of the same pixels."""
         schedule = self.config.train
         parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing, schedule.focal)}
         at = 1
@@ -45,31 +45,33 @@ class TaskLoss:
             parts["attention"] = (
                 schedule.mask_weight * ATTENTION_WEIGHT * attention_off_mask(readings.attention, batch.mask)
             )
-        if taught is not None:
-            parts["teacher"] = schedule.distil_weight * self.distil(readings, taught, batch)
+        if teacher is not None:
+            parts["teacher"] = schedule.distil_weight * self.distil(readings, teacher, batch)
         return torch.stack(list(parts.values())).sum(), parts
 
-    def distil(self, readings: Readings, taught: Readings, batch: Batch) -> Tensor:
-        """Agreement with a teacher where the batch knows the truth too (arXiv 1503.02531): softened decision, classes
-        and grades, and the evidence map as it is.
+    def distil(self, readings: Readings, teacher: Readings, batch: Batch) -> Tensor:
+        """Divergence from a teacher where the target is known too (arXiv 1503.02531): decision, classes and grades at
+        the config's temperature, the evidence map at 1.
         """
-        softness = self.config.train.distil_temperature
-        mine, theirs = readings.logits / softness, taught.logits / softness
-        losses = [_soft_binary(mine[:, :1], theirs[:, :1], batch.positive != IGNORE)]
+        temperature = self.config.train.distil_temperature
+        student, target = readings.logits / temperature, teacher.logits / temperature
+        losses = [_soft_binary(student[:, :1], target[:, :1], batch.positive != IGNORE)]
         at = 1
         for s, labels in enumerate(self.config.labels):
             if n := len(labels.class_outputs):
                 losses.append(
-                    _soft_classes(mine[:, at : at + n], theirs[:, at : at + n], batch.classes[:, s] != IGNORE)
+                    _soft_classes(student[:, at : at + n], target[:, at : at + n], batch.classes[:, s] != IGNORE)
                 )
                 at += n
             if n := len(labels.grade_outputs):
-                losses.append(_soft_binary(mine[:, at : at + n], theirs[:, at : at + n], batch.grade[:, s] != IGNORE))
+                losses.append(
+                    _soft_binary(student[:, at : at + n], target[:, at : at + n], batch.grade[:, s] != IGNORE)
+                )
                 at += n
-        total = torch.stack(losses).sum() * softness**2
-        if readings.evidence is not None and taught.evidence is not None:
+        total = torch.stack(losses).sum() * temperature**2
+        if readings.evidence is not None and teacher.evidence is not None:
             known = batch.positive != IGNORE
-            total = total + _soft_binary(readings.evidence, taught.evidence, known)
+            total = total + _soft_binary(readings.evidence, teacher.evidence, known)
         return total
 
     def evidence(self, logits: Tensor, mask: Tensor) -> Tensor:
@@ -83,7 +85,7 @@ class TaskLoss:
 
 
 def decision(logits: Tensor, positive: Tensor, smoothing: float, focal: float = 0.0) -> Tensor:
-    """Binary cross-entropy over the samples whose side is known; focal: exponent of (1 - p) (arXiv 1708.02002)."""
+    """Binary cross-entropy over the samples with a known side; focal: exponent of (1 - p) (arXiv 1708.02002)."""
     known = positive != IGNORE
     if not known.any():
         return logits.sum() * 0.0
@@ -128,18 +130,18 @@ def _mean_known(loss, logits: Tensor, target: Tensor, smoothing: float) -> Tenso
     return loss(logits[known], target[known], label_smoothing=smoothing) if known.any() else logits.sum() * 0.0
 
 
-def _soft_binary(mine: Tensor, theirs: Tensor, known: Tensor) -> Tensor:
-    """Cross-entropy minus the teacher's own entropy: zero where both agree. [B, ...], known [B]."""
+def _soft_binary(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy of logits [B, ...] minus the teacher's entropy, so zero where both agree; known: [B]."""
     if not known.any():
-        return mine.sum() * 0.0
-    target = theirs[known].sigmoid()
-    own = F.binary_cross_entropy_with_logits(theirs[known], target)
-    return F.binary_cross_entropy_with_logits(mine[known], target) - own
+        return student.sum() * 0.0
+    target = teacher[known].sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(teacher[known], target)
+    return F.binary_cross_entropy_with_logits(student[known], target) - entropy
 
 
-def _soft_classes(mine: Tensor, theirs: Tensor, known: Tensor) -> Tensor:
-    """Kullback-Leibler divergence from the teacher's classes [B, K], known [B]."""
+def _soft_classes(student: Tensor, teacher: Tensor, known: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of logits [B, K] from the teacher's; known: [B]."""
     if not known.any():
-        return mine.sum() * 0.0
-    target = theirs[known].log_softmax(dim=-1)
-    return F.kl_div(mine[known].log_softmax(dim=-1), target, log_target=True, reduction="batchmean")
+        return student.sum() * 0.0
+    target = teacher[known].log_softmax(dim=-1)
+    return F.kl_div(student[known].log_softmax(dim=-1), target, log_target=True, reduction="batchmean")

@@ -22,16 +22,16 @@ def validation_metrics(
     metrics: dict[str, float] = {}
     names = np.array(folders)
     for name in dict.fromkeys(folders):
-        mine = np.flatnonzero(names == name).tolist()
-        positive = np.array([samples[i].positive for i in mine])
+        rows = np.flatnonzero(names == name).tolist()
+        positive = np.array([samples[i].positive for i in rows])
         if {0, 1} <= set(positive.tolist()):
             known = positive != IGNORE
-            metrics[f"{name}/auc"] = float(roc_auc_score(positive[known], logits[mine, 0][known]))
-        labels = samples[mine[0]].labels
+            metrics[f"{name}/auc"] = float(roc_auc_score(positive[known], logits[rows, 0][known]))
+        labels = samples[rows[0]].labels
         if labels.class_outputs:
             first = config.outputs.index(labels.class_outputs[0])
-            chosen = logits[mine, first : first + len(labels.classes)].argmax(axis=1)
-            truth = [labels.classes.index(samples[i].row.label) for i in mine]
+            chosen = logits[rows, first : first + len(labels.classes)].argmax(axis=1)
+            truth = [labels.classes.index(samples[i].row.label) for i in rows]
             metrics[f"{name}/accuracy"] = float(accuracy_score(truth, chosen))
     metrics["mean"] = float(np.mean(list(metrics.values()))) if metrics else 0.0
     return metrics

@@ -1,4 +1,4 @@
-"""The Lightning module: one network, AdamW with a cosine schedule, validation on whole units."""
+"""Lightning module of one task: AdamW with a cosine schedule, validation on whole units."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ FINAL_LR = 0.01  # of the peak
 
 
 class TaskModule(L.LightningModule):
-    """Trains a Network. Validation data travel as (Batch, indices into `samples`)."""
+    """Trains a network on one task.
+
+    Batches of training are Batch, those of validation (Batch, indices into `samples`). folders: one name a sample.
+    teachers: networks whose mean answer is learnt too.
+    """
 
     def __init__(
         self,
@@ -44,13 +48,13 @@ class TaskModule(L.LightningModule):
             part.requires_grad_(False)
 
     def _frozen(self) -> list[nn.Module]:
-        """Stem and first blocks, where the config keeps them as pretraining left them."""
+        """Stem and first blocks that the config keeps as pretrained."""
         frozen = self.config.train.frozen
         return pretrained_parts(self.network, self.config)[: frozen + 1] if frozen else []
 
     def on_train_epoch_start(self) -> None:
         for part in self._frozen():
-            part.eval()  # their batch norms keep their statistics too
+            part.eval()  # keeps the statistics of batch norms too
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a Batch, or the Batch of (Batch, indices)."""
@@ -66,22 +70,22 @@ class TaskModule(L.LightningModule):
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch, and its parts by name."""
         if not self.config.train.mixup:
-            return self.loss(self.network(batch.pixels), batch, self._taught(batch))
+            return self.loss(self.network(batch.pixels), batch, self._teacher_readings(batch))
         alpha = self.config.train.mixup
         share = float(np.random.default_rng(self.global_step).beta(alpha, alpha))
         other = batch.shuffled(self.global_step)
         mixed = dataclasses.replace(batch, pixels=share * batch.pixels + (1.0 - share) * other.pixels)
-        readings, taught = self.network(mixed.pixels), self._taught(mixed)
-        first, parts = self.loss(readings, batch, taught)
-        return share * first + (1.0 - share) * self.loss(readings, other, taught)[0], parts
+        readings, teacher = self.network(mixed.pixels), self._teacher_readings(mixed)
+        first, parts = self.loss(readings, batch, teacher)
+        return share * first + (1.0 - share) * self.loss(readings, other, teacher)[0], parts
 
-    def _taught(self, batch: Batch) -> Readings | None:
-        """The teachers' mean answer to the same pixels."""
+    def _teacher_readings(self, batch: Batch) -> Readings | None:
+        """The teachers' mean readings of the same pixels; None without teachers."""
         if not self._teachers:
             return None
         with torch.no_grad():
-            told = [teacher.to(batch.pixels.device).eval()(batch.pixels) for teacher in self._teachers]
-        return mean_readings(told)
+            readings = [teacher.to(batch.pixels.device).eval()(batch.pixels) for teacher in self._teachers]
+        return mean_readings(readings)
 
     def validation_step(self, batch: tuple[Batch, list[int]], index: int) -> None:
         self.logits[batch[1]] = self.network(batch[0].pixels).logits.float().cpu().numpy()
@@ -96,19 +100,23 @@ class TaskModule(L.LightningModule):
         optimizer = torch.optim.AdamW(parameter_groups(self.network, self.config), lr=schedule.lr)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = max(1, round(steps * schedule.warmup_epochs / schedule.epochs))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return with_cosine(optimizer, steps, warmup)
 
 
-def mean_readings(told: Sequence[Readings]) -> Readings:
+def mean_readings(readings: Sequence[Readings]) -> Readings:
     """Mean logits, and mean evidence where all have it; heat and attention are the first one's."""
-    evidence = [t.evidence for t in told if t.evidence is not None]
+    evidence = [one.evidence for one in readings if one.evidence is not None]
     return dataclasses.replace(
-        told[0],
-        logits=torch.stack([t.logits for t in told]).mean(dim=0),
-        evidence=torch.stack(evidence).mean(dim=0) if len(evidence) == len(told) else None,
+        readings[0],
+        logits=torch.stack([one.logits for one in readings]).mean(dim=0),
+        evidence=torch.stack(evidence).mean(dim=0) if len(evidence) == len(readings) else None,
     )
+
+
+def with_cosine(optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> dict[str, Any]:
+    """The optimizer under a cosine schedule by step, as Lightning's configure_optimizers returns it."""
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, warmup))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def cosine(steps: int, warmup: int) -> Callable[[int], float]:
@@ -124,7 +132,7 @@ def cosine(steps: int, warmup: int) -> Callable[[int], float]:
 
 
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """Exponential moving average whose memory grows with the steps, so that a short training is not its own start."""
+    """Exponential moving average whose memory grows with the steps: a short training forgets its initial weights."""
 
     def average(mean: Tensor, value: Tensor, count: Tensor) -> Tensor:
         keep = torch.minimum(torch.full_like(count, decay, dtype=torch.float32), (1.0 + count) / (10.0 + count))
@@ -134,7 +142,7 @@ def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor
 
 
 def pretrained_parts(network: Network, config: TaskConfig) -> list[nn.Module]:
-    """Stem and convolution blocks in order, where they start from pretrained weights; else nothing."""
+    """Stem and convolution blocks in order, where they start from pretrained weights; else none."""
     stem, early = getattr(network.trunk, "stem", None), getattr(network.trunk, "early", None)
     if config.network.init == "scratch" or not isinstance(stem, nn.Module) or not isinstance(early, nn.ModuleList):
         return []
@@ -142,7 +150,10 @@ def pretrained_parts(network: Network, config: TaskConfig) -> list[nn.Module]:
 
 
 def parameter_groups(network: Network, config: TaskConfig) -> list[dict[str, Any]]:
-    """Pretrained stages learn more slowly, the lower the more; norms, biases, scales and queries are not decayed."""
+    """Parameters by learning rate and weight decay, as AdamW takes them.
+
+    Pretrained blocks learn more slowly, lower ones most; norms, biases, scales and queries are not decayed.
+    """
     schedule = config.train
     parts = pretrained_parts(network, config)
     share = {
@@ -155,6 +166,6 @@ def parameter_groups(network: Network, config: TaskConfig) -> list[dict[str, Any
         if p.requires_grad:
             groups.setdefault((share.get(id(p), 1.0), p.ndim > 1), []).append(p)
     return [
-        {"params": mine, "lr": schedule.lr * factor, "weight_decay": schedule.weight_decay if decayed else 0.0}
-        for (factor, decayed), mine in groups.items()
+        {"params": group, "lr": schedule.lr * factor, "weight_decay": schedule.weight_decay if decayed else 0.0}
+        for (factor, decayed), group in groups.items()
     ]

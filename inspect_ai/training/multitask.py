@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from inspect_ai.training.data import Batch
 from inspect_ai.training.metrics import validation_metrics
-from inspect_ai.training.module import TaskModule, cosine, parameter_groups
+from inspect_ai.training.module import TaskModule, parameter_groups, with_cosine
 
 
 class Interleaved:
@@ -41,48 +41,44 @@ class Interleaved:
 
 
 class MultitaskModule(L.LightningModule):
-    """Trains several Inspectors whose networks share parameters; `val` is the mean over tasks."""
+    """Trains several tasks whose networks share parameters; `val` is the mean over tasks."""
 
-    def __init__(self, inspectors: Sequence[TaskModule]) -> None:
+    def __init__(self, tasks: Sequence[TaskModule]) -> None:
         super().__init__()
-        self.inspectors = torch.nn.ModuleList(inspectors)
+        self.tasks = tuple(tasks)
+        self.inspectors = torch.nn.ModuleList(tasks)  # the prefix of the parameters in checkpoints
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move the Batch of (task, Batch) or of (Batch, indices)."""
         return tuple(part.to(device) if isinstance(part, Batch) else part for part in batch)
 
     def training_step(self, batch: tuple[int, Batch], index: int) -> Tensor:
-        task, mine = batch
-        inspector: Any = self.inspectors[task]
-        loss, _ = inspector.losses(mine)
-        name = inspector.config.name
-        self.log(f"loss/{name}", loss.detach(), on_step=False, on_epoch=True, batch_size=len(mine.positive))
+        number, task_batch = batch
+        task = self.tasks[number]
+        loss, _ = task.losses(task_batch)
+        size = len(task_batch.positive)
+        self.log(f"loss/{task.config.name}", loss.detach(), on_step=False, on_epoch=True, batch_size=size)
         return loss
 
     def validation_step(self, batch: tuple[Batch, list[int]], index: int, dataloader_idx: int = 0) -> None:
-        self.inspectors[dataloader_idx].validation_step(batch, index)  # type: ignore[operator]
+        self.tasks[dataloader_idx].validation_step(batch, index)
 
     def on_validation_epoch_end(self) -> None:
         means = []
-        for inspector in self.inspectors:
-            known: Any = inspector
-            metrics = validation_metrics(known.folders, known.samples, known.logits, known.config)
+        for task in self.tasks:
+            metrics = validation_metrics(task.folders, task.samples, task.logits, task.config)
             means.append(metrics.pop("mean"))
             self.log_dict({f"val/{name}": value for name, value in metrics.items()}, add_dataloader_idx=False)
         self.log("val", float(np.mean(means)), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         groups, seen = [], set[int]()
-        for inspector in self.inspectors:
-            known: Any = inspector
-            for group in parameter_groups(known.network, known.config):
+        for task in self.tasks:
+            for group in parameter_groups(task.network, task.config):
                 fresh = [p for p in group["params"] if id(p) not in seen]
                 seen.update(id(p) for p in fresh)
                 groups.append({**group, "params": fresh})
-        first: Any = self.inspectors[0]
-        schedule = first.config.train
+        schedule = self.tasks[0].config.train
         optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=schedule.lr)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        factor = cosine(steps, max(1, math.ceil(steps * schedule.warmup_epochs / schedule.epochs)))
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return with_cosine(optimizer, steps, max(1, math.ceil(steps * schedule.warmup_epochs / schedule.epochs)))

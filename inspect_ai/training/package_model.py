@@ -1,4 +1,4 @@
-"""A trained network becomes a model folder: folded float16 weights, an ONNX graph that says the same, a manifest."""
+"""Packages a trained network as a model folder: folded float16 weights, an ONNX graph of equal outputs, a manifest."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PARITY_UNITS = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """How a training went: what the manifest keeps of it."""
+class TrainingRecord:
+    """Seed, best epoch and its step, and wall seconds of a training, as the manifest keeps them."""
 
     seed: int
     epoch: int
@@ -35,10 +35,10 @@ class Run:
     seconds: float
 
 
-def package_model(network: Network, corpus: Corpus, task: Task, out: Path, run: Run) -> Manifest:
+def package_model(network: Network, corpus: Corpus, task: Task, out: Path, record: TrainingRecord) -> Manifest:
     """Fold, round, save, export, compare the engines, measure the shipped weights on val, write the manifest.
 
-    Raises SetupError if the graph does not say what torch says.
+    Raises SetupError if the graph's probabilities differ from torch's by more than PARITY.
     """
     config = task.config
     network = for_work(network.cpu())
@@ -51,10 +51,10 @@ def package_model(network: Network, corpus: Corpus, task: Task, out: Path, run: 
         versions={"python": platform.python_version()}
         | {p: version(p) for p in ("torch", "lightning", "monai", "onnxruntime")},
         config=config,
-        seed=run.seed,
-        epoch=run.epoch,
-        steps=run.steps,
-        seconds=round(run.seconds, 1),
+        seed=record.seed,
+        epoch=record.epoch,
+        steps=record.steps,
+        seconds=round(record.seconds, 1),
         init=config.network.init,
         parameters=sum(p.numel() for p in network.parameters()),
         metrics={},

@@ -1,4 +1,4 @@
-"""What a person may change about pretraining, typed: configs/pretrain.yaml, changed by a file of their own."""
+"""Settings of pretraining, typed: configs/pretrain.yaml, with the keys of a user's file in place of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inspect_ai.settings import bundled
 
 
 class Pretraining(Strict):
-    """The recipe of masked-image modelling. Defaults and their reasons stand in configs/pretrain.yaml alone."""
+    """The recipe of masked-image modelling. Defaults and their reasons are in configs/pretrain.yaml alone."""
 
     size: Literal["tiny", "small"]
     attention: Attention

@@ -1,5 +1,5 @@
-"""The pool that pretraining learns from: the train part of labelled folders, decoded as their tasks decode it, and
-folders without labels as they are.
+"""Pictures for pretraining: the train part of labelled folders, decoded as their tasks decode it, and folders without
+labels as they are.
 
 Calibration and val pictures are never opened: each folder is split as training splits it, by itself, which sets at
 least as many groups aside as training it together with others does.
@@ -26,7 +26,7 @@ from inspect_ai.model.manifest import SHORT, DataUse
 from inspect_ai.plugins import Task, find_tasks, in_channels, task_named
 from inspect_ai.settings import Settings
 
-HELD_OUT = 0.05  # of a folder's train groups; never learnt from, so that a loss can be told
+HELD_OUT = 0.05  # share of a folder's train groups, kept to measure the loss on unseen pictures
 UNLABELLED = "unlabelled"
 SMALLEST_PX = 32  # the trunk's coarsest stride
 
@@ -43,7 +43,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainingPictures:
-    """What there is to learn from, what is held out of it, and what was found in each folder."""
+    """Pictures to learn from, pictures held out, the use of each folder, and the files that were rejected."""
 
     train: tuple[Picture, ...]
     held_out: tuple[Picture, ...]
@@ -171,7 +171,7 @@ def _pictures_of(study: Study, file: str, crop: int) -> Iterator[NDArray[np.uint
 
 
 def _fitted(picture: Floats, crop: int) -> Floats:
-    """[H, W, 3] -> the same picture whose smaller side measures one to two crops: enough to see, little to hold."""
+    """[H, W, 3] -> the same picture whose smaller side measures one to two crops, to bound memory."""
     height, width = picture.shape[:2]
     scale = min(max(min(height, width), crop), 2 * crop) / min(height, width)
     if scale == 1.0:
@@ -186,7 +186,7 @@ def _picture(pixels: NDArray[np.uint8], study: Study, task: str, group: str) -> 
 
 
 def _parted(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """To learn from, and held out: some groups of one folder, chosen by their names alone, one at least of two."""
+    """Pictures to learn from, and held-out ones: groups chosen by name alone, at least one where there are two."""
     groups = sorted({p.group for p in pictures}, key=lambda group: hashlib.sha256(group.encode()).digest())
     held = set(groups[: max(1, round(HELD_OUT * len(groups)))]) if len(groups) > 1 else set()
     return [p for p in pictures if p.group not in held], [p for p in pictures if p.group in held]

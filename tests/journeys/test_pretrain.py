@@ -21,7 +21,9 @@ from inspect_ai.errors import InputError, UsageError
 from inspect_ai.journeys.pretrain import Pretrained, pretrain
 from inspect_ai.model.trunk import SIZES, Trunk
 from inspect_ai.settings import Settings
-from inspect_ai.training.masked import MaskedModelling, Views
+from inspect_ai.training.masked import MaskedModelling
+from inspect_ai.training.masked_views import Views
+from inspect_ai.training.run import TrainingRun
 from tests.cli.test_offline import BLOCK
 
 QUICK = "epochs: 3\nsamples_per_epoch: 16\nbatch: 4\ncrop: 64\n"
@@ -61,10 +63,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(settings: Settings, tmp_path: Path, *data: Path, out: str = "out", resume: bool = False) -> Pretrained:
-    return pretrain(
-        data, settings=settings, config_file=tmp_path / "quick.yaml", out=tmp_path / out, device="cpu",
-        resume=resume, progress=False,
-    )  # fmt: skip
+    training = TrainingRun(out=tmp_path / out, device="cpu", resume=resume, progress=False)
+    return pretrain(data, training, settings=settings, config_file=tmp_path / "quick.yaml")
 
 
 def record(done: Pretrained) -> dict[str, object]:

@@ -9,19 +9,8 @@ import torch
 
 from inspect_ai.errors import UsageError
 from inspect_ai.settings import Settings
-from inspect_ai.training.masked import (
-    Draw,
-    Draws,
-    MaskedModelling,
-    MaskedSet,
-    Views,
-    block_statistics,
-    crop_of,
-    draw_mask,
-    every_picture,
-    over_blocks,
-    unfolded,
-)
+from inspect_ai.training.masked import MaskedModelling, block_statistics, over_blocks, unfolded
+from inspect_ai.training.masked_views import Draw, Draws, MaskedSet, Views, crop_of, draw_mask, every_picture
 from inspect_ai.training.pretraining import Pretraining, read_pretraining
 from inspect_ai.training.pretraining_pictures import Picture, read_pictures
 

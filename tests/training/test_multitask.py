@@ -7,9 +7,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from inspect_ai.errors import UsageError
-from inspect_ai.journeys.train_multitask import folders_of, multitask_tasks, read_multitask
-from inspect_ai.settings import Settings, bundled
+from inspect_ai.journeys.train_multitask import folders_of
+from inspect_ai.settings import Settings
 from inspect_ai.training.multitask import Interleaved
+from inspect_ai.training.multitask_config import multitask_tasks, read_multitask
 
 
 class Counted(torch.utils.data.Sampler[int]):
@@ -50,7 +51,7 @@ def test_each_tasks_draws_follow_the_epoch() -> None:
 
 
 def test_the_shipped_joint_config_names_installed_tasks_with_one_trunk() -> None:
-    tasks = multitask_tasks(read_multitask(bundled("configs") / "joint.yaml"), Settings(), None)
+    tasks = multitask_tasks(read_multitask(), Settings(), None)
 
     assert [task.name for task in tasks] == ["lung_nodule", "metal_surface", "fundus"]
     assert len({(task.config.network.size, task.config.network.attention) for task in tasks}) == 1
@@ -58,7 +59,7 @@ def test_the_shipped_joint_config_names_installed_tasks_with_one_trunk() -> None
 
 def test_a_folder_whose_labels_nobody_knows_is_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\na.png,strange\n")
-    tasks = multitask_tasks(read_multitask(bundled("configs") / "joint.yaml"), Settings(), None)
+    tasks = multitask_tasks(read_multitask(), Settings(), None)
 
     with pytest.raises(UsageError, match="none of the tasks"):
         folders_of(tasks, [tmp_path])
