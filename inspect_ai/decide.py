@@ -1,7 +1,7 @@
 """The one place where a score meets a threshold: outcome, reason, certified or not.
 
-What is proved is about `clear_below`: of the positives, at least the promised share scores there or higher, so it is
-not cleared. Whatever is no proper score ends before a person, never as clear.
+The proof is about `clear_below`: of the positives, at least the promised share scores there or higher, so it is not
+cleared. Anything that is no proper score ends before a person, never as clear.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from inspect_ai.domain import Measure, OperatingPoint, Outcome, Verdict
+from inspect_ai.domain import Measure, Outcome, Verdict
+from inspect_ai.operating_point import OperatingPoint, Thresholds
 
 GRID = 2.0**-16  # scores are compared on it; within one step below a threshold counts as at it, the safe side
 
@@ -35,7 +36,7 @@ def decide(
         why = [f"the score {score:g} does not lie between 0 and 1" if number else "the score is not a number"]
     if why or score is None:
         return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
-    outcome, where = _place(round(score / GRID) * GRID, point)
+    outcome, where = _place(round(score / GRID) * GRID, point.thresholds)
     doubts = _doubts(point, mismatches, suspended)
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
@@ -48,25 +49,22 @@ def reaches(score: float, threshold: float) -> bool:
     return score >= threshold - GRID
 
 
-def _place(score: float, point: OperatingPoint) -> tuple[Outcome, str]:
-    """On which side of which line. Five digits, so that two neighbours on the grid never read alike."""
-    said = f"score {score:.5f}"
-    if score >= point.flag_from:
-        return Outcome.FLAG, f"{said} is at or above {point.flag_from:.5f}"
-    if reaches(score, point.flag_from):
-        return Outcome.FLAG, f"{said} is so close below {point.flag_from:.5f} that it counts as reaching it"
-    if not reaches(score, point.clear_below):
-        return Outcome.CLEAR, f"{said} is below {point.clear_below:.5f}"
-    return (
-        Outcome.ABSTAIN,
-        f"{said} lies between {point.clear_below:.5f} and {point.flag_from:.5f}: a person must look",
-    )
+def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
+    """The side of each line. Five digits, so that two neighbours on the grid never read alike."""
+    said, clear, flag = f"score {score:.5f}", f"{lines.clear_below:.5f}", f"{lines.flag_from:.5f}"
+    if score >= lines.flag_from:
+        return Outcome.FLAG, f"{said} is at or above {flag}"
+    if reaches(score, lines.flag_from):
+        return Outcome.FLAG, f"{said} is so close below {flag} that it counts as reaching it"
+    if not reaches(score, lines.clear_below):
+        return Outcome.CLEAR, f"{said} is below {clear}"
+    return Outcome.ABSTAIN, f"{said} lies between {clear} and {flag}: a person must look"
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:
-    """Why no promise stands behind the verdict."""
+    """The reasons why no promise stands behind the verdict."""
     # The first sentence of a refusal says what is missing; the rest stands once, where the point itself is shown.
-    refusal = [] if point.refusal is None else [point.refusal.split(". ")[0]]
+    refusal = [] if point.proof.refusal is None else [point.proof.refusal.split(". ")[0]]
     return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 
 

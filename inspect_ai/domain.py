@@ -7,8 +7,7 @@ Arrays are `field(compare=False, repr=False)`: a frozen dataclass with a compare
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -201,131 +200,6 @@ class Finding:
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:  # false for NaN too
             raise ValueError(f"a score lies between 0 and 1; {self.name} has {self.score}")
-
-
-class Guarantee(StrEnum):
-    """What kind of promise a threshold carries."""
-
-    CONFIDENCE = "confidence"  # this threshold keeps it, with the stated confidence
-    AVERAGE = "average"  # the weaker tier: kept on average over calibrations, of this one nothing is known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupPoint:
-    """One group's threshold and what it proves, at the group's share of the doubt: (1 - confidence) / groups."""
-
-    value: str  # of the column that groups
-    clear_below: float
-    n_positive: int
-    n_missed: int
-    proved_sensitivity: float
-    refusal: str | None = None  # what the group lacks, such as "it needs 214 more positives"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatingPoint:
-    """Where scores become outcomes, and what that proves. Made by calibration, stored as JSON with hex floats.
-
-    A refused point carries `refusal` (why nothing is proved) and still a usable threshold, so that work can go on
-    uncertified. The digests say which model, configuration and engine it belongs to.
-    With groups, the point itself is what holds for all of them: the lowest threshold, certified if every group is.
-    """
-
-    task: str
-    clear_below: float
-    flag_from: float
-    sensitivity: float  # asked for
-    confidence: float
-    n_positive: int  # independent calibration groups
-    n_missed: int  # of them below the proved threshold; clear_below may lie lower, never higher
-    proved_sensitivity: float  # Clopper-Pearson lower bound at `confidence`; the expected share where AVERAGE
-    covers: str  # what one unit of the statement is, and what is outside it
-    model_sha256: str
-    config_sha256: str
-    engine: str  # name and precision
-    calibration_sha256: str  # digest over the sorted digests of the calibration files
-    refusal: str | None = None
-    flag_volume_from: float | None = None  # for whole volumes, where one finding among many flags; proves nothing
-    guarantee: Guarantee = Guarantee.CONFIDENCE
-    group_by: str = ""  # the column whose values have each their own proof
-    groups: tuple[GroupPoint, ...] = ()
-    group_score: str = ""  # how several pictures of a unit became one score: lowest or highest (calibration/groups)
-    n_abstained: int = 0  # of the positives, handed to a person by the quality gate: never cleared, so not missed
-    overkill: float | None = None  # largest share of negatives to flag that was asked for
-    n_negative: int = 0
-    n_flagged: int = 0  # of the negatives
-    proved_overkill: float | None = None  # Clopper-Pearson upper bound at `confidence`
-    overkill_refusal: str | None = None  # why the overkill is not proved; the sensitivity may be all the same
-
-    @property
-    def certified(self) -> bool:
-        """True when the promise was proved."""
-        return self.refusal is None
-
-    @property
-    def certified_somewhere(self) -> bool:
-        """True when a study can be decided certified: the whole is proved, or a group that is known at work."""
-        return self.certified or (self.own_thresholds and any(group.refusal is None for group in self.groups))
-
-    @property
-    def own_thresholds(self) -> bool:
-        """True when each group has its own threshold at work; otherwise all have the lowest."""
-        return self.group_by in OBSERVABLE
-
-    @property
-    def promise(self) -> str:
-        """What is proved, in words, and by which kind of guarantee. Of a refused point it is not true."""
-        share, sure = _percent(self.sensitivity), _percent(self.confidence)
-        what = f"{share} of {self._positives} {self._reach} {self.clear_below:.5f}"
-        if self.guarantee is Guarantee.AVERAGE:
-            return f"promised on average over calibrations only, the weaker tier: {what}; this one may fall short"
-        return f"proved: at least {what} ({sure} confidence)"
-
-    def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
-        """The point for a study: its group's threshold where a group can be known, and never another group's promise.
-
-        A group that is not certified keeps its own threshold, an unknown one the lowest of all; both are refused.
-        """
-        if not self.own_thresholds:
-            return self
-        value = dict(attributes).get(self.group_by, "")
-        group = next((group for group in self.groups if group.value == value), None)
-        if group is None:
-            why = "it was not among the calibration positives" if value else "the study does not say it"
-            return replace(self, groups=(), refusal=f"{self.group_by} {value!r} is not certified: {why}")
-        return replace(
-            self,
-            clear_below=group.clear_below,
-            flag_from=group.clear_below if self.overkill is None else max(self.flag_from, group.clear_below),
-            n_positive=group.n_positive,
-            n_missed=group.n_missed,
-            proved_sensitivity=group.proved_sensitivity,
-            groups=(group,),
-            refusal=None if group.refusal is None else f"{self.group_by} {value!r} is not certified: {group.refusal}",
-        )
-
-    def for_volume(self) -> OperatingPoint:
-        """The point for a whole volume: no promise, a higher line for flags, and between the lines a person looks."""
-        why = "the promise was proved for single pictures of candidates, not for whole series"
-        return replace(self, flag_from=max(self.flag_from, self.flag_volume_from or 0.0), refusal=self.refusal or why)
-
-    @property
-    def _positives(self) -> str:
-        who = "groups with a positive" if self.group_score == "highest" else "positives"
-        if not self.group_by:
-            return who
-        if len(self.groups) == 1:
-            return f"{who} of {self.group_by} {self.groups[0].value!r}"
-        return f"{who} of every {self.group_by}"
-
-    @property
-    def _reach(self) -> str:
-        return "have a picture that reaches" if self.group_score == "highest" else "reach"
-
-
-def _percent(share: float) -> str:
-    """As asked, without rounding up: 0.9995 is 99.95 %."""
-    return f"{100 * share:.10g} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

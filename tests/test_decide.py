@@ -8,20 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspect_ai.decide import GRID, decide
-from inspect_ai.domain import Measure, OperatingPoint, Outcome
+from inspect_ai.domain import Measure, Outcome
+from inspect_ai.operating_point import OperatingPoint
+from tests.support.points import changed, make_point
 
-POINT = OperatingPoint(
+POINT = make_point(
     task="lung_nodule", clear_below=0.25, flag_from=0.5, sensitivity=0.987, confidence=0.95, n_positive=315, n_missed=0,
     proved_sensitivity=0.99, covers="one candidate", model_sha256="a" * 64, config_sha256="b" * 64, engine="onnx",
     calibration_sha256="c" * 64,
 )  # fmt: skip
-ONE_LINE = replace(POINT, clear_below=0.5)
+ONE_LINE = changed(POINT, clear_below=0.5)
 RANK = {Outcome.CLEAR: 0, Outcome.ABSTAIN: 1, Outcome.FLAG: 2}
 BLURRED = Measure(name="focus", value=0.001, limit=0.002, advice="clean the lens and focus again")
 SHARP = Measure(name="focus", value=0.002, limit=0.002, advice="clean the lens and focus again")
 
 SCORES = st.floats(min_value=0, max_value=1)
-POINTS = st.tuples(SCORES, SCORES).map(lambda t: replace(POINT, clear_below=min(t), flag_from=max(t)))
+POINTS = st.tuples(SCORES, SCORES).map(lambda t: changed(POINT, clear_below=min(t), flag_from=max(t)))
 EXAMPLES = settings(deadline=None, max_examples=200)
 
 
@@ -60,11 +62,9 @@ def test_raising_a_score_never_lowers_the_outcome(low: float, high: float, point
 @EXAMPLES
 @given(score=SCORES, lower=POINTS, point=POINTS)
 def test_lowering_the_lines_never_clears_more(score: float, lower: OperatingPoint, point: OperatingPoint) -> None:
-    lower = replace(
-        lower,
-        clear_below=min(lower.clear_below, point.clear_below),
-        flag_from=max(min(lower.flag_from, point.flag_from), min(lower.clear_below, point.clear_below)),
-    )
+    clear_below = min(lower.thresholds.clear_below, point.thresholds.clear_below)
+    flag_from = max(clear_below, min(lower.thresholds.flag_from, point.thresholds.flag_from))
+    lower = changed(lower, clear_below=clear_below, flag_from=flag_from)
 
     assert RANK[decide(score, lower).outcome] >= RANK[decide(score, point).outcome]
 
@@ -76,7 +76,7 @@ def test_a_score_that_reaches_a_line_is_not_cleared_after_a_wobble_of_the_grid(
 ) -> None:
     """Another batch size or thread count moves a score by less than half a step; after rounding, by one."""
     on_grid = round(score / GRID) * GRID
-    if on_grid >= point.clear_below:
+    if on_grid >= point.thresholds.clear_below:
         assert decide(on_grid + wobble / 2, point).outcome is not Outcome.CLEAR
 
 
@@ -100,7 +100,7 @@ def test_whatever_comes_in_the_verdict_is_sound(
     measures = [BLURRED if blurred else SHARP]
 
     verdict = decide(
-        score, replace(point, refusal=refusal), problems=problems, measures=measures, mismatches=mismatches
+        score, changed(point, refusal=refusal), problems=problems, measures=measures, mismatches=mismatches
     )
 
     undecidable = bool(problems) or blurred or score is None or not 0 <= score <= 1
@@ -159,7 +159,7 @@ def test_the_reason_says_score_line_and_what_is_proved() -> None:
 
 
 def test_a_promise_is_never_rounded_up() -> None:
-    verdict = decide(0.9, replace(POINT, sensitivity=0.9995, confidence=0.975))
+    verdict = decide(0.9, changed(POINT, sensitivity=0.9995, confidence=0.975))
 
     assert "at least 99.95 % of positives" in verdict.reason
     assert "97.5 % confidence" in verdict.reason
@@ -176,7 +176,7 @@ def test_a_flag_just_below_the_line_says_so() -> None:
 
 
 def test_a_whole_series_is_decided_without_a_promise() -> None:
-    point = replace(POINT, flag_volume_from=0.75).for_volume()
+    point = changed(POINT, flag_volume_from=0.75).for_volume()
 
     assert decide(0.7, point).outcome is Outcome.ABSTAIN
     assert decide(0.75, point).outcome is Outcome.FLAG

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from inspect_ai.calibration.bounds import lower_bound, smallest_n
 from inspect_ai.errors import UsageError
@@ -74,10 +75,15 @@ def in_parts(sensitivity: float, confidence: float, parts: int, misses: Iterable
 
 
 def split_confidence(confidence: float, parts: int) -> float:
-    """The confidence of each of `parts` statements that are to hold together. Raises UsageError for parts < 1."""
+    """The confidence of each of `parts` statements that are to hold together: 1 - (1 - confidence) / parts.
+
+    Rounded up where a float cannot hold it: 0.975 for 0.95 and two parts. Raises UsageError for parts < 1.
+    """
     if parts < 1:
         raise UsageError(f"There must be at least one group or fold; there are {parts}.")
-    return confidence if parts == 1 else math.nextafter(1.0 - (1.0 - confidence) / parts, 1.0)  # rounding: up
+    exact = 1 - (1 - Fraction(repr(float(confidence)))) / parts
+    split = float(exact)
+    return split if Fraction(repr(split)) >= exact else math.nextafter(split, 1.0)
 
 
 def check_promise(sensitivity: float, confidence: float) -> None:

@@ -1,7 +1,7 @@
 """The operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
 
-Schema 1, from before there were groups and overkill, is read too; its new fields take their defaults.
-What a file claims is judged in claims.py.
+The fields are those of point_record.py. Schema 1, from before there were groups and overkill, is read too; its new
+fields take their defaults. The claims of a file are judged in point_validation.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.calibration.point_record import PointRecord, point_of, record_of
 from inspect_ai.calibration.point_validation import faults
-from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.canonical import to_plain
 from inspect_ai.errors import UsageError
+from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.text import printable
 
 SCHEMA = 2
@@ -45,9 +47,11 @@ def read_point(path: Path) -> OperatingPoint:
     schema = values.pop("schema", None) if isinstance(values, dict) else None
     if type(schema) is not int or schema not in SCHEMAS:
         raise UsageError(f"{path} is no operating point of schema {' or '.join(map(str, SCHEMAS))}. {AGAIN}")
-    point: OperatingPoint = _filled(
-        OperatingPoint, values, str(path), optional=NEW_IN_2 if schema == 1 else frozenset()
-    )
+    record = _filled(PointRecord, values, str(path), optional=NEW_IN_2 if schema == 1 else frozenset())
+    try:
+        point = point_of(record)
+    except ValueError as e:
+        raise UsageError(f"{path}: {e}. {AGAIN}") from e
     if fault := next(faults(point), None):
         raise UsageError(f"{path}: {fault}. {AGAIN}")
     return point
@@ -83,9 +87,9 @@ def matches(point: OperatingPoint, *, task: str, model_sha256: str, config_sha25
     """Why the point does not belong to what is at work, a sentence each; certified decisions need none."""
     pairs = (
         ("another task", point.task, task),
-        ("other weights", point.model_sha256, model_sha256),
-        ("another configuration", point.config_sha256, config_sha256),
-        ("another engine", point.engine, engine),
+        ("other weights", point.digests.model_sha256, model_sha256),
+        ("another configuration", point.digests.config_sha256, config_sha256),
+        ("another engine", point.digests.engine, engine),
     )
     return [
         f"the operating point was made for {what} ({_short(theirs)}, at work is {_short(ours)})"
@@ -99,15 +103,7 @@ def _short(text: str) -> str:
 
 
 def _plain(point: OperatingPoint) -> dict[str, Any]:
-    return {"schema": SCHEMA} | {name: _hexed(value) for name, value in dataclasses.asdict(point).items()}
-
-
-def _hexed(value: Any) -> Any:
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, tuple):
-        return [_hexed(part) for part in value]
-    return {name: _hexed(part) for name, part in value.items()} if isinstance(value, dict) else value
+    return {"schema": SCHEMA, **to_plain(record_of(point))}
 
 
 def _value(where: str, name: str, kind: str, value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What is asked of a calibration, and what scored pictures answer: the thresholds and what each of them proves.
+"""The solver: a request and scored pictures in, the thresholds and their proofs out.
 
-Plain columns in, plain values out, so that a simulation can ask as often as it likes what the command asks once.
+Plain columns and frozen values, so that a simulation can solve as often as it likes what the command solves once.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from dataclasses import dataclass, replace
 from inspect_ai.calibration.costs import PROVES_NOTHING, Costs, cheapest
 from inspect_ai.calibration.groups import GroupScore, Units, reduced
 from inspect_ai.calibration.overkill import (
-    OverkillProof,
     best_effort_overkill,
     line_above,
     negatives_per_group,
     prove_overkill,
 )
 from inspect_ai.calibration.subgroups import fallback, lacking, prove_groups, proved
-from inspect_ai.domain import GroupPoint, Guarantee
 from inspect_ai.errors import CalibrationRefused, UsageError
+from inspect_ai.operating_point import FalseAlarmProof, Guarantee, SensitivityProof, Thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationRequest:
-    """A sensitivity to promise, how, of what, and for whom each on its own."""
+    """The sensitivity to promise, its kind of guarantee, the unit that is decided, and the groups to prove apart."""
 
     sensitivity: float = 0.987
     confidence: float = 0.95
@@ -37,7 +36,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationScores:
-    """Scored pictures, column by column. `values`: of the column that groups, one a picture, if any does."""
+    """Scored pictures in columns of equal length. `values`: of the column to group by, empty without one."""
 
     scores: Sequence[float]
     units: Sequence[str]  # the patient, tile or picture that is independent of the others
@@ -66,58 +65,54 @@ class CalibrationScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationResult:
-    """The fields of an operating point that follow from scores alone, under their names there."""
+    """The parts of an operating point that follow from scores alone."""
 
-    clear_below: float
-    flag_from: float
-    n_positive: int
-    n_missed: int
-    proved_sensitivity: float
-    refusal: str | None
-    n_abstained: int
-    groups: tuple[GroupPoint, ...] = ()
-    n_negative: int = 0
-    n_flagged: int = 0
-    proved_overkill: float | None = None
-    overkill_refusal: str | None = None
+    thresholds: Thresholds
+    proof: SensitivityProof
+    false_alarms: FalseAlarmProof | None = None
 
 
 def solve(pictures: CalibrationScores, request: CalibrationRequest, *, step: float = 0.0) -> CalibrationResult:
-    """Thresholds for what is asked; where it cannot be proved, thresholds to work with and the refusal.
+    """The thresholds that the request asks for; where they cannot be proved, thresholds to work with and the refusal.
 
     `step`: how far below a line a score is still taken as reaching it, at work. Raises UsageError where there are no
-    positives, no negatives though they are asked about, or what is asked makes no sense.
+    positives, no negatives though they are asked about, or the request makes no sense.
     """
     units = pictures.positives(request.group_score)
     if not units.scores:
         raise UsageError("The quality gate hands every positive to a person: there is no score to set a threshold by.")
-    clear = _for_groups(pictures, units, request) if request.group_by else _for_all(units, request)
+    found = _for_groups(pictures, units, request) if request.group_by else _for_all(pictures, units, request)
     if request.costs is not None:
-        clear = _priced(clear, units, pictures.negatives(request.group_score), request.costs)
+        found = _priced(found, units, pictures.negatives(request.group_score), request.costs)
     if request.overkill is None:
-        return clear
-    return _with_flag_line(clear, pictures.negatives(request.group_score), request.overkill, request.confidence, step)
+        return found
+    return _with_flag_line(found, pictures.negatives(request.group_score), request.overkill, step)
 
 
-def _for_all(units: Units, request: CalibrationRequest) -> CalibrationResult:
+def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequest) -> CalibrationResult:
     refusal = None
     try:
-        proof = proved(
+        found = proved(
             units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
         )
     except CalibrationRefused as e:
         refusal = str(e)
-        proof = fallback(
+        found = fallback(
             units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
         )
     return CalibrationResult(
-        clear_below=proof.threshold,
-        flag_from=proof.threshold,
-        n_positive=proof.n_positive,
-        n_missed=proof.n_missed,
-        proved_sensitivity=proof.proved_sensitivity,
-        refusal=refusal,
-        n_abstained=units.abstained,
+        thresholds=_one_line(found.threshold),
+        proof=SensitivityProof(
+            sensitivity=request.sensitivity,
+            confidence=request.confidence,
+            guarantee=request.guarantee,
+            group_score=_rule(pictures, request),
+            n_positive=found.n_positive,
+            n_missed=found.n_missed,
+            proved_sensitivity=found.proved_sensitivity,
+            refusal=refusal,
+            n_abstained=units.abstained,
+        ),
     )
 
 
@@ -129,14 +124,20 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
     )
     lowest = min(group.clear_below for group in groups)
     return CalibrationResult(
-        clear_below=lowest,
-        flag_from=lowest,
-        n_positive=units.n,
-        n_missed=sum(score < lowest for score in units.scores),
-        proved_sensitivity=min(group.proved_sensitivity for group in groups),
-        refusal=lacking(groups, request.group_by),
-        n_abstained=units.abstained,
-        groups=groups,
+        thresholds=_one_line(lowest),
+        proof=SensitivityProof(
+            sensitivity=request.sensitivity,
+            confidence=request.confidence,
+            guarantee=request.guarantee,
+            group_score=_rule(pictures, request),
+            group_by=request.group_by,
+            groups=groups,
+            n_positive=units.n,
+            n_missed=sum(score < lowest for score in units.scores),
+            proved_sensitivity=min(group.proved_sensitivity for group in groups),
+            refusal=lacking(groups, request.group_by),
+            n_abstained=units.abstained,
+        ),
     )
 
 
@@ -151,6 +152,15 @@ def members_of(pictures: CalibrationScores, value: str, rule: GroupScore) -> Uni
     return pictures.kept(mine).positives(rule)
 
 
+def _rule(pictures: CalibrationScores, request: CalibrationRequest) -> str:
+    """The rule by which several pictures of a unit became one score; empty where each unit has one picture."""
+    return request.group_score.value if len(set(pictures.units)) < len(pictures.units) else ""
+
+
+def _one_line(threshold: float) -> Thresholds:
+    return Thresholds(clear_below=threshold, flag_from=threshold)
+
+
 def _values(pictures: CalibrationScores, request: CalibrationRequest) -> list[str]:
     values = {v for v, is_positive in zip(pictures.values, pictures.positive, strict=True) if is_positive}
     if "" in values:
@@ -160,45 +170,49 @@ def _values(pictures: CalibrationScores, request: CalibrationRequest) -> list[st
     return sorted(values)
 
 
-def _priced(clear: CalibrationResult, units: Units, negatives: Sequence[float], costs: Costs) -> CalibrationResult:
-    """The answer with its thresholds lowered to that of least cost; raised to it only where nothing is proved."""
-    price = cheapest(units, negatives, costs)
-    if clear.refusal is not None and not clear.groups:
+def _priced(found: CalibrationResult, units: Units, negatives: Sequence[float], costs: Costs) -> CalibrationResult:
+    """The result with its thresholds lowered to that of least cost; raised to it only where nothing is proved."""
+    price, proof = cheapest(units, negatives, costs), found.proof
+    if proof.refusal is not None and not proof.groups:
         return replace(
-            clear,
-            clear_below=price,
-            flag_from=price,
-            n_missed=sum(score < price for score in units.scores),
-            proved_sensitivity=0.0,
-            refusal=f"{clear.refusal} {PROVES_NOTHING}",
+            found,
+            thresholds=_one_line(price),
+            proof=replace(
+                proof,
+                n_missed=sum(score < price for score in units.scores),
+                proved_sensitivity=0.0,
+                refusal=f"{proof.refusal} {PROVES_NOTHING}",
+            ),
         )
-    groups = tuple(replace(group, clear_below=min(group.clear_below, price)) for group in clear.groups)
-    lowered = min(clear.clear_below, price)
-    return replace(clear, clear_below=lowered, flag_from=lowered, groups=groups)
+    groups = tuple(replace(group, clear_below=min(group.clear_below, price)) for group in proof.groups)
+    lowered = _one_line(min(found.thresholds.clear_below, price))
+    return replace(found, thresholds=lowered, proof=replace(proof, groups=groups))
 
 
 def _with_flag_line(
-    clear: CalibrationResult, negatives: Sequence[float], overkill: float, confidence: float, step: float
+    found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float
 ) -> CalibrationResult:
-    """The answer with its own line for flags, never below that for clearing: there fewer still are flagged."""
-    refusal = None
+    """The result with its own line for flags, never below that for clearing: there fewer still are flagged."""
+    confidence, refusal = found.proof.confidence, None
     try:
-        proof: OverkillProof = prove_overkill(negatives, overkill=overkill, confidence=confidence)
+        alarms = prove_overkill(negatives, overkill=overkill, confidence=confidence)
     except CalibrationRefused as e:
         refusal = str(e)
-        proof = best_effort_overkill(negatives, overkill=overkill, confidence=confidence)
-    line = line_above(proof.above, step)
+        alarms = best_effort_overkill(negatives, overkill=overkill, confidence=confidence)
+    line = line_above(alarms.above, step)
     if line > 1.0:
         line = 1.0
         refusal = refusal or "Negatives reach the highest score that there is; no line for flags keeps the overkill."
-    flag_from = max(line, clear.clear_below)
+    flag_from = max(line, found.thresholds.clear_below)
     n_flagged = sum(score >= flag_from - step for score in negatives)
-    bound = proof.proved_overkill if n_flagged <= proof.n_allowed else 1.0
     return replace(
-        clear,
-        flag_from=flag_from,
-        n_negative=proof.n_negative,
-        n_flagged=n_flagged,
-        proved_overkill=bound,
-        overkill_refusal=refusal,
+        found,
+        thresholds=replace(found.thresholds, flag_from=flag_from),
+        false_alarms=FalseAlarmProof(
+            overkill=overkill,
+            n_negative=alarms.n_negative,
+            n_flagged=n_flagged,
+            proved_overkill=alarms.proved_overkill if n_flagged <= alarms.n_allowed else 1.0,
+            overkill_refusal=refusal,
+        ),
     )

@@ -1,15 +1,13 @@
 """A proof for each manufacturer, camera, defect class or whatever a column tells apart; never one for all of them.
 
 The doubt is split evenly over the G groups (C. Bonferroni 1936): each is proved at 1 - delta/G, so that all statements
-hold together with confidence 1 - delta. An average promise (risk.py) has no confidence to split. A group with too few
-positives is not certified and says how many it lacks; nothing is lent to it from the others.
+hold together with confidence 1 - delta. An average promise (conformal_risk.py) has no confidence to split. A group with
+too few positives is not certified and says how many it lacks; nothing is lent to it from the others.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 from inspect_ai.calibration.bounds import misses_allowed, smallest_n
 from inspect_ai.calibration.conformal_risk import (
@@ -19,9 +17,10 @@ from inspect_ai.calibration.conformal_risk import (
     smallest_n_on_average,
 )
 from inspect_ai.calibration.groups import Units
+from inspect_ai.calibration.planning import split_confidence
 from inspect_ai.calibration.threshold import Proof, best_effort, prove
-from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import CalibrationRefused
+from inspect_ai.operating_point import GroupPoint, Guarantee, SensitivityProof
 
 
 def prove_groups(
@@ -59,18 +58,11 @@ def fallback(units: Units, *, sensitivity: float, confidence: float, guarantee: 
     )
 
 
-def split_confidence(confidence: float, groups: int) -> float:
-    """1 - (1 - confidence) / groups, rounded up where a float cannot hold it: 0.975 for 0.95 and two groups."""
-    exact = 1 - (1 - Fraction(repr(float(confidence)))) / max(groups, 1)
-    split = float(exact)
-    return split if Fraction(repr(split)) >= exact else math.nextafter(split, 1.0)
-
-
-def allowed_misses(n: int, groups: int, point: OperatingPoint) -> int:
-    """How many of a group's n positives may lie below its threshold; -1 if so few prove nothing."""
-    if point.guarantee is Guarantee.AVERAGE:
-        return misses_on_average(n, point.sensitivity)
-    return misses_allowed(n, point.sensitivity, split_confidence(point.confidence, groups))
+def allowed_misses(n: int, whole: SensitivityProof) -> int:
+    """The misses that a group's n positives may have, among the groups of the whole; -1 if so few prove nothing."""
+    if whole.guarantee is Guarantee.AVERAGE:
+        return misses_on_average(n, whole.sensitivity)
+    return misses_allowed(n, whole.sensitivity, split_confidence(whole.confidence, len(whole.groups)))
 
 
 def lacking(groups: Sequence[GroupPoint], name: str) -> str | None:

@@ -21,11 +21,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from inspect_ai.calibration.point_record import PointRecord, point_of, record_of
 from inspect_ai.calibration.point_validation import faults
 from inspect_ai.canonical import canonical, from_plain, to_plain
 from inspect_ai.certificates.signing import public_hex, sign, signed_by
-from inspect_ai.domain import Guarantee, OperatingPoint
 from inspect_ai.errors import InputError, UsageError
+from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
 
 SCHEMA = 1
@@ -55,14 +56,10 @@ class DeploymentRecord:
     config_sha256: str  # of what the configuration says, as in each decision
     files: tuple[FileDigest, ...]  # by name
 
-    def digest_of(self, name: str) -> str:
-        """Empty for a file that is not there."""
-        return next((file.sha256 for file in self.files if file.name == name), "")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What was proved (the point, with n, misses, thresholds, groups), about what, from which units, by whom.
+    """A proved operating point, the files that it is about, the units that it was proved from, and its author.
 
     unit_sha256: one digest for each independent positive unit counted, of its id in UTF-8: whoever knows an id can find
     it here, and nobody can read one (an id that is easily guessed can be guessed).
@@ -94,7 +91,7 @@ def signed(certificate: Certificate, key: Ed25519PrivateKey) -> Signed:
     """The certificate under a key. Raises UsageError for one that could not be read back."""
     if fault := next(_faults(certificate), None):
         raise UsageError(f"No certificate can be made: {fault}.")
-    text = canonical(to_plain(certificate)).encode()
+    text = canonical(plain_of(certificate)).encode()
     return Signed(
         certificate=certificate,
         public_key=public_hex(key),
@@ -107,7 +104,7 @@ def write_certificate(made: Signed, path: Path) -> None:
     """Write the file whole or not at all. Raises UsageError if the place cannot be written."""
     partial = path.with_name(path.name + ".part")
     plain = {
-        "certificate": to_plain(made.certificate),
+        "certificate": plain_of(made.certificate),
         "public_key": made.public_key,
         "signature": made.signature,
     }
@@ -142,22 +139,28 @@ def read_certificate(path: Path) -> Signed:
     return Signed(certificate=made, public_key=plain["public_key"], signature=plain["signature"], sha256=digest)
 
 
+def plain_of(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as plain JSON values, its operating point as one flat record."""
+    return {**to_plain(certificate), "point": to_plain(record_of(certificate.point))}
+
+
 def unit_digests(units: Iterable[str]) -> tuple[str, ...]:
     """For `unit_sha256`: of each id once, sorted, so that their order tells nothing."""
     return tuple(sorted({hashlib.sha256(unit.encode("utf-8", "surrogatepass")).hexdigest() for unit in units}))
 
 
 def method_of(point: OperatingPoint) -> str:
-    """How the promise was proved, in words."""
-    if point.guarantee is Guarantee.AVERAGE:
+    """The method of the proof, in words."""
+    proof = point.proof
+    if proof.guarantee is Guarantee.AVERAGE:
         how = "conformal risk control on one score for each independent positive unit: an average over calibrations"
     else:
         how = "order statistic of one score for each independent positive unit, exact binomial bound (Clopper-Pearson)"
-    several = f"; of several pictures of a unit the {point.group_score} score counts" if point.group_score else ""
-    if not point.groups:
+    several = f"; of several pictures of a unit the {proof.group_score} score counts" if proof.group_score else ""
+    if not proof.groups:
         return how + several
-    split = "" if point.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(point.groups)} groups"
-    return f"{how}{several}; each {point.group_by} by itself{split}"
+    split = "" if proof.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(proof.groups)} groups"
+    return f"{how}{several}; each {proof.group_by} by itself{split}"
 
 
 def _laid_out(plain: Any) -> bytes:
@@ -165,7 +168,7 @@ def _laid_out(plain: Any) -> bytes:
 
 
 def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
-    """What forbids to look further: another schema, other fields, a byte that is not as it was written."""
+    """The fault that forbids to look further: another schema, other fields, a byte that is not as it was written."""
     body, names = plain["certificate"], {field.name for field in dataclasses.fields(Certificate)}
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         return f"it is no certificate of schema {SCHEMA}. Another version of the program may read it"
@@ -187,13 +190,14 @@ def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
 
 def _made(path: Path, plain: Any) -> Certificate:
     try:
-        return from_plain(Certificate, plain)
+        point = point_of(from_plain(PointRecord, plain["point"]))
+        return from_plain(Certificate, {**plain, "point": to_plain(point)})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise InputError(f"{path}: it cannot be read as a certificate ({printable(str(e))}).") from e
 
 
 def _faults(certificate: Certificate) -> Iterator[str]:
-    """What cannot be true of a sound certificate."""
+    """Phrases for all that cannot be true of a sound certificate."""
     point, work = certificate.point, certificate.at_work
     digests = [certificate.operating_point_sha256, *certificate.unit_sha256, *(file.sha256 for file in work.files)]
     if not all(_DIGEST.fullmatch(digest) for digest in [*digests, *filter(None, [certificate.supersedes])]):
@@ -205,8 +209,8 @@ def _faults(certificate: Certificate) -> Iterator[str]:
         yield "its files are not sorted by name, each once"
     if list(certificate.unit_sha256) != sorted(set(certificate.unit_sha256)):
         yield "its units are not sorted, each once"
-    if len(certificate.unit_sha256) != point.n_positive:
-        yield f"it counts {point.n_positive} positive units, but names {len(certificate.unit_sha256)}"
+    if len(certificate.unit_sha256) != point.proof.n_positive:
+        yield f"it counts {point.proof.n_positive} positive units, but names {len(certificate.unit_sha256)}"
     if not _is_moment(certificate.date):
         yield f"its date {printable(certificate.date, 40)!r} is no UTC time such as 2026-01-31T23:59:59Z"
     yield from (f"its operating point cannot be true: {fault}" for fault in faults(point))

@@ -1,4 +1,4 @@
-"""What is at work at a station, byte for byte, and whether that is what a certificate was signed for."""
+"""The files at work, byte for byte, and the checks that they are those a certificate was signed for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from inspect_ai.calibration.typical_file import TYPICAL_FILE
 from inspect_ai.certificates.certificate import Certificate, DeploymentRecord, FileDigest, Signed, read_certificate
 from inspect_ai.certificates.signing import trusted_keys
 from inspect_ai.config import config_sha256
-from inspect_ai.domain import OperatingPoint
 from inspect_ai.errors import InputError
 from inspect_ai.model.engine import Engine
 from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, file_sha256
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, config_file
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable

@@ -23,9 +23,9 @@ from inspect_ai.certificates.certificate import (
 )
 from inspect_ai.certificates.deployment import CERTIFICATE_FILE, SOFTWARE, certificate_path, deployment_record
 from inspect_ai.certificates.signing import site_key
-from inspect_ai.domain import OperatingPoint
 from inspect_ai.errors import InputError
 from inspect_ai.model.engine import Engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 
@@ -49,7 +49,7 @@ def issue(
     Raises UsageError where the certificate cannot be written, SetupError for a damaged key, AuditError for the log.
     """
     digest = point_sha256(point)
-    statement = point.promise if point.refusal is None else point.refusal
+    statement = point.promise if point.proof.refusal is None else point.proof.refusal
     if not point.certified_somewhere:
         _record(CertificateNote(
             task=task.name, operating_point_sha256=digest, certified=False, statement=statement

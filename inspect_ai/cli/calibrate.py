@@ -12,20 +12,20 @@ from inspect_ai.cli import common
 
 if TYPE_CHECKING:
     from inspect_ai.calibration.costs import Costs
-    from inspect_ai.domain import GroupPoint, OperatingPoint
+    from inspect_ai.operating_point import FalseAlarmProof, GroupPoint, OperatingPoint
 
 app = common.app()
 
 
 class Unit(StrEnum):
-    """What is decided, and so what a score stands for."""
+    """The unit that is decided, and so the one that a score stands for."""
 
     PICTURE = "picture"
     STUDY = "study"
 
 
 class GuaranteeKind(StrEnum):
-    """The kinds of promise, by the names that domain.Guarantee has for them."""
+    """The kinds of promise, by the names of operating_point.Guarantee."""
 
     CONFIDENCE = "confidence"
     AVERAGE = "average"
@@ -73,9 +73,9 @@ def calibrate(
     """
     from inspect_ai.calibration import GroupScore
     from inspect_ai.calibration.solver import CalibrationRequest
-    from inspect_ai.domain import Guarantee
     from inspect_ai.errors import CalibrationRefused
     from inspect_ai.journeys.calibrate import calibrate_task, without_path
+    from inspect_ai.operating_point import Guarantee
 
     request = CalibrationRequest(
         sensitivity=sensitivity,
@@ -113,7 +113,7 @@ def calibrate(
         if made.certificate is not None:
             print(f"Certificate: {made.certificate} (page: {made.certificate.with_suffix('.html')}).")
     if not point.certified_somewhere:
-        raise CalibrationRefused(point.refusal or "")
+        raise CalibrationRefused(point.proof.refusal or "")
 
 
 def _costs(escape: float | None, overkill: float | None, prevalence: float | None) -> Costs | None:
@@ -128,84 +128,90 @@ def _costs(escape: float | None, overkill: float | None, prevalence: float | Non
 
 
 def _tell(point: OperatingPoint) -> None:
-    """Groups first, then what is promised of all, and last what the quality gate keeps out of the promise."""
-    if point.groups:
-        rows = [_row(group, point) for group in point.groups]
+    """Print groups first, then the promise about all, and last what the quality gate keeps out of the promise."""
+    proof = point.proof
+    if proof.groups:
+        rows = [_row(group, point) for group in proof.groups]
         bound = "expected" if _average(point) else "proved"
-        common.table("", point.group_by, "positives", "missed allowed", "threshold", bound, "certified", rows=rows)
+        common.table("", proof.group_by, "positives", "missed allowed", "threshold", bound, "certified", rows=rows)
         print(_of_groups(point))
     if point.certified:
         print(_certified(point))
     elif not point.certified_somewhere:
-        print(f"Not certified. The threshold to work with, uncertified, is {point.clear_below:.6f}.")
-    if point.overkill is not None:
-        print(_of_overkill(point))
+        print(f"Not certified. The threshold to work with, uncertified, is {point.thresholds.clear_below:.6f}.")
+    if point.false_alarms is not None:
+        print(_of_overkill(point, point.false_alarms))
     print(_of_units(point))
 
 
 def _average(point: OperatingPoint) -> bool:
-    return point.guarantee.value == GuaranteeKind.AVERAGE.value
+    return point.proof.guarantee.value == GuaranteeKind.AVERAGE.value
 
 
 def _row(group: GroupPoint, point: OperatingPoint) -> tuple[object, ...]:
     from inspect_ai.calibration.subgroups import allowed_misses
 
-    allowed = allowed_misses(group.n_positive, len(point.groups), point)
+    allowed = allowed_misses(group.n_positive, point.proof)
     certified = "yes" if group.refusal is None else f"no: {group.refusal}"
     line, bound = f"{group.clear_below:.6f}", f"{group.proved_sensitivity:.4f}"
     return group.value, group.n_positive, "none" if allowed < 0 else allowed, line, bound, certified
 
 
 def _certified(point: OperatingPoint) -> str:
-    if _average(point) or point.group_by:
+    proof = point.proof
+    if _average(point) or proof.group_by:
         return f"Certified ({point.promise}); {_counts(point)}. Covers: {point.covers}."
     return (
-        f"Certified: sensitivity at least {point.sensitivity:g} at confidence {point.confidence:g} ({_counts(point)}). "
+        f"Certified: sensitivity at least {proof.sensitivity:g} at confidence {proof.confidence:g} ({_counts(point)}). "
         f"Covers: {point.covers}."
     )
 
 
 def _of_groups(point: OperatingPoint) -> str:
-    n, certified = len(point.groups), sum(group.refusal is None for group in point.groups)
-    split = "" if _average(point) else f" The doubt of {1 - point.confidence:.4g} is split over them."
+    proof = point.proof
+    n, certified = len(proof.groups), sum(group.refusal is None for group in proof.groups)
+    split = "" if _average(point) else f" The doubt of {1 - proof.confidence:.4g} is split over them."
     if point.own_thresholds:
         return (
             f"{certified} of {n} groups are certified, each with its own threshold at work; "
-            f"a study of any other {point.group_by} is decided uncertified.{split}"
+            f"a study of any other {proof.group_by} is decided uncertified.{split}"
         )
     return (
-        f"{certified} of {n} groups are certified. At work nobody knows the {point.group_by} beforehand, so one "
-        f"threshold must hold for every one: the lowest, {point.clear_below:.6f}.{split}"
+        f"{certified} of {n} groups are certified. At work nobody knows the {proof.group_by} beforehand, so one "
+        f"threshold must hold for every one: the lowest, {point.thresholds.clear_below:.6f}.{split}"
     )
 
 
 def _counts(point: OperatingPoint) -> str:
-    if point.group_by:
-        return f"{point.n_positive} positives; the weakest group's bound is {point.proved_sensitivity:.4f}"
+    proof = point.proof
+    if proof.group_by:
+        return f"{proof.n_positive} positives; the weakest group's bound is {proof.proved_sensitivity:.4f}"
     bound = "the expected sensitivity" if _average(point) else "the proved bound"
     return (
-        f"{point.n_positive} positives, {point.n_missed} below the proved threshold; the threshold is "
-        f"{point.clear_below:.6f}; {bound} is {point.proved_sensitivity:.4f}"
+        f"{proof.n_positive} positives, {proof.n_missed} below the proved threshold; the threshold is "
+        f"{point.thresholds.clear_below:.6f}; {bound} is {proof.proved_sensitivity:.4f}"
     )
 
 
-def _of_overkill(point: OperatingPoint) -> str:
-    counted = f"{point.n_flagged} of {point.n_negative} independent negatives reach {point.flag_from:.6f}"
-    if point.overkill_refusal is not None:
-        return f"Overkill not proved: {point.overkill_refusal} {counted}."
+def _of_overkill(point: OperatingPoint, alarms: FalseAlarmProof) -> str:
+    clear, flag = f"{point.thresholds.clear_below:.6f}", f"{point.thresholds.flag_from:.6f}"
+    counted = f"{alarms.n_flagged} of {alarms.n_negative} independent negatives reach {flag}"
+    if alarms.overkill_refusal is not None:
+        return f"Overkill not proved: {alarms.overkill_refusal} {counted}."
     return (
-        f"Overkill at most {point.overkill:g} at confidence {point.confidence:g}: {counted}; the proved bound is "
-        f"{point.proved_overkill:.4f}. Between {point.clear_below:.6f} and {point.flag_from:.6f} a person looks."
+        f"Overkill at most {alarms.overkill:g} at confidence {point.proof.confidence:g}: {counted}; the proved bound "
+        f"is {alarms.proved_overkill:.4f}. Between {clear} and {flag} a person looks."
     )
 
 
 def _of_units(point: OperatingPoint) -> str:
+    proof = point.proof
     how = {
         "lowest": "Each independent unit counts once, by its lowest positive picture",
         "highest": "Each study counts once, by its highest picture",
-    }.get(point.group_score, "Each picture is a unit of its own")
-    share = point.n_abstained / point.n_positive
+    }.get(proof.group_score, "Each picture is a unit of its own")
+    share = proof.n_abstained / proof.n_positive
     return (
-        f"{how}. The quality gate hands {point.n_abstained} of {point.n_positive} positives ({100 * share:.1f} %) to a "
+        f"{how}. The quality gate hands {proof.n_abstained} of {proof.n_positive} positives ({100 * share:.1f} %) to a "
         f"person: these are not cleared, so not missed, and they are no detections either."
     )

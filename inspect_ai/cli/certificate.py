@@ -37,12 +37,12 @@ def show(which: Which, db: common.Db = None, engine: common.Engine = None, as_js
 
     Example: inspect-ai certificate show lung_nodule
     """
-    from inspect_ai.canonical import to_plain
+    from inspect_ai.certificates.certificate import plain_of
     from inspect_ai.journeys.certify import verify as ask
 
     found = ask(which, common.settings(db=db, engine=engine))
     if as_json:
-        told = {"certificate": to_plain(found.made.certificate), "public_key": found.made.public_key}
+        told = {"certificate": plain_of(found.made.certificate), "public_key": found.made.public_key}
         common.emit({**_plain(found), **told})
         return
     common.table("", "", "", rows=_rows(found))
@@ -206,14 +206,14 @@ def _rows(found: Verified) -> list[tuple[Any, ...]]:
     from inspect_ai.text import printable
 
     certificate = found.made.certificate
-    point = certificate.point
+    point, proof = certificate.point, certificate.point.proof
     groups = [
-        (f"{point.group_by} {printable(g.value, 60)}", printable(g.refusal or "proved", 200)) for g in point.groups
+        (f"{proof.group_by} {printable(g.value, 60)}", printable(g.refusal or "proved", 200)) for g in proof.groups
     ]
     return [
         ("task", f"{certificate.at_work.task} {certificate.at_work.task_version}"),
         ("promise", printable(point.promise, 500)),
-        ("counts", f"{point.n_positive} positives, {point.n_missed} missed, {point.n_abstained} left to a person"),
+        ("counts", f"{proof.n_positive} positives, {proof.n_missed} missed, {proof.n_abstained} left to a person"),
         ("covers", printable(point.covers, 500)),
         *groups,
         ("engine", printable(certificate.at_work.engine, 100)),

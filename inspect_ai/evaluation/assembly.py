@@ -9,7 +9,7 @@ import numpy as np
 
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.agreement import AppraisedPart, agreement
 from inspect_ai.evaluation.case_pictures import drawn
@@ -21,6 +21,7 @@ from inspect_ai.evaluation.reliability import log_odds
 from inspect_ai.evaluation.results import TOLERANCE_PX, AgreementStudy, Card, Cases, Looks, Positions, Sheet, in_order
 from inspect_ai.inspection.dataset_scoring import Scored
 from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.operating_point import OperatingPoint
 
 SHEET_MOST = 12  # pictures on a sheet
 PARTS_MOST = 50  # moved about in the agreement study, as many as AIAG asks for at best
@@ -202,7 +203,7 @@ def _jitter(again: Sequence[Repeat], labels: LabelSet) -> Looks:
 
 def _nearest_parts(parts: Sequence[Sequence[Scored]], labels: LabelSet, point: OperatingPoint) -> list[Scored]:
     """One picture a part, the one nearest to the clear line; both sides in turn, nearest first."""
-    line = float(log_odds(np.array([point.clear_below]))[0])
+    line = float(log_odds(np.array([point.thresholds.clear_below]))[0])
 
     def away(s: Scored) -> float:
         return abs(float(log_odds(np.array([s.score]))[0]) - line)

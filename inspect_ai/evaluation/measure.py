@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from inspect_ai.calibration import clopper_pearson
 from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.decide import reaches
-from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
+from inspect_ai.operating_point import OperatingPoint
 
 RESAMPLES = 1000  # of groups, for the interval of the AUC
 CONFIDENCE = 0.95
@@ -67,14 +68,13 @@ def measure(
     groups = [s.row.group for s in scored]
     auc = _auc(score, positive)
     applied = [(s, s.point) for s in scored if s.point is not None]
-    detected = sum(reaches(s.score, p.clear_below) for s, p in applied if s.row.label in labels.positive)
-    alarms = sum(reaches(s.score, p.flag_from) for s, p in applied if s.row.label not in labels.positive)
+    detected = sum(reaches(s.score, p.thresholds.clear_below) for s, p in applied if s.row.label in labels.positive)
+    alarms = sum(reaches(s.score, p.thresholds.flag_from) for s, p in applied if s.row.label not in labels.positive)
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     classes = _classes(scored, labels, config)
     hits = sum(classes[i][i] for i in range(len(classes)))
-    why_not = (
-        "no operating point" if point is None else "; ".join([*([point.refusal] if point.refusal else []), *mismatches])
-    )
+    refusal = [] if point is None or point.proof.refusal is None else [point.proof.refusal]
+    why_not = "no operating point" if point is None else "; ".join([*refusal, *mismatches])
     verdicts = [*(s.verdict for s in scored), *(u.verdict for u in unscored)]
     outcomes = Counter(verdict.outcome for verdict in verdicts if verdict)
     return Evaluation(
@@ -87,7 +87,7 @@ def measure(
         groups=len(set(groups)),
         auc=auc,
         auc_interval=_auc_interval(score, positive, groups) if auc is not None else None,
-        threshold=point.clear_below if point else None,
+        threshold=point.thresholds.clear_below if point else None,
         sensitivity=detected / n_positive if point and n_positive else None,
         sensitivity_interval=clopper_pearson(detected, n_positive, CONFIDENCE) if point and n_positive else None,
         false_positive_rate=alarms / n_negative if point and n_negative else None,

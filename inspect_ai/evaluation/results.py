@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.evaluation.agreement import Agreement
 from inspect_ai.evaluation.curves import Flags, Interval, Share, Values, units_with
 from inspect_ai.evaluation.free_response import FreeResponse
+from inspect_ai.operating_point import OperatingPoint
 
 TOLERANCE_PX = 15  # from a finding to the mask that it hits (pointing game; Zhang et al. 2016, arXiv 1608.00507)
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
-from inspect_ai.domain import Floats, Measure, OperatingPoint, Study, StudyRef, Verdict
+from inspect_ai.domain import Floats, Measure, Study, StudyRef, Verdict
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.predict import NOT_A_NUMBER, Prediction
 from inspect_ai.inspection.verdict import verdict
+from inspect_ai.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

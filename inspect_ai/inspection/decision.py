@@ -24,18 +24,18 @@ def decision_on(
 ) -> Decision:
     """The decision on one predicted study, by `verdict`. burned_in: the picture may carry a name and is not shown."""
     judged = verdict(prediction, ref, rules)
-    point = judged.point
+    lines = judged.point.thresholds
     ref = noted(ref, BURNED_IN) if burned_in else ref
-    worth = _worth_telling(prediction.findings, point.flag_from if prediction.is_whole_series else point.clear_below)
+    worth = _worth_telling(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
     if len(worth) > FINDINGS_MOST:
         more = len(worth) - FINDINGS_MOST
-        ref = noted(ref, f"{more} more findings reach {point.flag_from:.4f}; the highest are listed")
+        ref = noted(ref, f"{more} more findings reach {lines.flag_from:.4f}; the highest are listed")
     return Decision(
         study=ref,
         provenance=provenance,
         verdict=judged.verdict,
         score=prediction.score if prediction.finite else None,
-        threshold=point.flag_from,
+        threshold=lines.flag_from,
         findings=worth[:FINDINGS_MOST],
         measures=judged.measures,
         decoders=tuple(decoders),

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from inspect_ai.audit import Log, patient_key
 from inspect_ai.calibration.out_of_distribution import Typicality
-from inspect_ai.domain import Decision, OperatingPoint, Provenance, Study, StudyRef
+from inspect_ai.domain import Decision, Provenance, Study, StudyRef
 from inspect_ai.inspection.decision import decision_on
 from inspect_ai.inspection.predict import Prediction, predict
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess_study, shape_px
 from inspect_ai.inspection.sources import Source, as_study
 from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 

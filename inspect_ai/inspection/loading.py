@@ -9,11 +9,12 @@ from inspect_ai import __version__
 from inspect_ai.calibration import matches, point_sha256, read_point
 from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import config_sha256
-from inspect_ai.domain import OperatingPoint, Provenance
+from inspect_ai.domain import Provenance
 from inspect_ai.errors import InspectError, SetupError
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.settings import Settings
 

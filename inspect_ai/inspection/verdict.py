@@ -13,11 +13,12 @@ from typing import Protocol
 
 from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.decide import decide
-from inspect_ai.domain import Measure, OperatingPoint, StudyRef, Verdict
+from inspect_ai.domain import Measure, StudyRef, Verdict
 from inspect_ai.errors import SetupError
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.predict import NOT_A_NUMBER, Prediction
 from inspect_ai.inspection.preprocess import NOTHING_FOUND
+from inspect_ai.operating_point import OperatingPoint
 
 
 class Rules(Protocol):

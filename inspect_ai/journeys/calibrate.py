@@ -4,17 +4,16 @@ missing.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from inspect_ai.calibration import GroupScore, lower_bound, write_point
 from inspect_ai.calibration.out_of_distribution import Typicality
-from inspect_ai.calibration.solver import CalibrationRequest, CalibrationResult, CalibrationScores, solve
+from inspect_ai.calibration.point_record import record_of
+from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
 from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE
@@ -22,13 +21,13 @@ from inspect_ai.certificates.issuing import issue
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder, with_splits
 from inspect_ai.decide import GRID
-from inspect_ai.domain import Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work
 from inspect_ai.inspection.dataset_scoring import Scored, score_rows
 from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.reference import fit
 from inspect_ai.model.engine import Engine
+from inspect_ai.operating_point import Digests, Guarantee, OperatingPoint
 from inspect_ai.plugins import Task
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
@@ -159,33 +158,24 @@ def _point(
     request: CalibrationRequest,
 ) -> OperatingPoint:
     found = solve(pictures, request, step=GRID)
-    if found.refusal is not None and not found.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = _in_pictures(scored, labels, found.n_positive, request)
-        found = dataclasses.replace(found, refusal=f"{found.refusal}{more}")
-    reduced = len(set(pictures.units)) < len(pictures.units)
+    lines, proof = found.thresholds, found.proof
+    if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
+        more = _in_pictures(scored, labels, proof.n_positive, request)
+        proof = replace(proof, refusal=f"{proof.refusal}{more}")
+    volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
         task=task.name,
-        sensitivity=request.sensitivity,
-        confidence=request.confidence,
-        guarantee=request.guarantee,
-        group_by=request.group_by,
-        group_score=request.group_score.value if reduced else "",
-        overkill=request.overkill,
         covers=_covers(pictures, labels, task, request),
-        model_sha256=engine.model_sha256,
-        config_sha256=config_sha256(task.config),
-        engine=engine.name,
-        calibration_sha256=hashlib.sha256("".join(sorted(s.sha256 for s in scored)).encode()).hexdigest(),
-        flag_volume_from=_volume_line(
-            scored, labels, float(task.config.options.get("volume_alarms", 0.0)), found.flag_from
+        thresholds=replace(lines, flag_volume_from=_volume_line(scored, labels, volume_alarms, lines.flag_from)),
+        proof=proof,
+        false_alarms=found.false_alarms,
+        digests=Digests(
+            model_sha256=engine.model_sha256,
+            config_sha256=config_sha256(task.config),
+            engine=engine.name,
+            calibration_sha256=hashlib.sha256("".join(sorted(s.sha256 for s in scored)).encode()).hexdigest(),
         ),
-        **_fields(found),
     )
-
-
-def _fields(found: CalibrationResult) -> dict[str, Any]:
-    """The answer under the names that an operating point has for it; its groups stay dataclasses."""
-    return {f.name: getattr(found, f.name) for f in dataclasses.fields(CalibrationResult)}
 
 
 def _covers(pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest) -> str:
@@ -237,5 +227,5 @@ def _in_pictures(scored: list[Scored], labels: LabelSet, units: int, request: Ca
 
 
 def without_path(point: OperatingPoint) -> dict[str, object]:
-    """The point as plain values, for printing."""
-    return dataclasses.asdict(point) | {"certified": point.certified}
+    """The point as plain values in one flat record, for printing."""
+    return asdict(record_of(point)) | {"certified": point.certified}

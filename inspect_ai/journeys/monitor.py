@@ -129,7 +129,7 @@ def _promised(statement: Statement, settings: Settings) -> float | None:
         point = read_point(task_named(statement.task, settings.tasks).folder / POINT_FILE)
     except UsageError:
         return None
-    return point.sensitivity if point_sha256(point) == statement.operating_point_sha256 else None
+    return point.proof.sensitivity if point_sha256(point) == statement.operating_point_sha256 else None
 
 
 def _drift_alarm(

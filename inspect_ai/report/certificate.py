@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.certificates.certificate import Signed
-from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.errors import SetupError
+from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.report.page import environment
 
 FILES = {  # what a reader may not know by name
@@ -38,22 +38,25 @@ def write_certificate_page(made: Signed, path: Path) -> Path:
 
 def _view(made: Signed) -> dict[str, Any]:
     certificate, point = made.certificate, made.certificate.point
+    proof, alarms = point.proof, point.false_alarms
     return {
         "certificate": certificate,
         "work": certificate.at_work,
         "point": point,
+        "proof": proof,
+        "alarms": alarms,
         "sha256": made.sha256,
         "public_key": made.public_key,
         "signature": made.signature,
-        "average": point.guarantee is Guarantee.AVERAGE,
+        "average": proof.guarantee is Guarantee.AVERAGE,
         "whole": point.certified,
-        "line": point.clear_below.hex(),
-        "bound": _percent(point.proved_sensitivity),
-        "asked": f"{100.0 * point.sensitivity:.10g}",
-        "sure": f"{100.0 * point.confidence:.10g}",
-        "one_in": _one_in(1.0 - point.sensitivity),
-        "groups": [_group(group, point) for group in point.groups],
-        "overkill": None if point.proved_overkill is None else _percent(1.0 - point.proved_overkill, up=True),
+        "line": point.thresholds.clear_below.hex(),
+        "bound": _percent(proof.proved_sensitivity),
+        "asked": f"{100.0 * proof.sensitivity:.10g}",
+        "sure": f"{100.0 * proof.confidence:.10g}",
+        "one_in": _one_in(1.0 - proof.sensitivity),
+        "groups": [_group(group, point) for group in proof.groups],
+        "overkill": None if alarms is None else _percent(1.0 - alarms.proved_overkill, up=True),
         "files": [
             (file.name, FILES.get(file.name, _kind(file.name)), file.sha256) for file in certificate.at_work.files
         ],

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.domain import Decision, Finding, Guarantee, OperatingPoint, Outcome
+from inspect_ai.domain import Decision, Finding, Outcome
+from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
 
 
@@ -64,23 +65,23 @@ def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
 
 def backing_view(backing: Backing) -> dict[str, Any]:
     """What one operating point proves, in figures that are rounded down, never up."""
-    point = backing.point
-    refusal = [] if point.refusal is None else [point.refusal]
-    bound = math.floor(1000.0 * point.proved_sensitivity) / 10.0
+    point, proof = backing.point, backing.point.proof
+    refusal = [] if proof.refusal is None else [proof.refusal]
+    bound = math.floor(1000.0 * proof.proved_sensitivity) / 10.0
     return {
         "task": printable(point.task, 60),
         "certified": point.certified and not backing.doubts,
-        "average": point.guarantee is Guarantee.AVERAGE,
+        "average": proof.guarantee is Guarantee.AVERAGE,
         "promise": printable(point.promise, REASON_LIMIT),
-        "line": f"{point.clear_below:.5f}",
-        "positives": point.n_positive,
-        "missed": point.n_missed,
+        "line": f"{point.thresholds.clear_below:.5f}",
+        "positives": proof.n_positive,
+        "missed": proof.n_missed,
         "bound": f"{bound:.1f}",
         "covers": printable(point.covers, REASON_LIMIT),
         "doubts": [printable(doubt, REASON_LIMIT) for doubt in (*backing.doubts, *refusal)],
         "certificate": backing.certificate[:12],
-        "engine": printable(point.engine, 80),
-        "model": printable(point.model_sha256, 64)[:12],
+        "engine": printable(point.digests.engine, 80),
+        "model": printable(point.digests.model_sha256, 64)[:12],
     }
 
 

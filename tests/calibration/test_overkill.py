@@ -17,8 +17,9 @@ from inspect_ai.calibration.overkill import (
     proves_overkill,
 )
 from inspect_ai.decide import GRID, decide
-from inspect_ai.domain import OperatingPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.errors import CalibrationRefused, UsageError
+from tests.support.points import make_point
 
 SCORES = st.lists(st.integers(min_value=0, max_value=65536).map(lambda i: i / 65536), min_size=30, max_size=200)
 
@@ -83,7 +84,7 @@ def test_at_work_no_more_negatives_are_flagged_than_were_counted(scores: list[fl
     """The one place that compares takes a score one step below a line as reaching it; the line allows for that."""
     proof = prove_overkill(scores, overkill=0.2, confidence=0.95)
     line = min(line_above(proof.above, GRID), 1.0)
-    point = OperatingPoint(
+    point = make_point(
         task="t", clear_below=0.0, flag_from=line, sensitivity=0.9, confidence=0.95, n_positive=9, n_missed=0,
         proved_sensitivity=0.5, covers="", model_sha256="", config_sha256="", engine="", calibration_sha256="",
     )  # fmt: skip

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspect_ai.calibration import matches, point_sha256, read_point, write_point
-from inspect_ai.domain import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.calibration.point_record import PointRecord, record_of
 from inspect_ai.errors import UsageError
+from inspect_ai.operating_point import GroupPoint, Guarantee
+from tests.support.points import changed, make_point
 
-POINT = OperatingPoint(
+POINT = make_point(
     task="lung_nodule", clear_below=0.0125, flag_from=0.1, sensitivity=0.987, confidence=0.95, n_positive=315,
     n_missed=0, proved_sensitivity=0.99053, covers="one candidate; nodules of 3 to 30 mm — “solid”",
     model_sha256="a" * 64, config_sha256="b" * 64, engine="onnxruntime float32", calibration_sha256="c" * 64,
@@ -28,7 +31,7 @@ AT_WORK = {"task": "lung_nodule", "model_sha256": "a" * 64, "config_sha256": "b"
 @given(low=st.floats(min_value=0, max_value=1), high=st.floats(min_value=0, max_value=1))
 def test_every_float_comes_back_bit_for_bit(low: float, high: float, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("point") / "point.json"
-    point = replace(POINT, clear_below=min(low, high), flag_from=max(low, high))
+    point = changed(POINT, clear_below=min(low, high), flag_from=max(low, high))
 
     write_point(point, path)
 
@@ -36,7 +39,7 @@ def test_every_float_comes_back_bit_for_bit(low: float, high: float, tmp_path_fa
 
 
 def test_a_refused_point_keeps_its_refusal(tmp_path: Path) -> None:
-    refused = replace(POINT, n_positive=50, proved_sensitivity=0.94, refusal="50 positives prove at most 0.941")
+    refused = changed(POINT, n_positive=50, proved_sensitivity=0.94, refusal="50 positives prove at most 0.941")
     write_point(refused, tmp_path / "new" / "folder" / "point.json")
 
     again = read_point(tmp_path / "new" / "folder" / "point.json")
@@ -51,18 +54,6 @@ def test_the_digest_is_of_the_content_not_of_the_layout(tmp_path: Path) -> None:
     path.write_text(json.dumps(dict(reversed(json.loads(path.read_text("utf-8")).items()))), "utf-8")
 
     assert point_sha256(read_point(path)) == point_sha256(POINT)
-
-
-@pytest.mark.parametrize("name", [f.name for f in fields(OperatingPoint)])
-def test_every_field_counts_in_the_digest(name: str) -> None:
-    old = getattr(POINT, name)
-    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 1
-    if isinstance(old, float):
-        new = math.nextafter(old, 2.0)
-    if isinstance(old, tuple):
-        new = (GroupPoint(value="x", clear_below=0.5, n_positive=9, n_missed=0, proved_sensitivity=0.5),)
-
-    assert point_sha256(replace(POINT, **{name: new})) != point_sha256(POINT)  # type: ignore[arg-type]
 
 
 def edit(**changes: object) -> Callable[[dict[str, Any]], None]:
@@ -119,7 +110,7 @@ def test_what_is_wrong_with_a_file_is_said_in_a_sentence(
 
 def test_striking_the_refusal_out_of_a_file_does_not_certify_it(tmp_path: Path) -> None:
     path = tmp_path / "point.json"
-    write_point(replace(POINT, n_positive=50, proved_sensitivity=0.94, refusal="too few"), path)
+    write_point(changed(POINT, n_positive=50, proved_sensitivity=0.94, refusal="too few"), path)
     path.write_text(path.read_text("utf-8").replace('"too few"', "null"), "utf-8")
 
     with pytest.raises(UsageError, match=r"claims to prove 0\.987, but 0 missed of 50 prove 0\.9418"):
@@ -128,7 +119,7 @@ def test_striking_the_refusal_out_of_a_file_does_not_certify_it(tmp_path: Path) 
 
 def test_a_bound_better_than_the_counts_allow_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "point.json"
-    write_point(replace(POINT, proved_sensitivity=0.999), path)
+    write_point(changed(POINT, proved_sensitivity=0.999), path)
 
     with pytest.raises(UsageError, match=r"proved_sensitivity is 0\.999000, but 0 missed of 315 prove 0\.990535"):
         read_point(path)
@@ -176,10 +167,30 @@ def test_all_mismatches_are_named() -> None:
     assert len(matches(POINT, task="x", model_sha256="x", config_sha256="x", engine="x")) == 4
 
 
-def test_every_shipped_point_can_be_read() -> None:
-    paths = sorted((Path(__file__).parents[2] / "tasks").glob("*/operating_point.json"))
+SHIPPED = sorted((Path(__file__).parents[2] / "tasks").glob("*/operating_point.json"))
 
-    assert [read_point(path).task for path in paths] == [path.parent.name for path in paths]
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_every_shipped_point_is_read_and_written_back_byte_for_byte(path: Path, tmp_path: Path) -> None:
+    point = read_point(path)
+
+    write_point(point, tmp_path / "again.json")
+
+    assert point.task == path.parent.name
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    content = json.dumps(json.loads(path.read_bytes()), sort_keys=True, separators=(",", ":")).encode()
+    assert point_sha256(point) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_record_becomes_the_parts_that_carry_its_names() -> None:
+    """The names of the record and those of the parts are one set, and each value is in its place."""
+    parts = (GROUPED.thresholds, GROUPED.proof, GROUPED.false_alarms, GROUPED.digests)
+    placed = {f.name: getattr(part, f.name) for part in parts for f in fields(part)}  # type: ignore[arg-type]
+
+    assert {"task": GROUPED.task, "covers": GROUPED.covers} | placed == {
+        f.name: getattr(record_of(GROUPED), f.name) for f in fields(PointRecord)
+    }
+    assert POINT.false_alarms is None
 
 
 # Two groups share a doubt of 0.05: each is proved at 0.975, which takes 282 positives and no miss.
@@ -190,11 +201,23 @@ ONE, TWO = (
         refusal="it needs 269 more positives",
     ),
 )  # fmt: skip
-GROUPED = replace(
+GROUPED = changed(
     POINT, group_by="manufacturer", groups=(ONE, TWO), group_score="lowest", n_abstained=3, overkill=0.2,
     n_negative=500, n_flagged=80, proved_overkill=0.19, proved_sensitivity=0.78,
     refusal="Not every manufacturer is certified.",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(PointRecord)])
+def test_every_field_counts_in_the_digest(name: str) -> None:
+    old = getattr(record_of(GROUPED), name)
+    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 1
+    if isinstance(old, float):
+        new = math.nextafter(old, 2.0)
+    if isinstance(old, tuple):
+        new = old[:1]
+
+    assert point_sha256(changed(GROUPED, **{name: new})) != point_sha256(GROUPED)
 
 
 def group(i: int, **changes: object) -> Callable[[dict[str, Any]], None]:
@@ -210,14 +233,14 @@ def test_groups_and_overkill_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_an_average_promise_comes_back_and_is_judged_by_its_own_rule(tmp_path: Path) -> None:
     """76 positives keep 98.7 % on average and prove it at no confidence above 63 %."""
-    point = replace(POINT, n_positive=76, guarantee=Guarantee.AVERAGE, proved_sensitivity=1 - 1 / 77)
+    point = changed(POINT, n_positive=76, guarantee=Guarantee.AVERAGE, proved_sensitivity=1 - 1 / 77)
     write_point(point, tmp_path / "point.json")
 
     assert read_point(tmp_path / "point.json") == point
-    write_point(replace(point, guarantee=Guarantee.CONFIDENCE, proved_sensitivity=0.9), tmp_path / "point.json")
+    write_point(changed(point, guarantee=Guarantee.CONFIDENCE, proved_sensitivity=0.9), tmp_path / "point.json")
     with pytest.raises(UsageError, match="claims to prove"):
         read_point(tmp_path / "point.json")
-    write_point(replace(point, n_positive=75, proved_sensitivity=0.9), tmp_path / "point.json")
+    write_point(changed(point, n_positive=75, proved_sensitivity=0.9), tmp_path / "point.json")
     with pytest.raises(UsageError, match="claims to prove"):
         read_point(tmp_path / "point.json")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from inspect_ai.calibration import GroupScore, prove, read_point, write_point
 from inspect_ai.calibration.costs import Costs
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationResult, CalibrationScores, solve
 from inspect_ai.decide import GRID
-from inspect_ai.domain import Guarantee, OperatingPoint
 from inspect_ai.errors import UsageError
+from inspect_ai.operating_point import Digests, FalseAlarmProof, Guarantee, OperatingPoint, Thresholds
 
 ASKED = CalibrationRequest(sensitivity=0.9, confidence=0.9)
 
@@ -47,7 +47,13 @@ ALL = [
 
 
 def lines(found: CalibrationResult) -> tuple[float, ...]:
-    return found.clear_below, found.flag_from, *(group.clear_below for group in found.groups)
+    own = (group.clear_below for group in found.proof.groups)
+    return found.thresholds.clear_below, found.thresholds.flag_from, *own
+
+
+def alarms(found: CalibrationResult) -> FalseAlarmProof:
+    assert found.false_alarms is not None
+    return found.false_alarms
 
 
 def picked(pictures: CalibrationScores, order: list[int]) -> CalibrationScores:
@@ -86,7 +92,9 @@ def test_a_rising_transform_changes_no_decision(wanted: CalibrationRequest, powe
 
     for line, other in zip(lines(before), lines(after), strict=True):
         assert [s >= line for s in pictures.scores] == [s >= other for s in risen.scores]
-    assert (before.n_missed, before.n_flagged, before.refusal) == (after.n_missed, after.n_flagged, after.refusal)
+    assert (before.proof.n_missed, before.proof.refusal) == (after.proof.n_missed, after.proof.refusal)
+    if wanted.overkill is not None:
+        assert alarms(before).n_flagged == alarms(after).n_flagged
 
 
 def test_without_options_it_is_the_plain_proof() -> None:
@@ -98,8 +106,9 @@ def test_without_options_it_is_the_plain_proof() -> None:
 
     found = solve(pictures, ASKED)
 
-    assert found.clear_below == found.flag_from == prove([*lowest.values()], sensitivity=0.9, confidence=0.9).threshold
-    assert found.refusal is None
+    threshold = prove([*lowest.values()], sensitivity=0.9, confidence=0.9).threshold
+    assert found.thresholds == Thresholds(clear_below=threshold, flag_from=threshold)
+    assert found.proof.refusal is None
 
 
 def test_a_study_is_found_when_any_of_its_pictures_is() -> None:
@@ -107,10 +116,10 @@ def test_a_study_is_found_when_any_of_its_pictures_is() -> None:
     pictures = made()
     by_picture, by_study = (solve(pictures, replace(ASKED, group_score=rule)) for rule in GroupScore)
 
-    assert by_study.clear_below > by_picture.clear_below
-    reached = {u for u, s in zip(pictures.units, pictures.scores, strict=True) if s >= by_study.clear_below}
+    assert by_study.thresholds.clear_below > by_picture.thresholds.clear_below
+    reached = {u for u, s in zip(pictures.units, pictures.scores, strict=True) if s >= by_study.thresholds.clear_below}
     with_positive = {u for u, p in zip(pictures.units, pictures.positive, strict=True) if p}
-    assert len(with_positive - reached) == by_study.n_missed
+    assert len(with_positive - reached) == by_study.proof.n_missed
 
 
 def test_between_the_lines_stands_a_person_and_never_a_gap() -> None:
@@ -119,12 +128,12 @@ def test_between_the_lines_stands_a_person_and_never_a_gap() -> None:
 
     tight, loose = (solve(pictures, replace(ASKED, overkill=share), step=GRID) for share in (0.05, 0.9))
 
-    assert tight.clear_below < tight.flag_from
-    assert sum(s >= tight.flag_from - GRID for s in negatives) == tight.n_flagged <= 0.05 * len(negatives)
-    assert tight.proved_overkill is not None
-    assert tight.proved_overkill <= 0.05
-    assert loose.flag_from == loose.clear_below == tight.clear_below  # never below it; and fewer are flagged still
-    assert loose.n_flagged == sum(s >= loose.flag_from - GRID for s in negatives)
+    low, high = tight.thresholds.clear_below, tight.thresholds.flag_from
+    assert low < high
+    assert sum(s >= high - GRID for s in negatives) == alarms(tight).n_flagged <= 0.05 * len(negatives)
+    assert alarms(tight).proved_overkill <= 0.05
+    assert loose.thresholds == Thresholds(clear_below=low, flag_from=low)  # never below; fewer are flagged still
+    assert alarms(loose).n_flagged == sum(s >= low - GRID for s in negatives)
 
 
 def test_too_few_negatives_refuse_the_overkill_and_leave_the_sensitivity_proved() -> None:
@@ -133,9 +142,9 @@ def test_too_few_negatives_refuse_the_overkill_and_leave_the_sensitivity_proved(
 
     found = solve(picked(pictures, few), replace(ASKED, overkill=0.05), step=GRID)
 
-    assert found.refusal is None
-    assert "independent negatives; there are 5" in (found.overkill_refusal or "")
-    assert found.n_flagged == 0
+    assert found.proof.refusal is None
+    assert "independent negatives; there are 5" in (alarms(found).overkill_refusal or "")
+    assert alarms(found).n_flagged == 0
 
 
 def test_negatives_at_the_very_top_leave_no_line() -> None:
@@ -144,8 +153,8 @@ def test_negatives_at_the_very_top_leave_no_line() -> None:
 
     found = solve(top, replace(ASKED, overkill=0.05), step=GRID)
 
-    assert "no line for flags keeps the overkill" in (found.overkill_refusal or "")
-    assert (found.flag_from, found.proved_overkill) == (1.0, 1.0)
+    assert "no line for flags keeps the overkill" in (alarms(found).overkill_refusal or "")
+    assert (found.thresholds.flag_from, alarms(found).proved_overkill) == (1.0, 1.0)
 
 
 def test_a_positive_that_the_gate_hands_over_is_no_miss() -> None:
@@ -157,10 +166,10 @@ def test_a_positive_that_the_gate_hands_over_is_no_miss() -> None:
 
     plain, found = solve(pictures, ASKED), solve(gated, ASKED)
 
-    assert (found.n_positive, found.n_abstained, found.n_missed) == (100, 10, plain.n_missed)
-    assert found.clear_below == ranked[10 + found.n_missed][0] > plain.clear_below
-    missed = sum(s < found.clear_below for s, i in ranked if i not in blurred)
-    assert missed == found.n_missed
+    assert (found.proof.n_positive, found.proof.n_abstained, found.proof.n_missed) == (100, 10, plain.proof.n_missed)
+    assert found.thresholds.clear_below == ranked[10 + found.proof.n_missed][0] > plain.thresholds.clear_below
+    missed = sum(s < found.thresholds.clear_below for s, i in ranked if i not in blurred)
+    assert missed == found.proof.n_missed
 
 
 def test_one_picture_that_the_gate_hands_over_keeps_a_whole_study_from_being_cleared() -> None:
@@ -169,14 +178,14 @@ def test_one_picture_that_the_gate_hands_over_keeps_a_whole_study_from_being_cle
 
     found = solve(replace(pictures, passed=passed), replace(ASKED, group_score=GroupScore.HIGHEST))
 
-    assert (found.n_positive, found.n_abstained) == (50, 1)
+    assert (found.proof.n_positive, found.proof.n_abstained) == (50, 1)
 
 
 def test_a_group_with_one_good_positive_picture_left_counts_by_that() -> None:
     pictures = made(100)
     passed = [i != 0 for i in range(len(pictures.scores))]
 
-    assert solve(replace(pictures, passed=passed), ASKED).n_abstained == 0
+    assert solve(replace(pictures, passed=passed), ASKED).proof.n_abstained == 0
     nobody = [not p for p in pictures.positive]
     with pytest.raises(UsageError, match="hands every positive to a person"):
         solve(replace(pictures, passed=nobody), ASKED)
@@ -189,8 +198,8 @@ def test_so_many_handed_over_that_no_score_stands_at_the_rank_is_a_refusal() -> 
 
     found = solve(replace(pictures, passed=passed), ASKED)
 
-    assert "too few to read a threshold from" in (found.refusal or "")
-    assert found.clear_below == pictures.scores[kept]
+    assert "too few to read a threshold from" in (found.proof.refusal or "")
+    assert found.thresholds.clear_below == pictures.scores[kept]
 
 
 def test_each_group_has_its_own_proof_and_all_together_the_lowest_threshold() -> None:
@@ -199,13 +208,14 @@ def test_each_group_has_its_own_proof_and_all_together_the_lowest_threshold() ->
 
     found = solve(replace(pictures, scores=shifted), replace(ASKED, group_by="cls"))
 
-    assert [group.value for group in found.groups] == ["v0", "v1", "v2"]
-    assert found.clear_below == found.groups[1].clear_below < min(found.groups[i].clear_below for i in (0, 2))
-    assert found.proved_sensitivity == min(group.proved_sensitivity for group in found.groups)
-    assert found.refusal is None
+    v0, v1, v2 = found.proof.groups
+    assert [group.value for group in (v0, v1, v2)] == ["v0", "v1", "v2"]
+    assert found.thresholds.clear_below == v1.clear_below < min(v0.clear_below, v2.clear_below)
+    assert found.proof.proved_sensitivity == min(group.proved_sensitivity for group in (v0, v1, v2))
+    assert found.proof.refusal is None
     mine = [i for i, v in enumerate(pictures.values) if v == "v0"]
     alone = solve(picked(pictures, mine), replace(ASKED, confidence=1 - 0.1 / 3))
-    assert alone.clear_below == found.groups[0].clear_below
+    assert alone.thresholds.clear_below == v0.clear_below
 
 
 def test_one_group_with_too_few_is_named_and_nothing_is_pooled() -> None:
@@ -214,8 +224,9 @@ def test_one_group_with_too_few_is_named_and_nothing_is_pooled() -> None:
 
     found = solve(replace(pictures, values=values), replace(ASKED, group_by="cls"))
 
-    assert found.refusal == "Not every cls is certified ('rare': it needs 27 more positives)."  # 29 at 1 - 0.1 / 2
-    assert [group.refusal is None for group in found.groups] == [True, False]
+    said = "Not every cls is certified ('rare': it needs 27 more positives)."  # 29 at 1 - 0.1 / 2
+    assert found.proof.refusal == said
+    assert [group.refusal is None for group in found.proof.groups] == [True, False]
 
 
 def test_a_unit_of_two_groups_counts_in_both() -> None:
@@ -225,10 +236,11 @@ def test_a_unit_of_two_groups_counts_in_both() -> None:
 
     found = solve(replace(pictures, values=values), replace(ASKED, group_by="exposure"))
 
-    assert [group.n_positive for group in found.groups] == [100, 100]
-    assert found.n_positive == 100
+    assert [group.n_positive for group in found.proof.groups] == [100, 100]
+    assert found.proof.n_positive == 100
     whole = solve(replace(pictures, values=values), replace(ASKED, group_by="exposure", group_score=GroupScore.HIGHEST))
-    assert whole.groups[0].clear_below == whole.groups[1].clear_below  # by all pictures of the unit, in both
+    first, second = whole.proof.groups
+    assert first.clear_below == second.clear_below  # by all pictures of the unit, in both
 
 
 def test_an_empty_value_of_a_positive_is_refused() -> None:
@@ -246,11 +258,11 @@ def test_cost_lowers_a_proved_threshold_and_never_raises_it(group_by: str) -> No
     dear, cheap = Costs(escape=1e6, overkill=1, prevalence=0.5), Costs(escape=1e-3, overkill=1, prevalence=0.5)
     plain, lower, same = (solve(pictures, replace(wanted, costs=costs)) for costs in (None, dear, cheap))
 
-    assert lower.clear_below < plain.clear_below
-    assert all(a.clear_below <= b.clear_below for a, b in zip(lower.groups, plain.groups, strict=True))
+    assert lower.thresholds.clear_below < plain.thresholds.clear_below
+    assert all(a.clear_below <= b.clear_below for a, b in zip(lower.proof.groups, plain.proof.groups, strict=True))
     assert lines(same) == lines(plain)
     for priced in (lower, same):  # what is proved is what was proved at the threshold before it was moved
-        assert (priced.proved_sensitivity, priced.refusal) == (plain.proved_sensitivity, None)
+        assert (priced.proof.proved_sensitivity, priced.proof.refusal) == (plain.proof.proved_sensitivity, None)
 
 
 def test_a_threshold_chosen_for_cost_alone_proves_nothing() -> None:
@@ -258,9 +270,9 @@ def test_a_threshold_chosen_for_cost_alone_proves_nothing() -> None:
 
     found = solve(made(20), replace(ASKED, costs=costs))
 
-    assert "it proves nothing" in (found.refusal or "")
-    assert "at least 22 independent positives; there are 10" in (found.refusal or "")
-    assert found.proved_sensitivity == 0.0
+    assert "it proves nothing" in (found.proof.refusal or "")
+    assert "at least 22 independent positives; there are 10" in (found.proof.refusal or "")
+    assert found.proof.proved_sensitivity == 0.0
 
 
 def test_a_score_that_is_no_number_stops_it() -> None:
@@ -285,10 +297,8 @@ def test_whatever_is_answered_can_be_read_back_as_an_operating_point(
     coarse = [math.floor(s * levels) / levels for s in pictures.scores]
     found = solve(replace(pictures, scores=coarse, passed=[bool(p) for p in passed]), wanted, step=GRID)
     point = OperatingPoint(
-        task="t", sensitivity=wanted.sensitivity, confidence=wanted.confidence, guarantee=wanted.guarantee,
-        group_by=wanted.group_by, group_score=wanted.group_score.value, overkill=wanted.overkill, covers="",
-        model_sha256="", config_sha256="", engine="", calibration_sha256="",
-        **{f.name: getattr(found, f.name) for f in fields(found)},
+        task="t", covers="", thresholds=found.thresholds, proof=found.proof, false_alarms=found.false_alarms,
+        digests=Digests(model_sha256="", config_sha256="", engine="", calibration_sha256=""),
     )  # fmt: skip
     path = tmp_path_factory.mktemp("answer") / "point.json"
 

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import beta
 
 from inspect_ai.calibration import Units, prove
-from inspect_ai.calibration.subgroups import lacking, prove_groups, split_confidence
-from inspect_ai.domain import Guarantee
+from inspect_ai.calibration.planning import split_confidence
+from inspect_ai.calibration.subgroups import lacking, prove_groups
+from inspect_ai.operating_point import Guarantee
 
 
 def drawn(n: int, seed: int, shift: float = 0.0) -> Units:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.certificate import (
     SCHEMA,
     Certificate,
@@ -22,11 +23,12 @@ from inspect_ai.certificates.certificate import (
     unit_digests,
     write_certificate,
 )
-from inspect_ai.domain import GroupPoint, OperatingPoint
 from inspect_ai.errors import InputError, UsageError
+from inspect_ai.operating_point import GroupPoint
+from tests.support.points import changed, make_point
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-POINT = OperatingPoint(
+POINT = make_point(
     task="caps", clear_below=0.0125, flag_from=0.1, sensitivity=0.9, confidence=0.95, n_positive=30, n_missed=0,
     proved_sensitivity=0.904, covers="one cap — “round”", model_sha256="a" * 64, config_sha256="b" * 64,
     engine="onnxruntime float32", calibration_sha256="c" * 64,
@@ -55,6 +57,17 @@ CERTIFICATE = Certificate(
 def file(tmp_path: Path) -> Path:
     write_certificate(signed(CERTIFICATE, KEY), tmp_path / "certificate.json")
     return tmp_path / "certificate.json"
+
+
+def test_the_certificate_that_ships_reads_verifies_and_is_written_back_byte_for_byte(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "tasks" / "lung_nodule"
+
+    made = read_certificate(folder / "certificate.json")
+
+    write_certificate(made, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (folder / "certificate.json").read_bytes()
+    assert made.certificate.point == read_point(folder / "operating_point.json")
+    assert made.certificate.operating_point_sha256 == point_sha256(made.certificate.point)
 
 
 def sign_plain(body: dict[str, Any], path: Path) -> None:
@@ -147,7 +160,7 @@ def test_what_is_no_certificate_is_said_to_be_none(text: str, tmp_path: Path) ->
 
 
 def test_what_is_not_proved_is_not_signed() -> None:
-    few = replace(POINT, n_positive=28, proved_sensitivity=0.89)  # 0.9**28 > 0.05
+    few = changed(POINT, n_positive=28, proved_sensitivity=0.89)  # 0.9**28 > 0.05
     certificate = replace(CERTIFICATE, point=few, unit_sha256=CERTIFICATE.unit_sha256[:28])
 
     with pytest.raises(UsageError, match="0 missed of 28"):
@@ -161,7 +174,7 @@ def test_groups_share_the_doubt() -> None:
         groups = [
             GroupPoint(value=v, clear_below=0.0125, n_positive=n, n_missed=0, proved_sensitivity=0.8) for v in "AB"
         ]
-        point = replace(POINT, group_by="site", groups=tuple(groups), n_positive=2 * n, proved_sensitivity=0.8)
+        point = changed(POINT, group_by="site", groups=tuple(groups), n_positive=2 * n, proved_sensitivity=0.8)
         return replace(CERTIFICATE, point=point, unit_sha256=unit_digests(str(i) for i in range(2 * n)))
 
     assert 0.025 < 0.9**30 < 0.05

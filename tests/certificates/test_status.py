@@ -17,6 +17,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
+from tests.support.points import changed
 from tests.support.tasks import make_task
 
 CERTIFICATE, POINT = "a" * 64, "b" * 64
@@ -86,7 +87,7 @@ def folder(tmp_path: Path) -> Path:
 def issued(folder: Path, tmp_path: Path, name: str = "operating_point.json") -> Path | None:
     settings = Settings(db=tmp_path / "log.db", tasks=str(folder.parent), operator="Weber")
     path, task, engine = folder / name, task_named("bright", settings.tasks), open_engine(folder)
-    units = [f"tile {i}" for i in range(read_point(path).n_positive)]
+    units = [f"tile {i}" for i in range(read_point(path).proof.n_positive)]
     return issue(read_point(path), path, task=task, engine=engine, model=folder, units=units, settings=settings)
 
 
@@ -118,7 +119,7 @@ def test_a_second_one_names_the_first_that_it_supersedes(folder: Path, tmp_path:
     issued(folder, tmp_path)
     first = read_certificate(path)
     point = read_point(folder / "operating_point.json")
-    write_point(replace(point, covers="other pictures"), folder / "operating_point.json")
+    write_point(changed(point, covers="other pictures"), folder / "operating_point.json")
 
     issued(folder, tmp_path)
 
@@ -128,7 +129,7 @@ def test_a_second_one_names_the_first_that_it_supersedes(folder: Path, tmp_path:
 
 def test_a_refused_point_is_recorded_and_certifies_nothing(folder: Path, tmp_path: Path) -> None:
     point = read_point(folder / "operating_point.json")
-    refused = replace(point, n_positive=10, proved_sensitivity=0.7, refusal="10 prove at most 0.794")
+    refused = changed(point, n_positive=10, proved_sensitivity=0.7, refusal="10 prove at most 0.794")
     write_point(refused, folder / "operating_point.json")
 
     assert issued(folder, tmp_path) is None

@@ -189,7 +189,7 @@ def test_a_damaged_reference_stops_the_task_with_a_sentence(tmp_path: Path) -> N
 
 def test_a_positive_that_the_gate_leaves_to_a_person_is_not_cleared_and_so_not_missed(inspector: Inspector) -> None:
     untypical = Measure(name=out_of_distribution.NAME, value=0.004, limit=LEVEL, advice=out_of_distribution.ADVICE)
-    low = inspector.point.clear_below / 2
+    low = inspector.point.thresholds.clear_below / 2
 
     assert decide(low, inspector.point).outcome is Outcome.CLEAR  # would be the miss
     assert decide(low, inspector.point, measures=[untypical]).outcome is Outcome.ABSTAIN

@@ -79,7 +79,7 @@ def test_it_prints_what_is_proved_and_how_units_were_counted(line: Callable[...,
     assert "Certified: sensitivity at least 0.75 at confidence 0.9 (12 positives, 0 below" in done.stdout
     assert "Each independent unit counts once, by its lowest positive picture" in done.stdout
     assert "hands 0 of 12 positives (0.0 %) to a person" in done.stdout
-    assert read_point(tmp_path / "point.json").group_score == "lowest"
+    assert read_point(tmp_path / "point.json").proof.group_score == "lowest"
 
 
 def test_a_certificate_lies_beside_the_point_and_a_reference_of_other_pictures_does_not_stay(
@@ -114,8 +114,8 @@ def test_a_positive_that_the_gate_hands_over_is_counted_and_not_missed(
     done = line(*EASY)
 
     point = read_point(tmp_path / "point.json")
-    assert (point.n_positive, point.n_abstained, point.n_missed) == (12, 1, 0)
-    assert point.clear_below >= before.clear_below
+    assert (point.proof.n_positive, point.proof.n_abstained, point.proof.n_missed) == (12, 1, 0)
+    assert point.thresholds.clear_below >= before.thresholds.clear_below
     assert point.certified
     assert "hands 1 of 12 positives (8.3 %) to a person: these are not cleared, so not missed" in done.stdout
 
@@ -127,11 +127,11 @@ def test_groups_that_can_be_known_at_work_have_each_their_own_threshold(
 
     point = read_point(tmp_path / "point.json")
     assert done.returncode == 0, done.stderr
-    assert [(group.value, group.n_positive, group.refusal) for group in point.groups] == [
+    assert [(group.value, group.n_positive, group.refusal) for group in point.proof.groups] == [
         ("north", 12, None), ("south", 12, None),
     ]  # fmt: skip
     assert "2 of 2 groups are certified, each with its own threshold at work" in done.stdout
-    assert point.for_study([("camera", "south")]).clear_below == point.groups[1].clear_below
+    assert point.for_study([("camera", "south")]).thresholds.clear_below == point.proof.groups[1].clear_below
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_at_work_a_study_has_the_threshold_of_its_group_or_says_that_it_has_none
 
     assert len(decisions) == 2
     for decision in decisions:
-        assert decision.threshold == point.for_study([("camera", camera)]).flag_from
+        assert decision.threshold == point.for_study([("camera", camera)]).thresholds.flag_from
         assert ("is not certified" in decision.verdict.reason) is (camera != "south")
         assert said in decision.verdict.reason
 
@@ -182,12 +182,12 @@ def test_studies_overkill_and_the_average_are_said_as_what_they_are(
 
     point = read_point(tmp_path / "point.json")
     assert done.returncode == 0, done.stderr
-    assert point.group_score == "highest"
+    assert point.proof.group_score == "highest"
     assert "on average over calibrations only, the weaker tier" in flat(done.stdout)
     assert "Overkill at most 0.2 at confidence 0.9: 0 of 12 independent negatives" in flat(done.stdout)
     assert "Each study counts once, by its highest picture" in flat(done.stdout)
     assert "flagged when any of its pictures is" in point.covers
-    assert point.clear_below <= point.flag_from
+    assert point.thresholds.clear_below <= point.thresholds.flag_from
 
 
 def test_costs_are_told_with_what_they_moved(

@@ -27,6 +27,7 @@ from inspect_ai.journeys.watch import PartDecided, watch
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings, bundled
+from tests.support.points import changed
 from tests.support.tasks import certify, make_pictures, make_task
 
 
@@ -148,7 +149,7 @@ def test_another_engine_is_not_the_certified_one(settings: Settings) -> None:
     """The certificate's own word on it: the point is made to agree with the engine at work."""
     folder = Path(settings.tasks) / "bright"
     point = read_point(folder / "operating_point.json")
-    write_point(replace(point, engine="another 1.0 float16"), folder / "operating_point.json")
+    write_point(changed(point, engine="another 1.0 float16"), folder / "operating_point.json")
 
     mismatches = load(task_named("bright", settings.tasks), settings=settings).mismatches
 
@@ -308,7 +309,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
     point = read_point(folder / "operating_point.json")
     installed = task_named("lung_copy", str(root / "tasks"))
     write_point(
-        replace(point, task="lung_copy", config_sha256=config_sha256(installed.config)),
+        changed(point, task="lung_copy", config_sha256=config_sha256(installed.config)),
         folder / "operating_point.json",
     )
     trusted = certify(folder, root / "workshop")

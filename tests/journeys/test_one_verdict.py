@@ -15,15 +15,17 @@ import pytest
 from inspect_ai.audit import open_log
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.datasets.folder import read_folder
-from inspect_ai.domain import GroupPoint, Outcome
+from inspect_ai.domain import Outcome
 from inspect_ai.evaluation.perturbation import jittered
 from inspect_ai.inspection.inspector import UNLOGGED
 from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.journeys.scan import StudyDecided, scan
 from inspect_ai.journeys.watch import PartDecided, watch
+from inspect_ai.operating_point import GroupPoint
 from inspect_ai.settings import Settings
 from tests.support.dicom_factory import save_series
+from tests.support.points import changed
 from tests.support.tasks import graph_without_answer_for_dark_pictures, make_task
 
 Said = tuple[Outcome, bool, str]  # outcome, certified, reason
@@ -119,7 +121,7 @@ def settings(tmp_path: Path) -> Settings:
 def with_point(settings: Settings, **changes: object) -> None:
     """Change the operating point of the made task."""
     path = Path(settings.tasks) / "bright" / "operating_point.json"
-    write_point(replace(read_point(path), **changes), path)
+    write_point(changed(read_point(path), **changes), path)
 
 
 def group(camera: str, threshold: float) -> GroupPoint:

@@ -15,6 +15,7 @@ from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import SetupError, UsageError
 from inspect_ai.journeys.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
 from inspect_ai.settings import Settings
+from tests.support.points import changed
 from tests.support.tasks import certify, make_pictures, make_task
 
 FAILING = """
@@ -187,7 +188,7 @@ def test_decisions_at_a_point_of_other_weights_are_not_certified_and_say_why(
 ) -> None:
     make_pictures(tmp_path / "studies", 1)
     path = tmp_path / "tasks" / "bright" / "operating_point.json"
-    write_point(replace(read_point(path), model_sha256="f" * 64), path)
+    write_point(changed(read_point(path), model_sha256="f" * 64), path)
 
     studies, _, _ = decided(scan(tmp_path / "studies", settings))
 

@@ -8,9 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from inspect_ai.calibration.conformal_risk import expected_sensitivity
 from inspect_ai.certificates.certificate import Certificate, signed, unit_digests
-from inspect_ai.domain import GroupPoint, Guarantee
+from inspect_ai.operating_point import GroupPoint, Guarantee
 from inspect_ai.report.certificate import write_certificate_page
 from tests.certificates.test_certificate import CERTIFICATE, KEY, POINT
+from tests.support.points import changed
 
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror=alert(2)>"\' onload="x\x1b[31m\u202e'
 
@@ -59,7 +60,7 @@ def test_it_says_what_is_proved_what_is_not_and_for_which_files(tmp_path: Path) 
 
 
 def test_the_weaker_tier_is_never_called_a_proof(tmp_path: Path) -> None:
-    point = replace(POINT, guarantee=Guarantee.AVERAGE, proved_sensitivity=expected_sensitivity(0, 30))
+    point = changed(POINT, guarantee=Guarantee.AVERAGE, proved_sensitivity=expected_sensitivity(0, 30))
 
     words = page(replace(CERTIFICATE, point=point), tmp_path).words
 
@@ -77,7 +78,7 @@ def test_groups_that_are_not_proved_stand_beside_those_that_are(tmp_path: Path) 
             refusal="it needs 26 more positives",
         ),
     )  # fmt: skip
-    point = replace(
+    point = changed(
         POINT, group_by="manufacturer", groups=groups, n_positive=50, proved_sensitivity=0.6,
         refusal="Not every manufacturer is certified.",
     )  # fmt: skip
@@ -91,7 +92,7 @@ def test_groups_that_are_not_proved_stand_beside_those_that_are(tmp_path: Path) 
 
 
 def test_nothing_from_outside_runs_or_is_fetched(tmp_path: Path) -> None:
-    certificate = replace(CERTIFICATE, operator=HOSTILE, point=replace(POINT, covers=HOSTILE))
+    certificate = replace(CERTIFICATE, operator=HOSTILE, point=changed(POINT, covers=HOSTILE))
 
     made = page(certificate, tmp_path)
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,21 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from inspect_ai.domain import (
-    Decision,
-    Finding,
-    OperatingPoint,
-    Outcome,
-    Provenance,
-    Rejection,
-    SourceFile,
-    StudyRef,
-    Verdict,
-)
+from inspect_ai.domain import Decision, Finding, Outcome, Provenance, Rejection, SourceFile, StudyRef, Verdict
 from inspect_ai.errors import SetupError
 from inspect_ai.inspection.drawing import draw
 from inspect_ai.report import Backing, Item, write_report
 from inspect_ai.report.page import CARDS_MOST
+from tests.support.points import changed, make_point
 
 PICTURE = draw(np.random.default_rng(0).random((300, 300)).astype(np.float32), heat=None)[0]
 HOSTILE = (
@@ -139,7 +130,7 @@ MIXED = [
 
 
 def test_hostile_text_in_every_field_stays_text(tmp_path: Path) -> None:
-    point = OperatingPoint(
+    point = make_point(
         task=HOSTILE, clear_below=0.1, flag_from=0.1, sensitivity=0.9, confidence=0.9, n_positive=9, n_missed=0,
         proved_sensitivity=0.7, covers=HOSTILE, model_sha256=HOSTILE, config_sha256=HOSTILE, engine=HOSTILE,
         calibration_sha256=HOSTILE, refusal=HOSTILE,
@@ -230,12 +221,12 @@ def test_how_to_verify_names_log_hash_and_command(tmp_path: Path) -> None:
 
 
 def test_what_is_proved_is_rounded_down_and_a_refusal_is_said(tmp_path: Path) -> None:
-    proved = OperatingPoint(
+    proved = make_point(
         task="lung_nodule", clear_below=0.012, flag_from=0.012, sensitivity=0.987, confidence=0.95, n_positive=315,
         n_missed=0, proved_sensitivity=0.98999, covers="one candidate", model_sha256="a" * 64, config_sha256="b" * 64,
         engine="onnx", calibration_sha256="c" * 64,
     )  # fmt: skip
-    refused = replace(proved, task="fundus", refusal="50 positives prove at most 0.941.")
+    refused = changed(proved, task="fundus", refusal="50 positives prove at most 0.941.")
 
     words = page(tmp_path, MIXED, backings=[Backing(point=proved), Backing(point=refused)]).words
 

@@ -14,13 +14,13 @@ from inspect_ai.certificates.issuing import issue
 from inspect_ai.certificates.signing import public_hex, site_key
 from inspect_ai.cli.template import write_task
 from inspect_ai.config import config_sha256, read_config
-from inspect_ai.domain import OperatingPoint
 from inspect_ai.inspection.out_of_distribution import names_of, vectors
 from inspect_ai.model.engine import open_engine
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, write_manifest
 from inspect_ai.plugins import task_named
 from inspect_ai.quality import picture_quality
 from inspect_ai.settings import Settings
+from tests.support.points import make_point
 
 GAIN = 20.0  # logit = GAIN * (mean brightness - 0.5)
 
@@ -42,7 +42,7 @@ def make_task(
     )  # fmt: skip
     write_manifest(manifest, folder)
     engine = open_engine(folder)
-    point = OperatingPoint(
+    point = make_point(
         task=name, clear_below=0.5, flag_from=0.5, sensitivity=0.9, confidence=0.9, n_positive=100, n_missed=0,
         proved_sensitivity=0.97, covers="made pictures", model_sha256=engine.model_sha256,
         config_sha256=config_sha256(config), engine=engine.name, calibration_sha256="0" * 64,
@@ -108,7 +108,7 @@ def certify(folder: Path, workshop: Path) -> Path:
     """
     settings = Settings(db=workshop / "workshop.db", tasks=str(folder.parent), operator="calibrator")
     point = folder / "operating_point.json"
-    units = [f"unit {i}" for i in range(read_point(point).n_positive)]
+    units = [f"unit {i}" for i in range(read_point(point).proof.n_positive)]
     task, engine = task_named(folder.name, settings.tasks), open_engine(folder)
     issue(read_point(point), point, task=task, engine=engine, model=folder, units=units, settings=settings)
     (workshop / "trusted").mkdir(exist_ok=True)

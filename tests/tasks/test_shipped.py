@@ -47,16 +47,16 @@ def test_the_operating_point_belongs_to_the_weights_and_the_config_at_work(task:
     inspector = load(task_named(task), settings=Settings())
 
     assert inspector.mismatches == ()
-    assert config_sha256(open_engine(bundled("tasks") / task).manifest.config) == inspector.point.config_sha256
+    assert config_sha256(open_engine(bundled("tasks") / task).manifest.config) == inspector.point.digests.config_sha256
 
 
 def test_lung_nodule_is_certified_and_the_others_say_what_is_missing() -> None:
     points = {task: load(task_named(task), settings=Settings()).point for task in TASKS}
 
     assert points["lung_nodule"].certified
-    assert points["lung_nodule"].proved_sensitivity >= 0.987
+    assert points["lung_nodule"].proof.proved_sensitivity >= 0.987
     for task in ("fundus", "metal_surface"):
-        assert "229" in (points[task].refusal or "")
+        assert "229" in (points[task].proof.refusal or "")
 
 
 @pytest.mark.parametrize("task", TASKS)

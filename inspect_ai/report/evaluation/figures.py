@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from inspect_ai.domain import OperatingPoint
 from inspect_ai.evaluation.curves import Curve, Share, Values, best_cost, escape_weight, expected_cost
 from inspect_ai.evaluation.free_response import FreeResponse
 from inspect_ai.evaluation.reliability import EDGE, Reliability, log_odds
+from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.report.evaluation import charts
 from inspect_ai.report.evaluation.charts import Axis, Frame
 from inspect_ai.report.evaluation.words import between, counted, percent
@@ -47,9 +47,8 @@ def lines(found: Curve, point: OperatingPoint | None) -> tuple[Line, ...]:
     """The clear line, and the flag line where it is another."""
     if point is None:
         return ()
-    named = [("clear line", point.clear_below)]
-    named += [("flag line", point.flag_from)] if point.flag_from != point.clear_below else []
-    named = [("the line", point.clear_below)] if len(named) == 1 else named
+    clear, flag = point.thresholds.clear_below, point.thresholds.flag_from
+    named = [("the line", clear)] if clear == flag else [("clear line", clear), ("flag line", flag)]
     reached = [found.at(t - EDGE) for _, t in named]  # as decided: one step of the grid below counts as at it
     return tuple(
         Line(name=name, at=t, hits=hits, alarms=alarms)

@@ -92,13 +92,13 @@ def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
         ("Model", f"weights {subject.model_sha256[:16]}, configuration {subject.config_sha256[:16]}, {subject.engine}"),
     ]
     if subject.point is not None:
-        point = subject.point
-        apart = f", flag from {point.flag_from:.5f}" if point.flag_from != point.clear_below else ""
+        lines, proof = subject.point.thresholds, subject.point.proof
+        apart = f", flag from {lines.flag_from:.5f}" if lines.flag_from != lines.clear_below else ""
         rows.append(
             (
                 "Operating point",
-                f"clear below {point.clear_below:.5f}{apart}; asked: {100 * point.sensitivity:.10g} % of positives, at "
-                f"{100 * point.confidence:.10g} % confidence; calibrated on {point.n_positive} independent positives",
+                f"clear below {lines.clear_below:.5f}{apart}; asked: {100 * proof.sensitivity:.10g} % of positives, at "
+                f"{100 * proof.confidence:.10g} % confidence; calibrated on {proof.n_positive} independent positives",
             )
         )
     if subject.seen:
@@ -142,7 +142,7 @@ def froc_section(positions: Positions, subject: Subject) -> Section:
     """Free response, where masks give positions."""
     if positions.response is None:
         return Section(absent=positions.absent)
-    flag_from = subject.point.flag_from if subject.point else None
+    flag_from = subject.point.thresholds.flag_from if subject.point else None
     return Section(figures=(figures.froc_figure(positions.response, positions.reachable, flag_from, TOLERANCE_PX),))
 
 

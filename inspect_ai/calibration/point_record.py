@@ -1,0 +1,129 @@
+"""The flat record of an operating point: the fields that files and certificates hold, and their way to the parts.
+
+Names, order and types are the format: a digest is over them, and a signature. New fields need a new schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inspect_ai.operating_point import (
+    Digests,
+    FalseAlarmProof,
+    GroupPoint,
+    Guarantee,
+    OperatingPoint,
+    SensitivityProof,
+    Thresholds,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRecord:
+    """One operating point without its parts; each field is told in operating_point.py."""
+
+    task: str
+    clear_below: float
+    flag_from: float
+    sensitivity: float
+    confidence: float
+    n_positive: int
+    n_missed: int
+    proved_sensitivity: float
+    covers: str
+    model_sha256: str
+    config_sha256: str
+    engine: str
+    calibration_sha256: str
+    refusal: str | None = None
+    flag_volume_from: float | None = None
+    guarantee: Guarantee = Guarantee.CONFIDENCE
+    group_by: str = ""
+    groups: tuple[GroupPoint, ...] = ()
+    group_score: str = ""
+    n_abstained: int = 0
+    overkill: float | None = None
+    n_negative: int = 0
+    n_flagged: int = 0
+    proved_overkill: float | None = None
+    overkill_refusal: str | None = None
+
+
+def record_of(point: OperatingPoint) -> PointRecord:
+    """The record of a point."""
+    lines, proof, alarms, digests = point.thresholds, point.proof, point.false_alarms, point.digests
+    return PointRecord(
+        task=point.task,
+        clear_below=lines.clear_below,
+        flag_from=lines.flag_from,
+        sensitivity=proof.sensitivity,
+        confidence=proof.confidence,
+        n_positive=proof.n_positive,
+        n_missed=proof.n_missed,
+        proved_sensitivity=proof.proved_sensitivity,
+        covers=point.covers,
+        model_sha256=digests.model_sha256,
+        config_sha256=digests.config_sha256,
+        engine=digests.engine,
+        calibration_sha256=digests.calibration_sha256,
+        refusal=proof.refusal,
+        flag_volume_from=lines.flag_volume_from,
+        guarantee=proof.guarantee,
+        group_by=proof.group_by,
+        groups=proof.groups,
+        group_score=proof.group_score,
+        n_abstained=proof.n_abstained,
+        overkill=None if alarms is None else alarms.overkill,
+        n_negative=0 if alarms is None else alarms.n_negative,
+        n_flagged=0 if alarms is None else alarms.n_flagged,
+        proved_overkill=None if alarms is None else alarms.proved_overkill,
+        overkill_refusal=None if alarms is None else alarms.overkill_refusal,
+    )
+
+
+def point_of(record: PointRecord) -> OperatingPoint:
+    """The point of a record. Raises ValueError where its fields about false alarms do not fit each other."""
+    return OperatingPoint(
+        task=record.task,
+        covers=record.covers,
+        thresholds=Thresholds(
+            clear_below=record.clear_below, flag_from=record.flag_from, flag_volume_from=record.flag_volume_from
+        ),
+        proof=SensitivityProof(
+            sensitivity=record.sensitivity,
+            confidence=record.confidence,
+            n_positive=record.n_positive,
+            n_missed=record.n_missed,
+            proved_sensitivity=record.proved_sensitivity,
+            refusal=record.refusal,
+            guarantee=record.guarantee,
+            n_abstained=record.n_abstained,
+            group_score=record.group_score,
+            group_by=record.group_by,
+            groups=record.groups,
+        ),
+        false_alarms=_false_alarms(record),
+        digests=Digests(
+            model_sha256=record.model_sha256,
+            config_sha256=record.config_sha256,
+            engine=record.engine,
+            calibration_sha256=record.calibration_sha256,
+        ),
+    )
+
+
+def _false_alarms(record: PointRecord) -> FalseAlarmProof | None:
+    if record.overkill is None:
+        told = record.n_negative, record.n_flagged, record.proved_overkill, record.overkill_refusal
+        if told != (0, 0, None, None):
+            raise ValueError("it tells of an overkill that was not asked for")
+        return None
+    if record.proved_overkill is None:
+        raise ValueError("proved_overkill is missing, though an overkill was asked for")
+    return FalseAlarmProof(
+        overkill=record.overkill,
+        n_negative=record.n_negative,
+        n_flagged=record.n_flagged,
+        proved_overkill=record.proved_overkill,
+        overkill_refusal=record.overkill_refusal,
+    )

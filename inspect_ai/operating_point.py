@@ -1,0 +1,179 @@
+"""The operating point: thresholds, what they prove, and what they were made for. Frozen values, no NumPy.
+
+On disk it is one flat record (calibration/point_record.py); in the program each part stands by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from inspect_ai.domain import OBSERVABLE
+
+
+class Guarantee(StrEnum):
+    """The kind of promise that a threshold carries."""
+
+    CONFIDENCE = "confidence"  # this threshold keeps it, with the stated confidence
+    AVERAGE = "average"  # the weaker tier: kept on average over calibrations, of this one nothing is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Where scores become outcomes: clear below `clear_below`, flag from `flag_from`, abstain between."""
+
+    clear_below: float
+    flag_from: float
+    flag_volume_from: float | None = None  # for whole volumes, where one finding among many flags; proves nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPoint:
+    """One group's threshold and what it proves, at the group's share of the doubt: (1 - confidence) / groups."""
+
+    value: str  # of the column that groups
+    clear_below: float
+    n_positive: int
+    n_missed: int
+    proved_sensitivity: float
+    refusal: str | None = None  # what the group lacks, such as "it needs 214 more positives"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensitivityProof:
+    """The sensitivity that was asked for, the counts, and what they prove.
+
+    With groups it holds for all of them at once, so it is certified if every group is.
+    """
+
+    sensitivity: float  # asked for
+    confidence: float
+    n_positive: int  # independent calibration units
+    n_missed: int  # of them below the proved threshold; clear_below may lie lower, never higher
+    proved_sensitivity: float  # Clopper-Pearson lower bound at `confidence`; the expected share where AVERAGE
+    refusal: str | None = None  # why nothing is proved
+    guarantee: Guarantee = Guarantee.CONFIDENCE
+    n_abstained: int = 0  # of the positives, handed to a person by the quality gate: never cleared, so not missed
+    group_score: str = ""  # how several pictures of a unit became one score: lowest or highest (calibration/groups)
+    group_by: str = ""  # the column whose values have each their own proof
+    groups: tuple[GroupPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FalseAlarmProof:
+    """The largest share of negatives to flag that was asked for, the counts, and what they prove."""
+
+    overkill: float  # asked for
+    n_negative: int
+    n_flagged: int  # of the negatives
+    proved_overkill: float  # Clopper-Pearson upper bound at the confidence of the sensitivity proof
+    overkill_refusal: str | None = None  # why it is not proved; the sensitivity may be all the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """The model, configuration, engine and calibration data that an operating point belongs to."""
+
+    model_sha256: str
+    config_sha256: str
+    engine: str  # name and precision
+    calibration_sha256: str  # over the sorted digests of the calibration files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingPoint:
+    """Where scores become outcomes, and what that proves. Made by calibration.
+
+    A refused point carries a refusal in its proof and still usable thresholds, so that work can go on uncertified.
+    With groups, its thresholds are those that hold for all of them: the lowest.
+    """
+
+    task: str
+    covers: str  # what one unit of the statement is, and what is outside it
+    thresholds: Thresholds
+    proof: SensitivityProof
+    false_alarms: FalseAlarmProof | None = None  # None where nothing was asked about negatives
+    digests: Digests
+
+    @property
+    def certified(self) -> bool:
+        """True when the promise was proved."""
+        return self.proof.refusal is None
+
+    @property
+    def certified_somewhere(self) -> bool:
+        """True when a study can be decided certified: the whole is proved, or a group that is known at work."""
+        return self.certified or (self.own_thresholds and any(group.refusal is None for group in self.proof.groups))
+
+    @property
+    def own_thresholds(self) -> bool:
+        """True when each group has its own threshold at work; otherwise all have the lowest."""
+        return self.proof.group_by in OBSERVABLE
+
+    @property
+    def promise(self) -> str:
+        """The proved statement in words, with the kind of its guarantee. Of a refused point it is not true."""
+        share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
+        what = f"{share} of {self._positives} {self._reach} {self.thresholds.clear_below:.5f}"
+        if self.proof.guarantee is Guarantee.AVERAGE:
+            return f"promised on average over calibrations only, the weaker tier: {what}; this one may fall short"
+        return f"proved: at least {what} ({sure} confidence)"
+
+    def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
+        """The point for a study: its group's threshold where a group can be known, and never another group's promise.
+
+        A group that is not certified keeps its own threshold, an unknown one the lowest of all; both are refused.
+        """
+        if not self.own_thresholds:
+            return self
+        name = self.proof.group_by
+        value = dict(attributes).get(name, "")
+        group = next((group for group in self.proof.groups if group.value == value), None)
+        if group is None:
+            why = "it was not among the calibration positives" if value else "the study does not say it"
+            refusal = f"{name} {value!r} is not certified: {why}"
+            return replace(self, proof=replace(self.proof, groups=(), refusal=refusal))
+        line, own = self.thresholds.flag_from, group.clear_below
+        return replace(
+            self,
+            thresholds=replace(
+                self.thresholds, clear_below=own, flag_from=own if self.false_alarms is None else max(line, own)
+            ),
+            proof=replace(
+                self.proof,
+                n_positive=group.n_positive,
+                n_missed=group.n_missed,
+                proved_sensitivity=group.proved_sensitivity,
+                groups=(group,),
+                refusal=None if group.refusal is None else f"{name} {value!r} is not certified: {group.refusal}",
+            ),
+        )
+
+    def for_volume(self) -> OperatingPoint:
+        """The point for a whole volume: no promise, a higher line for flags, and between the lines a person looks."""
+        why = "the promise was proved for single pictures of candidates, not for whole series"
+        line = max(self.thresholds.flag_from, self.thresholds.flag_volume_from or 0.0)
+        return replace(
+            self,
+            thresholds=replace(self.thresholds, flag_from=line),
+            proof=replace(self.proof, refusal=self.proof.refusal or why),
+        )
+
+    @property
+    def _positives(self) -> str:
+        who = "groups with a positive" if self.proof.group_score == "highest" else "positives"
+        if not self.proof.group_by:
+            return who
+        if len(self.proof.groups) == 1:
+            return f"{who} of {self.proof.group_by} {self.proof.groups[0].value!r}"
+        return f"{who} of every {self.proof.group_by}"
+
+    @property
+    def _reach(self) -> str:
+        return "have a picture that reaches" if self.proof.group_score == "highest" else "reach"
+
+
+def _percent(share: float) -> str:
+    """As asked, without rounding up: 0.9995 is 99.95 %."""
+    return f"{100 * share:.10g} %"
