@@ -174,6 +174,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert named == {name for name in there if not re.match(r"decisions/\d", name)}  # docs/hooks.py adds the records
 
 
+def test_every_package_is_on_the_map() -> None:
+    inside = {path.stem for path in (ROOT / "inspect_ai").iterdir() if not path.name.startswith(("_", "."))}
+
+    assert {name for name in inside if f"`{name}`" not in page("how_it_works.md").split("## Packages")[1]} == set()
+
+
 def test_no_two_decisions_have_one_number() -> None:
     numbers = [path.name[:3] for path in DOCS.glob("decisions/[0-9]*.md")]
 
