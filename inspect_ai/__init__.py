@@ -1,11 +1,14 @@
 """Visual inspection that people can trust: medical images and industrial surfaces.
 
-Research software, not a medical device.
+Research software, not a medical device. The names below are the way in from Python; each is loaded when it is first
+used, so that importing this package stays light.
 """
 
+import importlib
 import os
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from inspect_ai.version import __version__
 
 # Nothing leaves the machine, and nothing is left beside a person's own files. Set here, because these libraries act
 # when they are imported: ONNX Runtime writes a device identifier to the home folder and reports the process. Its own
@@ -13,3 +16,131 @@ __version__ = "0.1.0"
 os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 os.environ["ORT_RUNNING_UNIT_TESTS"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version
+
+if TYPE_CHECKING:
+    from inspect_ai.api import calibrate, decide_score, evaluate, load, open_log, scan, watch
+    from inspect_ai.audit import Entry, Log
+    from inspect_ai.calibration import read_point
+    from inspect_ai.calibration.solver import CalibrationRequest
+    from inspect_ai.domain import (
+        Decision,
+        Finding,
+        Image,
+        Measure,
+        Outcome,
+        Rejection,
+        Study,
+        StudyRef,
+        Unit,
+        UnitOutput,
+        Verdict,
+        Volume,
+    )
+    from inspect_ai.errors import (
+        AuditError,
+        CalibrationRefused,
+        InputError,
+        InspectError,
+        SetupError,
+        UsageError,
+    )
+    from inspect_ai.evaluation.measure import Evaluation
+    from inspect_ai.inspection.events import (
+        FileRejected,
+        PartDecided,
+        PartWaiting,
+        Progress,
+        StudyDecided,
+        Summary,
+        WatchSummary,
+    )
+    from inspect_ai.inspection.inspector import Inspector
+    from inspect_ai.inspection.predict import Prediction
+    from inspect_ai.journeys.calibrate import Calibrated
+    from inspect_ai.operating_point import Guarantee, OperatingPoint
+    from inspect_ai.plugins import Task
+    from inspect_ai.settings import Settings
+else:
+    _HOMES = {
+        "api": ("calibrate", "decide_score", "evaluate", "load", "open_log", "scan", "watch"),
+        "audit": ("Entry", "Log"),
+        "calibration": ("read_point",),
+        "calibration.solver": ("CalibrationRequest",),
+        "domain": (
+            "Decision", "Finding", "Image", "Measure", "Outcome", "Rejection", "Study", "StudyRef", "Unit",
+            "UnitOutput", "Verdict", "Volume",
+        ),
+        "errors": (
+            "AuditError", "CalibrationRefused", "InputError", "InspectError", "SetupError", "UsageError",
+        ),
+        "evaluation.measure": ("Evaluation",),
+        "inspection.events": (
+            "FileRejected", "PartDecided", "PartWaiting", "Progress", "StudyDecided", "Summary", "WatchSummary",
+        ),
+        "inspection.inspector": ("Inspector",),
+        "inspection.predict": ("Prediction",),
+        "journeys.calibrate": ("Calibrated",),
+        "operating_point": ("Guarantee", "OperatingPoint"),
+        "plugins": ("Task",),
+        "settings": ("Settings",),
+    }  # fmt: skip
+    _HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'inspect_ai' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"inspect_ai.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *_HOME])
+
+
+__all__ = [
+    "AuditError",
+    "Calibrated",
+    "CalibrationRefused",
+    "CalibrationRequest",
+    "Decision",
+    "Entry",
+    "Evaluation",
+    "FileRejected",
+    "Finding",
+    "Guarantee",
+    "Image",
+    "InputError",
+    "InspectError",
+    "Inspector",
+    "Log",
+    "Measure",
+    "OperatingPoint",
+    "Outcome",
+    "PartDecided",
+    "PartWaiting",
+    "Prediction",
+    "Progress",
+    "Rejection",
+    "Settings",
+    "SetupError",
+    "Study",
+    "StudyDecided",
+    "StudyRef",
+    "Summary",
+    "Task",
+    "Unit",
+    "UnitOutput",
+    "UsageError",
+    "Verdict",
+    "Volume",
+    "WatchSummary",
+    "__version__",
+    "calibrate",
+    "decide_score",
+    "evaluate",
+    "load",
+    "open_log",
+    "read_point",
+    "scan",
+    "watch",
+]

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
-from inspect_ai import __version__
 from inspect_ai.canonical import Plain, canonical, from_plain, text_from_plain, to_plain
 from inspect_ai.domain import Decision, Provenance, Rejection
 from inspect_ai.errors import AuditError, UsageError
+from inspect_ai.version import __version__
 
 FORMAT = 1
 T = TypeVar("T")

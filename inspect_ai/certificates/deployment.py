@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_ai import __version__
 from inspect_ai.calibration.typical_file import TYPICAL_FILE
 from inspect_ai.certificates.certificate import Certificate, DeploymentRecord, FileDigest, Signed, read_certificate
 from inspect_ai.certificates.signing import trusted_keys
@@ -18,6 +17,7 @@ from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, config_file
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
+from inspect_ai.version import __version__
 
 POINT_FILE = "operating_point.json"
 CERTIFICATE_FILE = "certificate.json"

@@ -85,7 +85,7 @@ def _inspect_ai(
     Example: inspect-ai scan ./studies --task auto
     """
     if version:
-        from inspect_ai import __version__
+        from inspect_ai.version import __version__
 
         print(f"inspect-ai-vision {__version__}")
         raise typer.Exit

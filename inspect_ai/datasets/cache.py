@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inspect_ai import __version__
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.samples import Sample, read_samples
 from inspect_ai.model.manifest import file_sha256
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
+from inspect_ai.version import __version__
 
 
 def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from inspect_ai import __version__
 from inspect_ai.audit import CertificateNote, Entry, Kind, Log
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
 from inspect_ai.domain import Provenance, StudyRef
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
+from inspect_ai.version import __version__
 
 NOBODY = ""  # the task of a study that no task claims
 

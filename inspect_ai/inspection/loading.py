@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from inspect_ai import __version__
 from inspect_ai.calibration import matches, point_sha256, read_point
 from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import config_sha256
@@ -17,6 +16,7 @@ from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.settings import Settings
+from inspect_ai.version import __version__
 
 
 def load(

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from inspect_ai import __version__
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import TRUNK, TRUNK_RECORDS, file_sha256
 from inspect_ai.settings import Settings
 from inspect_ai.training.pretraining import Pretraining, read_pretraining
 from inspect_ai.training.pretraining_pictures import PretrainingPictures, read_pictures
 from inspect_ai.training.run import TrainingRun
+from inspect_ai.version import __version__
 
 if TYPE_CHECKING:
     from inspect_ai.training.held_out import HeldOut

@@ -16,12 +16,12 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from inspect_ai import __version__
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
 from inspect_ai.text import printable
+from inspect_ai.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Of flagged, abstained and clear studies: what a person looks through, and what a browser opens.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from inspect_ai import __version__
 from inspect_ai.domain import Unit
 from inspect_ai.errors import SetupError
 from inspect_ai.model.engine import open_engine
@@ -20,6 +19,7 @@ from inspect_ai.model.weights import save_weights
 from inspect_ai.plugins import Task, probability
 from inspect_ai.training.corpus import Corpus
 from inspect_ai.training.metrics import validation_metrics
+from inspect_ai.version import __version__
 
 PARITY = 2.0**-12  # largest difference of a probability between torch and the serving engine
 PARITY_UNITS = 24

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inspect_ai import __version__
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.curves import curve
 from inspect_ai.evaluation.reliability import cross_fitted, reliability
@@ -24,6 +23,7 @@ from inspect_ai.report.evaluation.tables import (
 )
 from inspect_ai.report.evaluation.words import plural, verdict
 from inspect_ai.report.page import environment
+from inspect_ai.version import __version__
 
 ONE_SIDED = "Every picture here is on one side, so there is no curve of one side against the other."
 

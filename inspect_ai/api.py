@@ -1,0 +1,143 @@
+"""The functions of the package `inspect_ai`: one model, folders, figures and thresholds, without a command line.
+
+Everywhere `**settings` are fields of Settings by their names (db, out, task, engine, workers, ...); what is not given
+comes from the environment, ./inspect_ai.toml and the defaults, as for the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspect_ai import audit
+from inspect_ai import settings as _settings
+
+if TYPE_CHECKING:
+    from inspect_ai.calibration.solver import CalibrationRequest
+    from inspect_ai.domain import Verdict
+    from inspect_ai.evaluation.measure import Evaluation
+    from inspect_ai.inspection.events import ScanEvent, WatchEvent
+    from inspect_ai.inspection.inspector import Inspector
+    from inspect_ai.journeys.calibrate import Calibrated
+    from inspect_ai.operating_point import OperatingPoint
+
+
+def load(
+    task: str, model: str | Path | None = None, operating_point: str | Path | None = None, **settings: Any
+) -> Inspector:
+    """Open a task's model for work.
+
+    model: folder of weights, graph and manifest, or one of these files; the task's own if None. operating_point: the
+    file; beside the model if None, and without one the inspector predicts and cannot decide.
+    Raises UsageError for an unknown task or a damaged operating point, SetupError where a model file is missing.
+    """
+    from inspect_ai.inspection import loading
+
+    return loading.load(
+        task, _path(model), _path(operating_point), settings=_settings.load(**settings), points="optional"
+    )
+
+
+def open_log(path: str | Path, *, operator: str = "", create: bool = True) -> AbstractContextManager[audit.Log]:
+    """The audit log at `path`, made if it is not there and `create` is given. operator: the login name if empty.
+
+    Raises UsageError where there is none and none may be made, AuditError for a file that cannot be trusted or written.
+    """
+    return audit.open_log(Path(path), operator=operator, create=create)
+
+
+def scan(folder: str | Path, *, force: bool = False, **settings: Any) -> Iterator[ScanEvent]:
+    """Decide every study below `folder`; each event stands in the audit log `db` before it is yielded.
+
+    Ends with a Summary. force: decide again what the log holds. Raises UsageError for a path that is not there,
+    SetupError for a missing model, AuditError for a log that cannot be trusted or written.
+    """
+    from inspect_ai.journeys.scan import scan as journey
+
+    return journey(Path(folder), _settings.load(**settings), force=force)
+
+
+def watch(
+    folder: str | Path, task: str, *, once: bool = False, patience_s: float = 600.0, **settings: Any
+) -> Iterator[WatchEvent]:
+    """Decide parts as a camera puts them into `folder`, or with `once` what is there now.
+
+    patience_s: so long a file that ends in the middle is waited for. Raises UsageError where there is no such folder.
+    """
+    from inspect_ai.journeys.watch import watch as journey
+
+    return journey(Path(folder), _settings.load(task=task, **settings), once=once, patience_s=patience_s)
+
+
+def evaluate(
+    task: str,
+    data: str | Path,
+    *,
+    split: str = "test",
+    model: str | Path | None = None,
+    operating_point: str | Path | None = None,
+    report: str | Path | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Measure a model on a labelled folder; with `report`, write a page too.
+
+    Raises UsageError for unknown labels or splits, SetupError for a missing model.
+    """
+    from inspect_ai.journeys.evaluate import evaluate_task
+
+    return evaluate_task(
+        task,
+        Path(data),
+        settings=_settings.load(**settings),
+        split=split,
+        model=_path(model),
+        operating_point=_path(operating_point),
+        report=_path(report),
+    )
+
+
+def calibrate(
+    task: str,
+    data: str | Path,
+    *,
+    request: CalibrationRequest | None = None,
+    split: str = "calibration",
+    model: str | Path | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Calibrated:
+    """Set and prove a model's thresholds on one split of a labelled folder; write the operating point and certificate.
+
+    request: what to prove; a sensitivity of 98.7 % at 95 % confidence if None. A refusal stands in the operating point.
+    Raises UsageError where the split served training or holds no positives, SetupError for a missing model.
+    """
+    from inspect_ai.calibration.solver import CalibrationRequest
+    from inspect_ai.journeys.calibrate import calibrate_task
+
+    return calibrate_task(
+        task,
+        Path(data),
+        settings=_settings.load(**settings),
+        request=request or CalibrationRequest(),
+        model=_path(model),
+        split=split,
+        out=_path(out),
+    )
+
+
+def decide_score(score: float, point: OperatingPoint | str | Path) -> Verdict:
+    """Compare one score with an operating point, given as itself or as its file; for models that run elsewhere.
+
+    Nothing is logged, and no file is checked against a certificate: `Inspector.decide` and `scan` do both. What is no
+    score between 0 and 1 is left to a person. Raises UsageError for a damaged file.
+    """
+    from inspect_ai.calibration import read_point
+    from inspect_ai.decide import decide
+
+    return decide(score, read_point(Path(point)) if isinstance(point, str | Path) else point)
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
