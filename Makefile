@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
+BENCHMARKS := accuracy gate guarantee heat monitor speed volumes
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench clean
+.PHONY: help setup demo test check docs bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo '  make bench-NAME ARGS="--help"  a comparison or measurement; NAME: $(BENCHMARKS)'
 	@echo "  variables: PYTHON=$(PYTHON) (3.11 or newer), PIP_ARGS= (passed to pip, for example to name an index with CPU builds)"
 
 setup: $(READY) ## create .venv with the exact versions of constraints.txt
@@ -44,8 +46,10 @@ $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[docs]"
 	@touch $(DOCS_READY)
 
-bench: $(READY) ## measure speed and write the figures
-	$(BIN)/python -m pytest -q -s tests/benchmarks -m "slow or not slow" --override-ini "python_files=bench_*.py"
+bench: bench-speed ## measure speed and print the figures
+
+$(BENCHMARKS:%=bench-%): bench-%: $(READY)
+	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 clean: ## remove what demo, scans and tools left (not .venv)
 	rm -rf demo inspect_ai_out site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -1,1 +1,1 @@
-"""Comparisons that anybody can make again: many models under one recipe, what each costs, and what it is worth."""
+"""Comparisons and measurements that anybody can make again: `python -m benchmarks.NAME`. Not part of the wheel."""

@@ -15,8 +15,7 @@ def need_matplotlib() -> None:
         import matplotlib  # noqa: F401 - only whether it is there
     except ImportError as e:
         raise SetupError(
-            "The picture needs matplotlib, which is not installed: pip install 'inspect-ai-vision[bench]'. "
-            "Tables do without it."
+            "The picture needs matplotlib, which is not installed: pip install -e '.[bench]'. Tables do without it."
         ) from e
 
 

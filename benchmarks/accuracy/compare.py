@@ -1,4 +1,4 @@
-"""From scores to what a comparison says: figures over seeds, and each model against those chosen as yardsticks."""
+"""Comparison of scored models: figures over seeds, and each model against those that the plan marks `against`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.accuracy.figures import SENSITIVITIES, figures, resampled
 from benchmarks.accuracy.plan import BenchPlan, Job
+from benchmarks.accuracy.results import Against, DataSet, ModelFigures
 from benchmarks.accuracy.scores import Scores, read_scores, scores_file
-from benchmarks.statistics import (
-    SENSITIVITIES,
-    Estimate,
-    Spread,
-    Values,
-    difference,
-    drawn,
-    figures,
-    ratio,
-    spread,
-)
+from benchmarks.statistics import Estimate, Values, difference, ratio, spread
 from inspect_ai.errors import InputError
 
 DIFFERENCES = ("auc", "accuracy")
@@ -26,58 +18,28 @@ RATIOS = (*(f"false_positives_at_{share}" for share in SENSITIVITIES), "wrong")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
-    """One model beside another on the same pictures, over the seeds that both have."""
-
-    other: str
-    seeds: tuple[int, ...]
-    differences: dict[str, Estimate]
-    ratios: dict[str, Estimate]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFigures:
-    """One model on one data set."""
-
-    model: str
-    seeds: tuple[int, ...]
-    figures: dict[str, Spread]
-    against: tuple[Against, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataSet:
-    """The val part of one data set and all models on it, in the plan's order."""
-
-    task: str
-    data: str
-    pictures: int
-    positives: int | None  # None where every picture or none is positive: classes are asked for, no decision
-    groups: int
-    models: tuple[ModelFigures, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class _RunFigures:
     figures: dict[str, float]
     draws: dict[str, Values]
 
 
-def compare(plan: BenchPlan, jobs: Sequence[Job], told: Callable[[str], None] = lambda name: None) -> list[DataSet]:
+def compare(
+    plan: BenchPlan, jobs: Sequence[Job], on_progress: Callable[[str], None] = lambda name: None
+) -> list[DataSet]:
     """Every data set of which scores are there."""
     sets = []
     for task, of_task in plan.tasks.items():
         for data in of_task.data:
             mine = [job for job in jobs if job.task == task and scores_file(job, data).is_file()]
             if mine:
-                told(f"{task} {Path(data).name}")
+                on_progress(f"{task} {Path(data).name}")
                 sets.append(_data_set(plan, task, data, mine))
     return sets
 
 
 def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> DataSet:
     first = read_scores(scores_file(jobs[0], data))
-    runs: dict[str, dict[int, _Run]] = {}
+    runs: dict[str, dict[int, _RunFigures]] = {}
     for job in jobs:
         scores = read_scores(scores_file(job, data))
         if scores.files != first.files or scores.groups != first.groups:
@@ -85,16 +47,16 @@ def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> Dat
                 f"{scores_file(job, data)} lists other pictures than {scores_file(jobs[0], data)}. "
                 "Remove both; the same command scores again."
             )
-        runs.setdefault(job.model, {})[job.seed] = _Run(figures=figures(scores), draws=drawn(scores))
+        runs.setdefault(job.model, {})[job.seed] = _RunFigures(figures=figures(scores), draws=resampled(scores))
     names = [model.name for model in plan.models if model.name in runs]
-    yardsticks = [model.name for model in plan.models if model.against and model.name in runs]
+    references = [model.name for model in plan.models if model.against and model.name in runs]
     return DataSet(
         task=task,
         data=Path(data).name,
         pictures=len(first.files),
         positives=_positives(first),
         groups=len(set(first.groups)),
-        models=tuple(_standing(name, runs, yardsticks) for name in names),
+        models=tuple(_model_figures(name, runs, references) for name in names),
     )
 
 
@@ -103,10 +65,10 @@ def _positives(scores: Scores) -> int | None:
     return positives if 0 < positives < len(scores.files) else None
 
 
-def _standing(name: str, runs: Mapping[str, Mapping[int, _Run]], yardsticks: Sequence[str]) -> ModelFigures:
+def _model_figures(name: str, runs: Mapping[str, Mapping[int, _RunFigures]], references: Sequence[str]) -> ModelFigures:
     mine = runs[name]
     kinds = next(iter(mine.values())).figures
-    others = [other for other in yardsticks if other != name and set(mine) & set(runs[other])]
+    others = [other for other in references if other != name and set(mine) & set(runs[other])]
     return ModelFigures(
         model=name,
         seeds=tuple(mine),
@@ -115,7 +77,7 @@ def _standing(name: str, runs: Mapping[str, Mapping[int, _Run]], yardsticks: Seq
     )
 
 
-def _against(mine: Mapping[int, _Run], name: str, other: Mapping[int, _Run]) -> Against:
+def _against(mine: Mapping[int, _RunFigures], name: str, other: Mapping[int, _RunFigures]) -> Against:
     seeds = [seed for seed in mine if seed in other]
 
     def compared(kind: str, how: Callable[..., Estimate]) -> Estimate:

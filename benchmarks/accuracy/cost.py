@@ -1,4 +1,4 @@
-"""What a model costs: parameters, multiply-accumulates, and pictures a second, all models measured in turn.
+"""Costs of models: parameters, multiply-accumulates, and pictures a second, all models measured in turn.
 
 On a machine that does other things too, speeds of different minutes do not compare: in each round every model has its
 turn, ratios are taken within a round, and the clock is the processor time of this process alone.
@@ -12,70 +12,38 @@ import platform
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.results import SIDE_PX, MeasuredCosts, ModelCost
+from benchmarks.writing import json_text, write_text
 from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Unit
 from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.model.manifest import read_manifest
 
-SIDE_PX = 224
 ROUNDS, PICTURES_A_TURN, WARM_UP = 30, 3, 3
 GPU_BATCH, GPU_BATCHES = 64, 30
 FILE = "cost.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """One model. Speeds are of ONNX Runtime, one thread, one picture of 224 x 224 px at a time, by processor time."""
-
-    task: str  # whose run was measured
-    parameters: int
-    gmacs: float  # at 224 x 224 px
-    gmacs_own: float  # at the task's own size
-    own_px: int
-    best_ms: float  # a picture, in the best round
-    median_ms: float
-    speed_ratio: dict[str, float]  # to each model that the others are compared with; median of ratios within rounds
-    gpu_images_s: float | None
-
-    @property
-    def images_s(self) -> float:
-        """Of the median round."""
-        return 1000.0 / self.median_ms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """All models of a comparison, measured in one run on one machine."""
-
-    machine: str
-    share: float  # of a core that the measurement got; far below 1, caches were shared and speeds are a little low
-    engine: str
-    gpu: str | None
-    models: dict[str, Cost]
-
-
-def costs_of(runs: Mapping[str, Path], against: Sequence[str], out: Path) -> Costs:
-    """Measured, or read where the same runs were measured before. `runs`: a trained folder a model."""
+def costs_of(runs: Mapping[str, Path], against: Sequence[str], out: Path) -> MeasuredCosts:
+    """Costs, measured or read where the same runs were measured before. `runs`: a trained folder a model."""
     key = {name: read_manifest(folder).weights_sha256 for name, folder in runs.items()}
     path = out / FILE
     if path.is_file():
         noted = json.loads(path.read_text("utf-8"))
         if noted["runs"] == key and noted["against"] == list(against):
-            models = {name: Cost(**values) for name, values in noted["costs"].pop("models").items()}
-            return Costs(models=models, **noted["costs"])
+            models = {name: ModelCost(**values) for name, values in noted["costs"].pop("models").items()}
+            return MeasuredCosts(models=models, **noted["costs"])
     costs = measure(runs, against)
-    path.write_text(
-        json.dumps({"runs": key, "against": list(against), "costs": asdict(costs)}, indent=1) + "\n", "utf-8"
-    )
+    write_text(path, json_text({"runs": key, "against": list(against), "costs": asdict(costs)}))
     return costs
 
 
-def measure(runs: Mapping[str, Path], against: Sequence[str], rounds: int = ROUNDS) -> Costs:
+def measure(runs: Mapping[str, Path], against: Sequence[str], rounds: int = ROUNDS) -> MeasuredCosts:
     """Measure every model of `runs`, in turn."""
     engines = {name: open_engine(folder, kind="onnx", threads=1) for name, folder in runs.items()}
     began_cpu, began = time.process_time(), time.monotonic()
@@ -85,7 +53,7 @@ def measure(runs: Mapping[str, Path], against: Sequence[str], rounds: int = ROUN
     for name, engine in engines.items():
         config = engine.manifest.config
         own_px = config.input.size or config.augment.crop or SIDE_PX
-        models[name] = Cost(
+        models[name] = ModelCost(
             task=engine.manifest.task,
             parameters=engine.manifest.parameters,
             gmacs=gmacs(config, SIDE_PX),
@@ -101,7 +69,7 @@ def measure(runs: Mapping[str, Path], against: Sequence[str], rounds: int = ROUN
             gpu_images_s=_gpu_images_s(runs[name], config),
         )
     engine_name = next((engine.name for engine in engines.values()), "")
-    return Costs(machine=_machine(), share=share, engine=engine_name, gpu=_gpu(), models=models)
+    return MeasuredCosts(machine=_machine(), share=share, engine=engine_name, gpu=_gpu(), models=models)
 
 
 def _turns(engines: Mapping[str, Engine], rounds: int) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""One picture of a comparison: what a model reaches over how fast it is, and how often it errs beside the yardstick.
+"""One picture of a comparison: accuracy over speed, and errors relative to the reference model.
 
 Each data set has two panels. Needs matplotlib (the extra `bench`).
 """
@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.compare import DataSet, ModelFigures
-from benchmarks.accuracy.cost import Costs
 from benchmarks.accuracy.plan import BenchPlan
+from benchmarks.accuracy.results import DataSet, MeasuredCosts, ModelFigures
 from benchmarks.drawing import SAVED, new_figure, styled
 from benchmarks.statistics import Estimate
 
 COLUMNS = 3
 WIDTH_IN, HEIGHT_IN = 5.0, 3.7  # of an upper panel
 ROW_IN, FRAME_IN = 0.32, 0.9  # of a lower one: a model's two lines, and title with scale
-OURS, THEIRS, YARDSTICK = "#0b62a4", "#9c5b16", "#111111"
+OURS, THEIRS, REFERENCE = "#0b62a4", "#9c5b16", "#111111"
 FADED = "#b0b0b0"
-Box = tuple[float, ...]  # left, bottom, right, top in pixels of the picture
+Extent = tuple[float, ...]  # left, bottom, right, top in pixels of the picture
 RATIOS_SHOWN = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -36,7 +35,7 @@ NUDGES_PT = (
 )
 
 
-def draw(path: Path, plan: BenchPlan, sets: Sequence[DataSet], costs: Costs) -> None:
+def draw(path: Path, plan: BenchPlan, sets: Sequence[DataSet], costs: MeasuredCosts) -> None:
     """Write the PNG. Raises SetupError without matplotlib."""
     columns = min(COLUMNS, len(sets))
     bands = math.ceil(len(sets) / columns)
@@ -64,8 +63,8 @@ def draw(path: Path, plan: BenchPlan, sets: Sequence[DataSet], costs: Costs) -> 
 
 
 def _headline(plan: BenchPlan) -> str:
-    yardstick = _yardstick(plan)
-    beside = f" Errors relative to {_title(plan, yardstick)} (black square): left of 1 is better." if yardstick else ""
+    reference = _reference(plan)
+    beside = f" Errors relative to {_title(plan, reference)} (black square): left of 1 is better." if reference else ""
     return (
         "What each model reaches on val, and how fast it is: pictures of 224 px a second on one CPU thread; "
         "to the right is faster, upward is better.\n"
@@ -74,7 +73,7 @@ def _headline(plan: BenchPlan) -> str:
     )
 
 
-def _reached(ax: Any, plan: BenchPlan, one: DataSet, costs: Costs) -> None:
+def _reached(ax: Any, plan: BenchPlan, one: DataSet, costs: MeasuredCosts) -> None:
     """Points of one data set: pictures a second, and AUC (accuracy where nothing is to be decided)."""
     ax.set_visible(True)
     kind = _kind(one)
@@ -91,7 +90,7 @@ def _reached(ax: Any, plan: BenchPlan, one: DataSet, costs: Costs) -> None:
     ax.grid(alpha=0.25)
 
 
-def _points(one: DataSet, costs: Costs) -> list[tuple[ModelFigures, float, float]]:
+def _points(one: DataSet, costs: MeasuredCosts) -> list[tuple[ModelFigures, float, float]]:
     kind = _kind(one)
     known = [m for m in one.models if m.model in costs.models and kind in m.figures]
     return [(m, costs.models[m.model].images_s, m.figures[kind].mean) for m in known]
@@ -112,11 +111,11 @@ def _plain_log_ticks(ax: Any, values: Sequence[float]) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _label(ax: Any, plan: BenchPlan, one: DataSet, costs: Costs) -> None:
+def _label(ax: Any, plan: BenchPlan, one: DataSet, costs: MeasuredCosts) -> None:
     """Each name beside its point, where it covers no other name and no other point; a thin line where it had to go."""
     renderer = ax.figure.canvas.get_renderer()
     points = [(m, (x, y), ax.transData.transform((x, y))) for m, x, y in _points(one, costs)]
-    taken: list[Box] = [(px - 5, py - 5, px + 5, py + 5) for _, _, (px, py) in points]
+    taken: list[Extent] = [(px - 5, py - 5, px + 5, py + 5) for _, _, (px, py) in points]
     for m, (x, y), _ in points:
         sd = m.figures[_kind(one)].sd or 0.0
         (px, low), (_, high) = ax.transData.transform([(x, y - sd), (x, y + sd)])
@@ -125,9 +124,9 @@ def _label(ax: Any, plan: BenchPlan, one: DataSet, costs: Costs) -> None:
         taken.append(_placed(ax, m.model, xy, _style(plan, m.model)["color"], taken, renderer))
 
 
-def _placed(ax: Any, name: str, xy: tuple[float, float], colour: str, taken: Sequence[Box], renderer: Any) -> Box:
-    """Write the name at the first free place, else at the one where it covers least; returns where it stands."""
-    placed: list[tuple[float, Any, Box]] = []
+def _placed(ax: Any, name: str, xy: tuple[float, float], colour: str, taken: Sequence[Extent], renderer: Any) -> Extent:
+    """Write the name at the first free place, else at the one where it covers least; returns its extent."""
+    placed: list[tuple[float, Any, Extent]] = []
     for right, up, side in NUDGES_PT:
         led = {"arrowstyle": "-", "lw": 0.5, "color": FADED, "shrinkB": 3} if abs(right) + abs(up) > 20 else None
         text = ax.annotate(
@@ -145,29 +144,29 @@ def _placed(ax: Any, name: str, xy: tuple[float, float], colour: str, taken: Seq
     return best[2]
 
 
-def _overlap(a: Box, b: Box) -> float:
+def _overlap(a: Extent, b: Extent) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def _outside(box: Box, panel: Box) -> float:
+def _outside(box: Extent, panel: Extent) -> float:
     """Area of the box that lies beyond the panel."""
     return float((box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, panel))
 
 
 def _beside(ax: Any, plan: BenchPlan, one: DataSet, names: Sequence[str], *, named: bool) -> None:
-    """Errors relative to the yardstick, a row a model, the same rows in every panel."""
+    """Errors relative to the reference, a row a model, the same rows in every panel."""
     ax.set_visible(True)
-    yardstick = _yardstick(plan)
+    reference = _reference(plan)
     kind, what = (
         ("false_positives_at_0.95", "false positives at sensitivity 0.95")
         if one.positives is not None
         else ("wrong", "wrong answers")
     )
-    ax.axvline(1.0, color=YARDSTICK, lw=1.0)
+    ax.axvline(1.0, color=REFERENCE, lw=1.0)
     for row, name in enumerate(names):
-        if name == yardstick:
+        if name == reference:
             ax.plot(1.0, row, linestyle="none", **_style(plan, name))
-        found = _ratio_of(one, name, yardstick, kind)
+        found = _ratio_of(one, name, reference, kind)
         if found is not None:
             _bar(ax, row, found, _style(plan, name))
     ax.set_xscale("log", base=2)
@@ -178,7 +177,7 @@ def _beside(ax: Any, plan: BenchPlan, one: DataSet, names: Sequence[str], *, nam
     for tick, name in zip(ax.get_yticklabels(), names, strict=True):
         tick.set_color(_style(plan, name)["color"])
     ax.set_title(f"{one.data}: {what}", loc="left", fontsize=9)
-    ax.set_xlabel(f"relative to {_title(plan, yardstick)}" if yardstick else "no model is marked `against`")
+    ax.set_xlabel(f"relative to {_title(plan, reference)}" if reference else "no model is marked `against`")
     ax.grid(alpha=0.25, axis="x")
 
 
@@ -200,21 +199,21 @@ def _row_name(plan: BenchPlan, name: str) -> str:
     return name if _title(plan, name) == name else f"{_title(plan, name)}\n({name})"
 
 
-def _ratio_of(one: DataSet, name: str, yardstick: str | None, kind: str) -> Estimate | None:
+def _ratio_of(one: DataSet, name: str, reference: str | None, kind: str) -> Estimate | None:
     model = next((m for m in one.models if m.model == name), None)
-    against = next((a for a in model.against if a.other == yardstick), None) if model else None
+    against = next((a for a in model.against if a.other == reference), None) if model else None
     return against.ratios.get(kind) if against else None
 
 
-def _yardstick(plan: BenchPlan) -> str | None:
+def _reference(plan: BenchPlan) -> str | None:
     """The first model that the others are compared with; a picture with several could not be read."""
     return next((model.name for model in plan.models if model.against), None)
 
 
 def _style(plan: BenchPlan, name: str) -> dict[str, Any]:
-    """Told apart by form as well as by colour."""
-    if name == _yardstick(plan):
-        return {"color": YARDSTICK, "marker": "s", "ms": 6}
+    """Marker of a model: told apart by form as well as by colour."""
+    if name == _reference(plan):
+        return {"color": REFERENCE, "marker": "s", "ms": 6}
     model = plan.model(name)
     trained = plan.model(model.weights_of) if model.weights_of else model
     if trained.network.get("backbone", "trunk") == "trunk":

@@ -1,4 +1,4 @@
-"""What a comparison of models is: a YAML of tasks, changes for an equal budget, and models; and the jobs it makes.
+"""Plan of a comparison: a YAML of tasks, changes for an equal budget, and models; and the jobs that it makes.
 
 A job is one training: (task, model, seed). Its configuration is configs/TASK.yaml, under the comparison's changes,
 under the model's own network and overrides.
@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from inspect_ai.config import Strict, TaskConfig, checked, laid_over, parse_config, read_yaml
 from inspect_ai.errors import UsageError
 
-Figure = Literal["auc", "sensitivity", "false_positives", "accuracy", "kappa"]
+FigureKind = Literal["auc", "sensitivity", "false_positives", "accuracy", "kappa"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # it becomes part of a folder's name
 
 
@@ -26,11 +26,11 @@ class TaskPlan(Strict):
     """Labelled folders of one task, below the root of all data; `figures` are what its tables show, all if empty."""
 
     data: Annotated[tuple[str, ...], Field(min_length=1)]
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[FigureKind, ...] = ()
 
 
 class ModelPlan(Strict):
-    """One model of the comparison. What differs from the others in more than the network is told in the tables."""
+    """One model of the comparison. Tables name every difference beyond the network."""
 
     name: Name
     title: str = ""
@@ -46,7 +46,7 @@ class ModelPlan(Strict):
 
     @property
     def departures(self) -> tuple[str, ...]:
-        """What the model does otherwise than the common recipe, for the notes under a table."""
+        """Differences of the model from the common recipe, for the notes under a table."""
         changed = [
             f"{part}.{key} = {value}" for part in ("train", "augment") for key, value in getattr(self, part).items()
         ]
@@ -58,7 +58,7 @@ class ModelPlan(Strict):
 
 
 class BenchPlan(Strict):
-    """A whole comparison; shipped as configs/bench_accuracy.yaml."""
+    """A whole comparison; the bundled one is accuracy.yaml beside this file."""
 
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
     tasks: Annotated[dict[str, TaskPlan], Field(min_length=1)]
@@ -143,7 +143,7 @@ def jobs_of(plan: BenchPlan, bases: Mapping[str, TaskConfig], root: Path, out: P
 
 
 def _grid(plan: BenchPlan) -> Iterator[tuple[int, str, ModelPlan]]:
-    """Teachers before their pupils, weights before their copies."""
+    """Teachers before their students, weights before their copies."""
     seeds = dict.fromkeys([*plan.seeds, *(seed for model in plan.models for seed in model.seeds or ())])
     for seed in seeds:
         for task in plan.tasks:

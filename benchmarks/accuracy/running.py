@@ -1,7 +1,7 @@
 """Trainings as child processes, a few at a time, one thread each: `inspect-ai train` as a person would start it.
 
-What makes a run finished is what it left: a manifest of the wanted configuration, and a job.json of the same data, seed
-and teacher. So the same command goes on where an earlier one was stopped. A lock that the child inherits keeps two
+A run is finished by what it left: a manifest of the wanted configuration, and a job.json of the same data, seed and
+teacher. So the same command goes on where an earlier one was stopped. A lock that the child inherits keeps two
 commands out of one folder, also when the first was killed and its child lives on.
 """
 
@@ -24,7 +24,10 @@ from typing import IO, Any
 
 import yaml
 
+import inspect_ai
 from benchmarks.accuracy.plan import Job
+from benchmarks.accuracy.results import JobOutcome
+from benchmarks.writing import json_text, write_text
 from inspect_ai.errors import SetupError
 from inspect_ai.model.manifest import MANIFEST, TRUNK, file_sha256, read_manifest
 
@@ -33,20 +36,9 @@ MAIN = (sys.executable, "-c", "from inspect_ai.cli import main; main()")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")} | {"OPENCV_FOR_THREADS_NUM": "1"}
 DEBUG = {"INSPECT_AI_DEBUG": "1"}  # a traceback belongs into the log of the job
 JOB, LOG, CONFIG, LOCK = "job.json", "train.log", "config.yaml", "job.lock"
-LEARNING = ("ingest", "model", "training")  # rooms of the package, beside the files at its top
+LEARNING = ("datasets", "ingest", "model", "training")  # packages of inspect_ai, beside the modules at its top
 POLL_S = 0.2
 GRACE_S = 5.0  # between asking a child to stop and stopping it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """How one job ended; `error` is None for a job that left a model. `wall_s` and `cpu_s` are the training's."""
-
-    job: Job
-    skipped: bool
-    wall_s: float
-    cpu_s: float
-    error: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +52,7 @@ class _Running:
 
 
 def description(job: Job, device: str) -> dict[str, Any]:
-    """What, beside the configuration, makes a job this job and no other. Raises SetupError for missing data."""
+    """Identity of a job beside its configuration. Raises SetupError for missing data."""
     return {
         "task": job.task,
         "model": job.model,
@@ -72,7 +64,7 @@ def description(job: Job, device: str) -> dict[str, Any]:
 
 
 def _start_from(job: Job) -> dict[str, str]:
-    """The weights that a job takes over, or the trunk that was pretrained in a folder, where it starts from one."""
+    """Digest of the weights that a job takes over, or of the pretrained trunk that it starts from, if any."""
     if job.source is not None:
         return {"weights_of": file_sha256(job.source / MANIFEST)}
     trunk = Path(job.config.network.init) / TRUNK
@@ -80,13 +72,13 @@ def _start_from(job: Job) -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str:
-    """Of labels.csv; a folder with one folder a class is known by its name alone."""
+    """Digest of labels.csv; a folder with one folder a class is known by its name alone."""
     labels = folder / "labels.csv"
     return file_sha256(labels) if labels.is_file() else ""
 
 
 def is_finished(job: Job, device: str) -> bool:
-    """Whether the job's folder holds what this job would make."""
+    """True if the job's folder holds what this job would make."""
     if job.needed is not None and not (job.needed / MANIFEST).is_file():
         return False
     try:
@@ -109,23 +101,28 @@ def noted_code(folder: Path) -> str:
 
 
 def code_digest() -> str:
-    """Of everything in the package that can change what a training learns."""
-    package = Path(__file__).resolve().parent.parent.parent
-    files = [f for part in LEARNING for f in sorted((package / part).rglob("*.py"))] + sorted(package.glob("*.py"))
-    return hashlib.sha256("".join(file_sha256(f) for f in files).encode()).hexdigest()[:16]
+    """Digest of everything in the package that can change a training."""
+    return hashlib.sha256("".join(file_sha256(f) for f in code_files()).encode()).hexdigest()[:16]
 
 
-def command(job: Job, device: str) -> list[str]:
-    """The words of one training, or of one export of weights that are there."""
+def code_files() -> list[Path]:
+    """Modules of inspect_ai that a training runs."""
+    package = Path(inspect_ai.__file__).parent
+    files = [f for part in LEARNING for f in sorted((package / part).rglob("*.py"))]
+    return files + sorted(package.glob("*.py"))
+
+
+def command_of(job: Job, device: str) -> list[str]:
+    """Command line of one training, or of one export of weights that are there."""
     if job.source is not None:
         views = job.config.network.views
         return [*MAIN, "export", str(job.source), "--views", views, "--out", str(job.folder), "--json"]
-    words = [*MAIN, "train", job.task]
+    train = [*MAIN, "train", job.task]
     for data in job.data:
-        words += ["--data", str(job.root / data)]
-    words += ["--config", str(job.folder / CONFIG), "--out", str(job.folder)]
-    words += ["--seed", str(job.seed), "--device", device, "--threads", "1", "--json"]
-    return [*words, "--teacher", str(job.teacher)] if job.teacher else words
+        train += ["--data", str(job.root / data)]
+    train += ["--config", str(job.folder / CONFIG), "--out", str(job.folder)]
+    train += ["--seed", str(job.seed), "--device", device, "--threads", "1", "--json"]
+    return [*train, "--teacher", str(job.teacher)] if job.teacher else train
 
 
 def run_jobs(
@@ -133,24 +130,24 @@ def run_jobs(
     *,
     at_once: int,
     device: str = "cpu",
-    told: Callable[[Ran], None] = lambda ran: None,
-    words: Callable[[Job, str], list[str]] = command,
-) -> list[Ran]:
+    on_end: Callable[[JobOutcome], None] = lambda outcome: None,
+    command: Callable[[Job, str], list[str]] = command_of,
+) -> list[JobOutcome]:
     """Run what is not finished, `at_once` processes at a time; a failure stops only what it teaches.
 
     Children end with this call, however it ends.
     """
-    waiting, running, ended = deque(jobs), list[_Running](), list[Ran]()
+    waiting, running, ended = deque(jobs), list[_Running](), list[JobOutcome]()
 
-    def end(ran: Ran) -> None:
-        ended.append(ran)
-        told(ran)
+    def end(outcome: JobOutcome) -> None:
+        ended.append(outcome)
+        on_end(outcome)
 
     try:
         while waiting or running:
             while len(running) < at_once and (job := _next(waiting, running)) is not None:
-                started = _start(job, device, words)
-                if isinstance(started, Ran):
+                started = _start(job, device, command)
+                if isinstance(started, JobOutcome):
                     end(started)
                 else:
                     running.append(started)
@@ -165,7 +162,7 @@ def run_jobs(
 
 
 def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
-    """The first job of which nothing that it needs is still to come."""
+    """Take the first job that waits for no other."""
     to_come = {job.folder for job in waiting} | {one.job.folder for one in running}
     job = next((job for job in waiting if job.needed not in to_come), None)
     if job is not None:
@@ -173,27 +170,31 @@ def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
     return job
 
 
-def _start(job: Job, device: str, words: Callable[[Job, str], list[str]]) -> _Running | Ran:
-    """A child at work; or how the job ended without one."""
+def _start(job: Job, device: str, command: Callable[[Job, str], list[str]]) -> _Running | JobOutcome:
+    """Start a child; or the outcome of a job that needs none."""
     if job.needed is not None and not (job.needed / MANIFEST).is_file():
-        return Ran(job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"{job.needed} is not trained, which it needs")
+        return JobOutcome(
+            job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"{job.needed} is not trained, which it needs"
+        )
     job.folder.mkdir(parents=True, exist_ok=True)
     lock = (job.folder / LOCK).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        return Ran(job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error="another process is at work in its folder")
+        return JobOutcome(
+            job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error="another process is at work in its folder"
+        )
     if is_finished(job, device):
         lock.close()
         wall_s, cpu_s = noted_times(job.folder)
-        return Ran(job=job, skipped=True, wall_s=wall_s, cpu_s=cpu_s)
+        return JobOutcome(job=job, skipped=True, wall_s=wall_s, cpu_s=cpu_s)
     _clear(job.folder)
     (job.folder / CONFIG).write_text(yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False), "utf-8")
     with (job.folder / LOG).open("wb") as log:
         # A session of its own: an interrupt at the terminal reaches the parent alone, which then stops its children.
         process = subprocess.Popen(
-            words(job, device),
+            command(job, device),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -205,7 +206,7 @@ def _start(job: Job, device: str, words: Callable[[Job, str], list[str]]) -> _Ru
 
 
 def _clear(folder: Path) -> None:
-    """Away with what an earlier attempt or another job left; a training begins from its beginning."""
+    """Remove what an earlier attempt or another job left; a training starts afresh."""
     for old in folder.iterdir():
         if old.is_dir():
             shutil.rmtree(old)
@@ -214,7 +215,7 @@ def _clear(folder: Path) -> None:
 
 
 def _has_ended(one: _Running) -> bool:
-    """Looks, and notes the CPU seconds of a child that has: only who waits for a child learns them."""
+    """Poll a child, and note the CPU seconds of one that has ended: only its parent learns them."""
     pid, status, usage = os.wait4(one.process.pid, os.WNOHANG)
     if pid != 0:
         one.process.returncode = os.waitstatus_to_exitcode(status)
@@ -222,8 +223,8 @@ def _has_ended(one: _Running) -> bool:
     return pid != 0
 
 
-def _finish(one: _Running, device: str) -> Ran:
-    """Note what the child took; a failed one is named with the last line of its log."""
+def _finish(one: _Running, device: str) -> JobOutcome:
+    """Note the child's times; the error of a failed one is the last line of its log."""
     wall_s = time.monotonic() - one.started
     error = None
     if one.process.returncode != 0:
@@ -233,21 +234,21 @@ def _finish(one: _Running, device: str) -> Ran:
     if error is None:
         times = {"wall_s": round(wall_s, 1), "cpu_s": round(one.cpu_s, 1)}
         noted = {"job": description(one.job, device), **times, "code": one.code}
-        (one.job.folder / JOB).write_text(json.dumps(noted, indent=1) + "\n", "utf-8")
+        write_text(one.job.folder / JOB, json_text(noted))
         shutil.rmtree(one.job.folder / "checkpoints", ignore_errors=True)  # optimiser states: many times the weights
     one.lock.close()
-    return Ran(job=one.job, skipped=False, wall_s=wall_s, cpu_s=one.cpu_s, error=error)
+    return JobOutcome(job=one.job, skipped=False, wall_s=wall_s, cpu_s=one.cpu_s, error=error)
 
 
 def _last_line(log: Path) -> str:
-    """What the child said last; of a fault of the program, the traceback's last line, which says more."""
+    """Last line of a log; after a fault of the program the traceback's last line, which says more."""
     lines = [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines()]
     said = (line for line in reversed(lines) if line and not line.startswith("inspect-ai: A fault"))
     return next(said, "").removeprefix("inspect-ai: ")
 
 
 def _stop(running: Sequence[_Running]) -> None:
-    """Ask, wait a little, insist."""
+    """Terminate the children, and kill those that do not end in time."""
     for one in running:
         os.killpg(one.process.pid, signal.SIGTERM)
     last = time.monotonic() + GRACE_S

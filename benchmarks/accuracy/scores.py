@@ -1,12 +1,11 @@
 """The scores of one run on one data set's val pictures, as a CSV beside the run: written once, read ever after.
 
-They are made along the same line as at work, through ONNX.
+They come from the same code as scores at work, through ONNX.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.plan import Job
+from benchmarks.writing import csv_text, write_text
 from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.datasets.folder import read_folder, with_splits
 from inspect_ai.errors import InputError
@@ -40,7 +40,7 @@ class Scores:
 
 
 def scores_file(job: Job, data: str) -> Path:
-    """Where the scores of a run on one of its data sets lie."""
+    """File of the scores of a run on one of its data sets."""
     return job.folder / f"scores-{Path(data).name}.csv"
 
 
@@ -57,26 +57,21 @@ def score_run(job: Job, data: str, settings: Settings) -> None:
         calibration_share=task.config.train.calibration_share,
     )
     folder = folders[job.data.index(data)]
-    _write(path, score_rows(folder, folder.part(SPLIT), inspector), folder.labels, task.config)
+    scored = score_rows(folder, folder.part(SPLIT), inspector)
+    write_text(path, csv_text(COLUMNS, (_row(s, folder.labels, task.config) for s in scored)))
 
 
-def _write(path: Path, scored: Sequence[Scored], labels: LabelSet, config: TaskConfig) -> None:
-    half = path.with_suffix(".part")
-    with half.open("w", newline="", encoding="utf-8") as f:
-        writer = csv.writer(f, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for s in scored:
-            row, answers = s.row, _answers(s, labels, config)
-            positive = int(row.label in labels.positive)
-            grade = "" if row.grade is None else row.grade
-            writer.writerow(
-                [_cell(row.file), _cell(row.group), row.label, positive, repr(s.score), *answers[:1], grade, answers[1]]
-            )
-    half.replace(path)
+def _row(scored: Scored, labels: LabelSet, config: TaskConfig) -> tuple[object, ...]:
+    row, (answer, answered_grade) = scored.row, _answers(scored, labels, config)
+    positive, grade = int(row.label in labels.positive), "" if row.grade is None else row.grade
+    return (
+        *(_cell(row.file), _cell(row.group), row.label, positive),
+        *(repr(scored.score), answer, grade, answered_grade),
+    )
 
 
 def _answers(scored: Scored, labels: LabelSet, config: TaskConfig) -> tuple[str, str]:
-    """The class with the highest logit, and how many of the grade's steps are more likely reached than not."""
+    """Class with the highest logit, and the number of the grade's steps that are more likely reached than not."""
     name = grade = ""
     if labels.class_outputs:
         first = config.outputs.index(labels.class_outputs[0])
@@ -88,12 +83,12 @@ def _answers(scored: Scored, labels: LabelSet, config: TaskConfig) -> tuple[str,
 
 
 def _cell(text: str) -> str:
-    """A table program must not take a file name for a formula."""
+    """Text that no table program takes for a formula."""
     return "'" + text if text[:1] in "=+-@\t\r" else text
 
 
 def read_scores(path: Path) -> Scores:
-    """Raises InputError for a file that is damaged."""
+    """Scores that a run left. Raises InputError for a file that is damaged."""
     try:
         with path.open(newline="", encoding="utf-8") as f:
             rows = list(csv.DictReader(f))

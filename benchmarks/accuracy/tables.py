@@ -1,20 +1,17 @@
-"""What a comparison says, as Markdown for people and model cards, as CSV for table programs, as JSON for programs."""
+"""Tables of a comparison: Markdown for people and model cards, CSV for table programs, JSON for programs."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.compare import Against, DataSet, ModelFigures
-from benchmarks.accuracy.cost import SIDE_PX, Cost, Costs
-from benchmarks.accuracy.plan import BenchPlan, Figure
-from benchmarks.statistics import CONFIDENCE, DRAWS, FALSE_POSITIVE_RATES, SENSITIVITIES, Spread
+from benchmarks.accuracy.figures import FALSE_POSITIVE_RATES, SENSITIVITIES
+from benchmarks.accuracy.plan import BenchPlan, FigureKind
+from benchmarks.accuracy.results import SIDE_PX, Against, DataSet, MeasuredCosts, ModelCost, ModelFigures
+from benchmarks.statistics import CONFIDENCE, RESAMPLES, Spread
+from benchmarks.writing import csv_text, finite, markdown_table
 
 CSV_COLUMNS = ("task", "data", "model", "figure", "seeds", "value", "sd", "against", "low", "high")
 FEW_GROUPS = 20  # below, percentiles over resampled groups are known to be too narrow
@@ -22,24 +19,24 @@ FEW_GROUPS = 20  # below, percentiles over resampled groups are known to be too 
 FOOTER = f"""\
 Figures are of the val pictures, on which each run's best epoch was chosen too: the same advantage for every model, and
 no test. FPR: false-positive rate. Mean ± standard deviation over seeds. In brackets: {CONFIDENCE:.0%} interval of the
-comparison on the same pictures, from {DRAWS:,} drawings of whole groups (patients, tiles) with replacement, both models
-averaged over the seeds that both have; it tells what other pictures would change, not what other seeds would. Below 1,
-a model raises fewer false positives, or gives fewer wrong answers, than the one it is compared with. A threshold is the
-largest score that the stated share of positives reaches, or the smallest at which no more than the stated share of
-negatives flags; both are counted on the same pictures, so no figure here is a promise.
+comparison on the same pictures, from {RESAMPLES:,} drawings of whole groups (patients, tiles) with replacement, both
+models averaged over the seeds that both have; it tells what other pictures would change, not what other seeds would.
+Below 1, a model raises fewer false positives, or gives fewer wrong answers, than the one it is compared with. A
+threshold is the largest score that the stated share of positives reaches, or the smallest at which no more than the
+stated share of negatives flags; both are counted on the same pictures, so no figure here is a promise.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
-    kind: Figure
+    kind: FigureKind
     title: str
     cell: Callable[[ModelFigures], str]
     further: bool = False  # in the second table
 
 
 def markdown(
-    plan: BenchPlan, sets: Sequence[DataSet], costs: Costs, missing: Sequence[str], doubts: Sequence[str] = ()
+    plan: BenchPlan, sets: Sequence[DataSet], costs: MeasuredCosts, missing: Sequence[str], doubts: Sequence[str] = ()
 ) -> str:
     """All tables with their notes. `doubts`: sentences that a reader must know before trusting a figure."""
     parts = [_section(plan, one) for one in sets] + [_cost_section(plan, costs)]
@@ -51,7 +48,7 @@ def markdown(
 
 
 def _section(plan: BenchPlan, one: DataSet) -> str:
-    """Two tables: what a reader looks for first, and the other operating points."""
+    """Two tables: the main figures, and the other operating points."""
     shown = plan.tasks[one.task].figures
     columns = [column for column in _columns(one) if not shown or column.kind in shown]
     tables = []
@@ -71,11 +68,11 @@ def _model_table(plan: BenchPlan, one: DataSet, columns: Sequence[_Column]) -> s
     rows = [
         [m.model, _title(plan, m.model), str(len(m.seeds)), *(column.cell(m) for column in columns)] for m in one.models
     ]
-    return _table(["Name", "Model", "Seeds", *(column.title for column in columns)], rows, text=2)
+    return markdown_table(["Name", "Model", "Seeds", *(column.title for column in columns)], rows, left=2)
 
 
 def _columns(one: DataSet) -> Iterator[_Column]:
-    """Those that some model has a figure for."""
+    """Columns that some model has a figure for."""
     kinds = {kind for m in one.models for kind in m.figures}
     others = list(dict.fromkeys(a.other for m in one.models for a in m.against))
     if "auc" in kinds:
@@ -101,27 +98,27 @@ def _decision_columns(others: Sequence[str]) -> Iterator[_Column]:
         yield _plain("sensitivity", f"sensitivity_at_{share}", f"Sensitivity at FPR {share:.2f}", further=True)
 
 
-def _plain(kind: Figure, name: str, title: str, *, further: bool = False) -> _Column:
+def _plain(kind: FigureKind, name: str, title: str, *, further: bool = False) -> _Column:
     return _Column(kind=kind, title=title, cell=lambda m: _spread(m.figures.get(name)), further=further)
 
 
-def _less(kind: Figure, name: str, title: str, others: Sequence[str]) -> Iterator[_Column]:
+def _less(kind: FigureKind, name: str, title: str, others: Sequence[str]) -> Iterator[_Column]:
     for other in others:
         yield _Column(kind=kind, title=f"{title} less {other}'s", cell=partial(_difference, other=other, name=name))
 
 
 def _relative(
-    kind: Figure, name: str, title: str, others: Sequence[str], *, further: bool = False
+    kind: FigureKind, name: str, title: str, others: Sequence[str], *, further: bool = False
 ) -> Iterator[_Column]:
     for other in others:
         cell = partial(_ratio, other=other, name=name)
         yield _Column(kind=kind, title=f"{title} relative to {other}'s", cell=cell, further=further)
 
 
-def _cost_section(plan: BenchPlan, costs: Costs) -> str:
+def _cost_section(plan: BenchPlan, costs: MeasuredCosts) -> str:
     if not costs.models:
         return ""
-    yardsticks = list(next(iter(costs.models.values())).speed_ratio)
+    references = list(next(iter(costs.models.values())).speed_ratio)
     header = [
         "Name",
         "Model",
@@ -130,11 +127,11 @@ def _cost_section(plan: BenchPlan, costs: Costs) -> str:
         "GMACs at the task's size",
         "Pictures/s, median round",
         "Pictures/s, best round",
-        *(f"Speed relative to {other}'s" for other in yardsticks),
+        *(f"Speed relative to {other}'s" for other in references),
         *(["Pictures/s on GPU"] if costs.gpu else []),
     ]
     rows = [
-        [name, _title(plan, name), *_cost_cells(cost, yardsticks, gpu=bool(costs.gpu))]
+        [name, _title(plan, name), *_cost_cells(cost, references, gpu=bool(costs.gpu))]
         for name, cost in costs.models.items()
     ]
     says = (
@@ -143,23 +140,23 @@ def _cost_section(plan: BenchPlan, costs: Costs) -> str:
         + (f"; GPU: {costs.gpu}, torch bfloat16 autocast in batches of 64" if costs.gpu else "")
         + ".\n"
     )
-    return "\n".join(["## Cost\n", says, _table(header, rows, text=2)])
+    return "\n".join(["## Cost\n", says, markdown_table(header, rows, left=2)])
 
 
-def _cost_cells(cost: Cost, yardsticks: Sequence[str], *, gpu: bool) -> list[str]:
+def _cost_cells(cost: ModelCost, references: Sequence[str], *, gpu: bool) -> list[str]:
     return [
         f"{cost.parameters / 1e6:.2f}",
         f"{cost.gmacs:.2f}",
         f"{cost.gmacs_own:.2f} ({cost.task}, {cost.own_px} px)",
         f"{1000 / cost.median_ms:.1f}",
         f"{1000 / cost.best_ms:.1f}",
-        *(f"{cost.speed_ratio[other]:.2f}" for other in yardsticks),
+        *(f"{cost.speed_ratio[other]:.2f}" for other in references),
         *([f"{cost.gpu_images_s:.0f}" if cost.gpu_images_s else ""] if gpu else []),
     ]
 
 
 def _notes(plan: BenchPlan, models: Sequence[str]) -> str:
-    """What a model of the table does otherwise than the common recipe."""
+    """Departures of the models of a table from the common recipe."""
     notes = [(name, plan.model(name).departures) for name in models]
     lines = [f"- {_title(plan, name)}: {'; '.join(departures)}." for name, departures in notes if departures]
     return "\n".join(["Otherwise than the common recipe:", "", *lines, ""]) if lines else ""
@@ -167,12 +164,6 @@ def _notes(plan: BenchPlan, models: Sequence[str]) -> str:
 
 def _title(plan: BenchPlan, name: str) -> str:
     return (plan.model(name).title or name).replace("|", "/")
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
-    """The first `text` columns to the left, numbers to the right."""
-    lines = [header, ["---"] * text + ["---:"] * (len(header) - text), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _spread(figure: Spread | None) -> str:
@@ -199,24 +190,24 @@ def _against(model: ModelFigures, other: str) -> Against | None:
 
 def as_csv(sets: Sequence[DataSet]) -> str:
     """One line a figure: long, so that any table program can turn it."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
-    for one in sets:
-        for m in one.models:
-            head = {"task": one.task, "data": one.data, "model": m.model}
-            for name, figure in m.figures.items():
-                sd = "" if figure.sd is None else figure.sd
-                writer.writerow(head | {"figure": name, "seeds": len(m.seeds), "value": figure.mean, "sd": sd})
-            for a in m.against:
-                found = {f"{k}_difference": e for k, e in a.differences.items()}
-                for name, e in (found | {f"{k}_ratio": e for k, e in a.ratios.items()}).items():
-                    compared = {"figure": name, "seeds": len(a.seeds), "against": a.other}
-                    writer.writerow(head | compared | {"value": e.value, "low": e.low, "high": e.high})
-    return text.getvalue()
+    return csv_text(CSV_COLUMNS, (row for one in sets for m in one.models for row in _csv_rows(one, m)))
 
 
-def as_plain(plan: BenchPlan, sets: Sequence[DataSet], costs: Costs, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _csv_rows(one: DataSet, m: ModelFigures) -> Iterator[dict[str, Any]]:
+    head = {"task": one.task, "data": one.data, "model": m.model}
+    for name, figure in m.figures.items():
+        sd = "" if figure.sd is None else figure.sd
+        yield head | {"figure": name, "seeds": len(m.seeds), "value": figure.mean, "sd": sd}
+    for a in m.against:
+        found = {f"{k}_difference": e for k, e in a.differences.items()}
+        for name, e in (found | {f"{k}_ratio": e for k, e in a.ratios.items()}).items():
+            compared = {"figure": name, "seeds": len(a.seeds), "against": a.other}
+            yield head | compared | {"value": e.value, "low": e.low, "high": e.high}
+
+
+def as_plain(
+    plan: BenchPlan, sets: Sequence[DataSet], costs: MeasuredCosts, runs: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """Everything, for accuracy.json; infinite ratios are null there."""
     values = {
         "plan": plan.model_dump(mode="json"),
@@ -226,19 +217,4 @@ def as_plain(plan: BenchPlan, sets: Sequence[DataSet], costs: Costs, runs: Seque
         "cost": asdict(costs),
         "runs": list(runs),
     }
-    return dict(_finite(values))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: a reader never meets half a table."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(text, "utf-8")
-    half.replace(path)
+    return dict(finite(values))

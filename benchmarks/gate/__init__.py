@@ -1,1 +1,1 @@
-"""How many spoilt pictures the quality gate catches."""
+"""Share of spoilt pictures that the quality gate catches, and of good ones that it rejects."""

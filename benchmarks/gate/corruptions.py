@@ -1,7 +1,7 @@
-"""What goes wrong with a picture between object and file: out of focus, moved, badly lit, noisy, cut, compressed.
+"""Faults of a picture between object and file: out of focus, moved, badly lit, noisy, cut, compressed.
 
 Optics come before the sensor: after every blur the picture's own noise is laid on again, else the missing noise would
-give a blurred picture away that no camera makes. And what is written is compressed as the original file was, else
+give a blurred picture away that no camera makes. And the spoilt picture is compressed as the original file was, else
 missing JPEG blocks would.
 """
 
@@ -31,14 +31,14 @@ class Corruption:
 
 
 def blurred(sigma_px: float) -> Callable[[Floats, np.random.Generator], Floats]:
-    """Out of focus."""
+    """Corruption: out of focus."""
     return lambda x, chance: with_noise(
         cv2.GaussianBlur(x, (0, 0), sigma_px).astype(np.float32), noise_of(luma(x)), chance
     )
 
 
 def moved(length_px: int) -> Callable[[Floats, np.random.Generator], Floats]:
-    """Camera or object went along the rows while the shutter was open."""
+    """Corruption: camera or object moved along the rows during the exposure."""
     kernel = np.full((1, length_px), 1.0 / length_px, np.float32)
     return lambda x, chance: with_noise(cv2.filter2D(x, -1, kernel).astype(np.float32), noise_of(luma(x)), chance)
 

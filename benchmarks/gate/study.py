@@ -1,8 +1,8 @@
-"""The journey of `bench gate`: how many spoilt or foreign pictures the quality gate catches, and what it costs.
+"""Measurement of the quality gate: spoilt and foreign pictures that it catches, and good ones that it rejects.
 
-The reference is that of the calibration split. Good pictures are those of another split, as they are; what is caught
-is counted on the same pictures spoilt, and on pictures of other data sets. Split `train` serves to choose between
-distances, `val` to tell what was reached.
+The reference is that of the calibration split. Good pictures are those of another split, as they are; catches are
+counted on the same pictures spoilt, and on pictures of other data sets. Split `train` serves to choose between
+distances, `val` to report the choice.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import csv
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from benchmarks.gate.corruptions import CORRUPTIONS, Corruption, quality_of, written
-from benchmarks.gate.table import write
-from inspect_ai.calibration.out_of_distribution import LEVEL, Method, Typicality, p_value
+from benchmarks.gate.results import WAYS, Counted, GateResult
+from benchmarks.gate.tables import texts
+from benchmarks.writing import write_files
+from inspect_ai.calibration.out_of_distribution import LEVEL, Method, Typicality, p_value, typicality
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder, with_splits
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Measure
@@ -27,7 +29,7 @@ from inspect_ai.errors import InputError, InspectError, UsageError
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.dataset_scoring import Scored, score_rows
 from inspect_ai.inspection.loading import load
-from inspect_ai.inspection.reference import by_features, fit, without_features
+from inspect_ai.inspection.reference import fit, seen_of
 from inspect_ai.model.engine import Engine
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
@@ -35,34 +37,10 @@ from inspect_ai.settings import Settings
 MOST = 60  # pictures a corruption and foreign data set
 GOOD_MOST = 1000
 SEED = 0
-WAYS = ("fixed limits", "measures", "network", "measures and network", "whole gate")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """Pictures of one kind, and how many of them each way turns away. kind: good, positives, spoilt or foreign."""
-
-    name: str
-    kind: str
-    n: int
-    caught: tuple[int, ...]  # in the order of WAYS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateBench:
-    """One task's gate, measured."""
-
-    task: str
-    data: str
-    split: str
-    quality: Method
-    features: Method
-    calibration: int  # pictures of the reference
-    rows: tuple[Counted, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Gates:
+class _References:
     """The reference as at work, and with each kind of vector alone."""
 
     whole: Typicality
@@ -70,7 +48,7 @@ class _Gates:
     network: Typicality | None
 
     def ways(self, measures: Sequence[Measure], features: Floats | None) -> tuple[bool, ...]:
-        """Whether each of WAYS turns a picture away."""
+        """Tell for each of WAYS if it rejects a picture."""
         fixed = not all(measure.passed for measure in measures)
         (row,) = out_of_distribution.vectors(measures, self.whole.names)
         by_measures = not p_value(self.measures, row, None) >= LEVEL
@@ -94,7 +72,7 @@ def bench_gate(
     quality: Method = Method.NEAREST,
     features: Method = Method.MAHALANOBIS,
     progress: Callable[[int], None] = lambda done: None,
-) -> GateBench:
+) -> GateResult:
     """Measure, and write table, CSV and JSON below `out`. Raises UsageError where calibration is too small."""
     inspector = load(task_name, model, settings=settings, points="none")
     task, engine = inspector.task, inspector.engine
@@ -103,39 +81,48 @@ def bench_gate(
         raise UsageError("Calibration pictures make the reference; choose another split with --split.")
     scored = score_rows(folder, folder.part("calibration"), inspector, progress=progress)
     good = score_rows(folder, chosen(folder.part(split), GOOD_MOST), inspector, progress=progress)
-    gates = _gates(scored, quality, features)
-    look = _Look(task, engine, settings, gates)
-    counted = [*_good(good, folder, gates)]
-    counted += _spoilt(folder, chosen([s.row for s in good], most), look)
-    counted += [look.foreign(other, most) for other in others]
-    bench = GateBench(
+    references = _references(scored, quality, features)
+    gate = _Gate(task, engine, settings, references)
+    counted = [*_good(good, folder, references)]
+    counted += _spoilt(folder, chosen([s.row for s in good], most), gate)
+    counted += [gate.foreign(other, most) for other in others]
+    result = GateResult(
         task=task_name,
         data=folder.root.name,
         split=split,
         quality=quality,
         features=features,
-        calibration=gates.whole.n,
+        calibration=references.whole.n,
         rows=tuple(counted),
     )
-    write(bench, WAYS, out)
-    return bench
+    write_files(out, texts(result))
+    return result
 
 
 def chosen(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many, by the digest of their names: nobody picks."""
+    """At most so many rows, chosen by the digests of their names and so by nobody."""
     return sorted(rows, key=lambda row: hashlib.sha256(row.file.encode()).digest())[:most]
 
 
-def _gates(scored: Sequence[Scored], quality: Method, features: Method) -> _Gates:
+def _references(scored: Sequence[Scored], quality: Method, features: Method) -> _References:
     whole = fit(scored, quality=quality, features=features)
-    alone = fit(without_features(scored), quality=quality)
+    alone = fit([replace(s, features=None) for s in scored], quality=quality)
     if whole.known is None or alone.known is None:
         raise UsageError(whole.refusal or alone.refusal or "There is no reference.")
-    return _Gates(whole.known, alone.known, by_features(scored, features))
+    return _References(whole.known, alone.known, by_features(scored, features))
 
 
-def _good(good: Sequence[Scored], folder: LabelledFolder, gates: _Gates) -> Iterator[Counted]:
-    ways = [gates.ways(s.measures, None if s.features is None else s.features[0]) for s in good]
+def by_features(scored: Sequence[Scored], method: Method) -> Typicality | None:
+    """A reference through the network alone, its features in the place of measures; None without features."""
+    seen = seen_of([s for s in scored if s.fit and s.measures])
+    if seen.features is None:
+        return None
+    names = tuple(f"feature {i}" for i in range(seen.features.shape[1]))
+    return typicality(replace(seen, names=names, quality=seen.features, features=None), quality=method)[0]
+
+
+def _good(good: Sequence[Scored], folder: LabelledFolder, references: _References) -> Iterator[Counted]:
+    ways = [references.ways(s.measures, None if s.features is None else s.features[0]) for s in good]
     positive = [s.row.label in folder.labels.positive for s in good]
     yield _counted("good pictures", "good", ways)
     yield _counted(
@@ -150,14 +137,14 @@ def _counted(name: str, kind: str, ways: Sequence[tuple[bool, ...]]) -> Counted:
     return Counted(name=name, kind=kind, n=len(ways), caught=caught)
 
 
-def _spoilt(folder: LabelledFolder, rows: Sequence[Row], look: _Look) -> Iterator[Counted]:
+def _spoilt(folder: LabelledFolder, rows: Sequence[Row], gate: _Gate) -> Iterator[Counted]:
     with folder.unpacked(rows) as root, TemporaryDirectory(prefix="inspect_ai_gate_") as temporary:
         originals = [(root / row.file).read_bytes() for row in rows]
-        pictures = [study_of(root, row.file, look.settings).images[0].unit_range() for row in rows]
+        pictures = [study_of(root, row.file, gate.settings).images[0].unit_range() for row in rows]
         for corruption in CORRUPTIONS:
             chance = np.random.default_rng(SEED)
             ways = [
-                look.at(Path(temporary), _spoil(picture, content, corruption, chance))
+                gate.at(Path(temporary), _spoil(picture, content, corruption, chance))
                 for picture, content in zip(pictures, originals, strict=True)
             ]
             yield _counted(corruption.name, "spoilt", ways)
@@ -168,16 +155,16 @@ def _spoil(picture: Floats, content: bytes, corruption: Corruption, chance: np.r
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Pictures through the line as far as the gate."""
+class _Gate:
+    """Pictures preprocessed and measured as at work, up to the gate."""
 
     task: Task
     engine: Engine
     settings: Settings
-    gates: _Gates
+    references: _References
 
     def at(self, folder: Path, content: bytes, name: str = "spoilt.jpg") -> tuple[bool, ...]:
-        """Which ways turn away the picture with this content; all of them if it cannot be looked at."""
+        """Ways that reject the picture with this content; all of them if it cannot be read."""
         (folder / name).write_bytes(content)
         try:
             study = study_of(folder, name, self.settings)
@@ -185,7 +172,7 @@ class _Look:
             return (True,) * len(WAYS)
         measures = self.task.quality(study)
         (output, *_) = self.engine.run(list(self.task.units(study))[:1])
-        return self.gates.ways(measures, output.features)
+        return self.references.ways(measures, output.features)
 
     def foreign(self, root: Path, most: int) -> Counted:
         """Pictures of another data set, whatever its labels mean."""

@@ -1,1 +1,1 @@
-"""Whether a proved sensitivity is kept: simulated, against other programs, on real scores."""
+"""Check that a proved sensitivity is kept: simulated, against other programs, on real scores."""

@@ -1,4 +1,4 @@
-"""The exact figures of the guarantee by two roads: this program's, and the distributions of scipy.stats.
+"""Exact figures of the guarantee by two methods: this program's, and the distributions of scipy.stats.
 
 At each boundary the count that is accepted and the one just short of it are both tried.
 """
@@ -6,8 +6,8 @@ At each boundary the count that is accepted and the one just short of it are bot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from benchmarks.guarantee.results import Boundary, CheckedFigure
 from inspect_ai.calibration import prove
 from inspect_ai.calibration.bounds import lower_bound, smallest_n, upper_bound
 from inspect_ai.calibration.field_sample_size import audits_needed, audits_prove
@@ -23,44 +23,6 @@ AUDITED = (300, 1000)
 PREVALENCES = (0.1, 0.01)
 SPECIFICITY = 0.90
 PROMISE = (0.987, 0.95)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary:
-    """The fewest positives with `misses`: accepted at n, refused at n - 1, here and by binomial and beta."""
-
-    sensitivity: float
-    confidence: float
-    misses: int
-    n: int
-    accepted: bool  # n positives with so many at the bottom: the threshold lies above them
-    refused_one_less: bool
-    binomial: float  # scipy: P(Binomial(n, 1 - s) <= misses)
-    binomial_one_less: float
-    bound: float  # scipy: lower bound of the sensitivity, by the beta distribution
-    bound_one_less: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether all three roads put the boundary at n."""
-        doubt = 1.0 - self.confidence
-        binomial = self.binomial <= doubt < self.binomial_one_less
-        beta = self.bound >= self.sensitivity > self.bound_one_less
-        return self.accepted and self.refused_one_less and binomial and beta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """One figure: ours, and what scipy.stats says."""
-
-    what: str
-    ours: float
-    scipy: float
-
-    @property
-    def agrees(self) -> bool:
-        """Alike to a billionth."""
-        return abs(self.ours - self.scipy) <= 1e-9 * max(1.0, abs(self.scipy))
 
 
 def boundaries() -> Iterator[Boundary]:
@@ -85,20 +47,20 @@ def boundaries() -> Iterator[Boundary]:
 
 
 def allows(n: int, misses: int, sensitivity: float, confidence: float) -> bool:
-    """Whether a calibration on n different scores sets a threshold that misses so many of them."""
+    """True if a calibration on n different scores sets a threshold that misses so many of them."""
     try:
         return prove(range(n), sensitivity=sensitivity, confidence=confidence).n_missed >= misses
     except CalibrationRefused:
         return False
 
 
-def checked() -> Iterator[Checked]:
-    """What small sets prove, what finite tests show, what audits prove."""
+def checked() -> Iterator[CheckedFigure]:
+    """Figures of small sets, of finite tests and of audits."""
     from scipy.stats import beta, betabinom
 
     s, c = PROMISE
     for n in SMALL:
-        yield Checked(
+        yield CheckedFigure(
             what=f"best sensitivity that {n} positives prove",
             ours=lower_bound(n, n, c),
             scipy=float(beta.ppf(1 - c, n, 1)),
@@ -109,20 +71,20 @@ def checked() -> Iterator[Checked]:
             fresh = betabinom(m, missed + 1, n - missed)
             at = f"calibrated on {n} with {missed} missed, tested on {m}"
             shown = sum(float(fresh.pmf(j)) for j in range(m + 1) if m - j >= s * m)
-            yield Checked(what=f"{at}: chance to observe {s:g}", ours=row.chance, scipy=shown)
-            yield Checked(what=f"{at}: misses to allow", ours=row.allow, scipy=float(fresh.ppf(0.95)))
+            yield CheckedFigure(what=f"{at}: chance to observe {s:g}", ours=row.chance, scipy=shown)
+            yield CheckedFigure(what=f"{at}: misses to allow", ours=row.allow, scipy=float(fresh.ppf(0.95)))
     for n in AUDITED:
         row_share = audits_prove(n, 0, c).share
-        yield Checked(
+        yield CheckedFigure(
             what=f"escapes among clears, {n} audited, none found", ours=row_share, scipy=float(beta.ppf(c, 1, n))
         )
     for prevalence in PREVALENCES:
         (audit,) = audits_needed(s, c, specificity=SPECIFICITY, prevalence=prevalence, found=(0,))
         fewest = next(n for n in range(audit.audits - 5, audit.audits + 5) if beta.ppf(c, 1, n) <= audit.share)
         at = f"prevalence {prevalence:g}, specificity {SPECIFICITY:g}"
-        yield Checked(what=f"clears to audit at {at}", ours=audit.audits, scipy=fewest)
+        yield CheckedFigure(what=f"clears to audit at {at}", ours=audit.audits, scipy=fewest)
     for flagged, n in ((21, 300), (70, 1000)):
-        yield Checked(
+        yield CheckedFigure(
             what=f"least specificity with {flagged} of {n} negatives flagged",
             ours=1.0 - upper_bound(flagged, n, c),
             scipy=float(beta.ppf(1 - c, n - flagged, flagged + 1)),

@@ -1,4 +1,4 @@
-"""Monte Carlo of the guarantee: how often does a threshold's true sensitivity fall below what it promises?
+"""Monte Carlo of the guarantee: share of thresholds whose true sensitivity falls below the promised one.
 
 Scores come from distributions that are known, so the true sensitivity at a threshold is computed, not sampled again.
 Beside each share stands its exact expectation: a share far below it would mean that the method is wastefully safe.
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaincc, logit, ndtr, ndtri, owens_t
 
+from benchmarks.guarantee.results import Simulated
 from inspect_ai.calibration import prove
 from inspect_ai.calibration.bounds import binomial_cdf, misses_allowed, smallest_n
 from inspect_ai.calibration.planning import split_confidence
@@ -22,7 +23,6 @@ Array = NDArray[np.float64]
 SHIFT = 2.0  # mean of the positives' logits under the tied families
 SKEW = 0.5  # shape of the gamma distribution: half of its mass lies near 0, a long tail to the right
 COMPARED = 100  # rows of each case of which `prove` itself sets the threshold
-ALLOWED_SE = 3.0  # standard errors by which a share may exceed what is allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,35 +40,6 @@ class Family:
             return 1.0 - sensitivity
         reached = self.reached(np.arange(self.levels + 1) / self.levels)
         return float(1.0 - reached[reached < sensitivity][0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """How often the promise was broken over many calibrations, beside what is allowed and what is expected."""
-
-    case: str
-    sensitivity: float
-    confidence: float
-    n: int
-    calibrations: int
-    broken: float
-    expected: float | None
-    keeps: bool = True  # whether the case is one that must keep the promise
-
-    @property
-    def allowed(self) -> float:
-        """The doubt that the promise names."""
-        return 1.0 - self.confidence
-
-    @property
-    def se(self) -> float:
-        """Standard error of a share that is what is allowed."""
-        return math.sqrt(self.allowed * self.confidence / self.calibrations)
-
-    @property
-    def within(self) -> bool:
-        """No more often broken than allowed, but for chance."""
-        return self.broken <= self.allowed + ALLOWED_SE * self.se
 
 
 def families() -> tuple[Family, ...]:
@@ -115,7 +86,7 @@ def thresholds(scores: Array, sensitivity: float, confidence: float) -> Array:
 
 def kept(
     families: Sequence[Family], promises: Sequence[tuple[float, float, int]], calibrations: int
-) -> Iterator[Drawn]:
+) -> Iterator[Simulated]:
     """Each family at each (sensitivity, confidence, n)."""
     for family in families:
         for sensitivity, confidence, n in promises:
@@ -123,7 +94,7 @@ def kept(
             scores = family.draw(random, (calibrations, n))
             t = thresholds(scores, sensitivity, confidence)
             allowed = misses_allowed(n, sensitivity, confidence)
-            yield Drawn(
+            yield Simulated(
                 case=family.name,
                 sensitivity=sensitivity,
                 confidence=confidence,
@@ -134,8 +105,8 @@ def kept(
             )
 
 
-def broken(calibrations: int, sensitivity: float = 0.987, confidence: float = 0.95) -> Iterator[Drawn]:
-    """What breaks the promise, and beside it what mends it."""
+def broken(calibrations: int, sensitivity: float = 0.987, confidence: float = 0.95) -> Iterator[Simulated]:
+    """Procedures that break the promise, and beside each the one that keeps it."""
     for n in (229, 500, 1000):
         yield _naive(calibrations, n, sensitivity, confidence)
     for family in (tied(256), tied(20)):
@@ -146,26 +117,26 @@ def broken(calibrations: int, sensitivity: float = 0.987, confidence: float = 0.
         yield from _best_of(calibrations, models, sensitivity, confidence)
 
 
-def _naive(calibrations: int, n: int, sensitivity: float, confidence: float) -> Drawn:
+def _naive(calibrations: int, n: int, sensitivity: float, confidence: float) -> Simulated:
     """The threshold that the promised share of the calibration positives reaches."""
     missed = math.floor(n * (1.0 - sensitivity))
     scores = np.random.default_rng([n, 1]).normal(size=(calibrations, n))
     t = np.partition(scores, missed, axis=1)[:, missed]
-    return Drawn(
+    return Simulated(
         case=f"threshold that {100 * sensitivity:g} % of the calibration positives reach",
         sensitivity=sensitivity, confidence=confidence, n=n, calibrations=calibrations,
         broken=float(np.mean(ndtr(-t) < sensitivity)), expected=binomial_cdf(missed, n, 1.0 - sensitivity), keeps=False,
     )  # fmt: skip
 
 
-def _strict(calibrations: int, family: Family, sensitivity: float, confidence: float) -> Drawn:
+def _strict(calibrations: int, family: Family, sensitivity: float, confidence: float) -> Simulated:
     """Flagging above the threshold only: every positive that ties with it is missed."""
     n = smallest_n(0, sensitivity, confidence)
     scores = family.draw(np.random.default_rng([n, family.levels or 0, 2]), (calibrations, n))
     above = thresholds(scores, sensitivity, confidence) + 1.0 / (family.levels or 1)
     reached = family.reached(np.arange(2 + (family.levels or 1)) / (family.levels or 1))
     highest = int(np.sum(reached >= sensitivity)) - 2  # the last level that may be missed with all below it
-    return Drawn(
+    return Simulated(
         case=f"{family.name}, flagged when score > threshold instead of >=",
         sensitivity=sensitivity, confidence=confidence, n=n, calibrations=calibrations,
         broken=float(np.mean(family.reached(above) < sensitivity)),
@@ -173,7 +144,7 @@ def _strict(calibrations: int, family: Family, sensitivity: float, confidence: f
     )  # fmt: skip
 
 
-def _pairs(calibrations: int, correlation: float, sensitivity: float, confidence: float) -> Iterator[Drawn]:
+def _pairs(calibrations: int, correlation: float, sensitivity: float, confidence: float) -> Iterator[Simulated]:
     """Two pictures a patient, their normal scores correlated: counted singly, then the lowest of each patient."""
     n = smallest_n(0, sensitivity, confidence)
     random = np.random.default_rng([n, round(100 * correlation), 3])
@@ -184,7 +155,7 @@ def _pairs(calibrations: int, correlation: float, sensitivity: float, confidence
 
     singly = patients((n + 1) // 2).reshape(calibrations, -1)[:, :n]
     t = thresholds(singly, sensitivity, confidence)
-    yield Drawn(
+    yield Simulated(
         case=f"two pictures a patient, correlation {correlation:g}, {n} pictures counted singly",
         sensitivity=sensitivity, confidence=confidence, n=n, calibrations=calibrations,
         broken=float(np.mean(ndtr(-t) < sensitivity)),
@@ -192,14 +163,14 @@ def _pairs(calibrations: int, correlation: float, sensitivity: float, confidence
     )  # fmt: skip
     t = thresholds(patients(n).min(axis=2), sensitivity, confidence)
     both = ndtr(-t) - 2.0 * owens_t(t, math.sqrt((1.0 - correlation) / (1.0 + correlation)))  # P(both reach t)
-    yield Drawn(
+    yield Simulated(
         case=f"the same, correlation {correlation:g}, one score (the lowest) for each of {n} patients",
         sensitivity=sensitivity, confidence=confidence, n=n, calibrations=calibrations,
         broken=float(np.mean(both < sensitivity)), expected=binomial_cdf(0, n, 1.0 - sensitivity),
     )  # fmt: skip
 
 
-def _best_of(calibrations: int, models: int, sensitivity: float, confidence: float) -> Iterator[Drawn]:
+def _best_of(calibrations: int, models: int, sensitivity: float, confidence: float) -> Iterator[Simulated]:
     """The model with the fewest false alarms among several that were calibrated on the same positives.
 
     Models alike and independent, so the highest threshold clears most: the worst case of choosing after calibrating.
@@ -214,7 +185,7 @@ def _best_of(calibrations: int, models: int, sensitivity: float, confidence: flo
             lowest = ndtri(-np.expm1(np.log1p(-random.random(calibrations)) / count))  # of `count` normal scores
             best = np.maximum(best, lowest)
         doubt = binomial_cdf(0, count, 1.0 - sensitivity)
-        yield Drawn(
+        yield Simulated(
             case=f"best of K = {models} models on the same {count} positives, {how}",
             sensitivity=sensitivity, confidence=confidence, n=count, calibrations=calibrations,
             broken=float(np.mean(ndtr(-best) < sensitivity)), expected=1.0 - (1.0 - doubt) ** models,

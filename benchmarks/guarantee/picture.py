@@ -1,4 +1,4 @@
-"""One picture of `bench guarantee`: how often the promise was broken, over how often it may be.
+"""One picture of the guarantee benchmark: shares of broken promises beside the allowed shares.
 
 Needs matplotlib (the extra `bench`).
 """
@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.drawing import SAVED, new_figure, styled
-from benchmarks.guarantee.draws import ALLOWED_SE, Drawn
-from benchmarks.guarantee.splits import Splits
+from benchmarks.guarantee.results import ALLOWED_SE, Simulated, SplitResult
 
 COLOURS = ("#0b62a4", "#9c5b16", "#3a8f5c", "#7a4fa0")
 LIMIT, EXPECTED = "#c0392b", "#111111"
 ROW_IN, FRAME_IN, WIDTH_IN = 0.22, 1.3, 9.5
 
 
-def draw(path: Path, kept: Sequence[Drawn], real: Sequence[Splits]) -> None:
+def draw(path: Path, kept: Sequence[Simulated], real: Sequence[SplitResult]) -> None:
     """Write the PNG. Raises SetupError without matplotlib."""
     rows = [len(kept), *([len(real)] if real else [])]
     with styled(8):
@@ -30,7 +29,7 @@ def draw(path: Path, kept: Sequence[Drawn], real: Sequence[Splits]) -> None:
         figure.savefig(str(path), dpi=110, metadata=SAVED)
 
 
-def _simulated(ax: Any, kept: Sequence[Drawn]) -> None:
+def _simulated(ax: Any, kept: Sequence[Simulated]) -> None:
     names = list(dict.fromkeys(d.case for d in kept))
     for y, d in enumerate(kept):
         colour = COLOURS[names.index(d.case) % len(COLOURS)]
@@ -47,7 +46,7 @@ def _simulated(ax: Any, kept: Sequence[Drawn]) -> None:
     )
 
 
-def _splits(ax: Any, real: Sequence[Splits]) -> None:
+def _splits(ax: Any, real: Sequence[SplitResult]) -> None:
     names = list(dict.fromkeys(s.how for s in real))
     for y, s in enumerate(real):
         colour = COLOURS[names.index(s.how) % len(COLOURS)]

@@ -9,16 +9,14 @@ groups that mean nothing differ as much.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.guarantee.draws import ALLOWED_SE, Array
+from benchmarks.guarantee.draws import Array
+from benchmarks.guarantee.results import Counting, SplitResult
 from benchmarks.guarantee.units import RealScores, arrays
 from inspect_ai.calibration import prove
 from inspect_ai.calibration.bounds import fresh_misses_cdf, missed_at_most, misses_allowed
@@ -31,58 +29,10 @@ SEED = 20
 SHUFFLES, SHUFFLED_SPLITS = 99, 500  # sets without likeness within groups, and splits of each
 
 
-class How(StrEnum):
-    """What is counted, and what is split."""
-
-    UNITS = "one score a unit, units split"
-    GROUPS = "one score a unit, whole groups split"
-    SINGLY = "pictures counted singly, whole groups split"
-    MIXED = "pictures counted singly and split, groups torn apart"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """How often the check part fell short of the promise, and how often it should."""
-
-    data: str
-    unit: str
-    how: How
-    sensitivity: float
-    confidence: float
-    splits: int
-    refused: int  # of them: too few positives in the calibration part
-    positives: int  # counted, both parts together
-    groups: int
-    n: float  # mean size of the calibration part
-    missed: float  # mean misses allowed there
-    tested: float  # mean size of the check part
-    short: float  # share of splits whose check part shows less than the promise
-    short_expected: float
-    beyond: float  # share of splits with more misses than an acceptance test should allow
-    beyond_expected: float  # at most 0.05 by its making
-    by_chance: float | None  # share of shuffled sets with as much beyond; None where no group is kept together
-
-    @property
-    def se(self) -> float:
-        """Standard error of `short`, were it what is expected."""
-        return math.sqrt(self.short_expected * (1.0 - self.short_expected) / (self.splits - self.refused))
-
-    @property
-    def se_beyond(self) -> float:
-        """The same of `beyond`."""
-        return math.sqrt(self.beyond_expected * (1.0 - self.beyond_expected) / (self.splits - self.refused))
-
-    @property
-    def within(self) -> bool:
-        """No more often short than theory allows, but for chance."""
-        short = self.short <= self.short_expected + ALLOWED_SE * self.se
-        return short and self.beyond <= self.beyond_expected + ALLOWED_SE * self.se_beyond
-
-
-def split_often(scores: RealScores, splits: int) -> Iterator[Splits]:
+def split_often(scores: RealScores, splits: int) -> Iterator[SplitResult]:
     """Every way of counting and splitting that this set knows, at the highest promises that half of it carries."""
     by_group = scores.labels.independent == "group"
-    ways = (How.UNITS, How.SINGLY, How.MIXED) if by_group else (How.UNITS, How.GROUPS)
+    ways = (Counting.UNITS, Counting.SINGLY, Counting.MIXED) if by_group else (Counting.UNITS, Counting.GROUPS)
     for sensitivity in carried(len(scores.units) // 2):
         for how in ways:
             found = _split(scores, how, sensitivity, splits)
@@ -95,11 +45,11 @@ def carried(n: int) -> Sequence[float]:
     return [s for s in SENSITIVITIES if misses_allowed(n, s, CONFIDENCE) >= 0][:PROMISES]
 
 
-def _split(scores: RealScores, how: How, sensitivity: float, splits: int) -> Splits | None:
+def _split(scores: RealScores, how: Counting, sensitivity: float, splits: int) -> SplitResult | None:
     """None where every split leaves too few positives in its calibration part."""
-    counted = scores.units if how in (How.UNITS, How.GROUPS) else scores.singly
+    counted = scores.units if how in (Counting.UNITS, Counting.GROUPS) else scores.singly
     values, groups = arrays(counted)
-    parts = groups if how in (How.GROUPS, How.SINGLY) else np.arange(len(values))
+    parts = groups if how in (Counting.GROUPS, Counting.SINGLY) else np.arange(len(values))
     names = np.unique(parts)
     random = np.random.default_rng(SEED)
     masks = [np.isin(parts, random.permutation(names)[: len(names) // 2]) for _ in range(splits)]
@@ -108,7 +58,7 @@ def _split(scores: RealScores, how: How, sensitivity: float, splits: int) -> Spl
         return None
     n, missed, tested, short, short_expected, beyond, beyond_expected = held.mean(axis=0).tolist()
     together = len(names) < len(values)
-    return Splits(
+    return SplitResult(
         data=scores.name, unit=scores.labels.independent_name, how=how, sensitivity=sensitivity, confidence=CONFIDENCE,
         splits=splits, refused=splits - len(held), positives=len(values), groups=len(np.unique(groups)), n=n,
         missed=missed, tested=tested, short=short, short_expected=short_expected, beyond=beyond,

@@ -31,7 +31,7 @@ class Positive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealScores:
-    """The positives of one split of one task, and what its label set counts as independent."""
+    """Positives of one split of one task, and the label set that says which units are independent."""
 
     name: str
     task: str
@@ -84,7 +84,7 @@ def read_scores(named: str, settings: Settings) -> RealScores:
 
 
 def certifiable(scores: RealScores, sensitivity: float, confidence: float) -> str:
-    """What these scores carry, in the words of `inspect-ai calibrate`."""
+    """Promise that these scores carry, in the words of `inspect-ai calibrate`."""
     units = [score for _, score in scores.units]
     try:
         proof = prove(units, sensitivity=sensitivity, confidence=confidence)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr
 
+from benchmarks.guarantee.results import ChosenThreshold, NeededByMapie
 from inspect_ai.calibration import prove
 from inspect_ai.calibration.bounds import smallest_n
 from inspect_ai.errors import CalibrationRefused, SetupError
@@ -31,34 +31,10 @@ LOOKED_AT = 100  # sizes of calibration sets above the boundary
 
 
 class Rule(StrEnum):
-    """How MAPIE deals with many thresholds."""
+    """Correction by MAPIE for many thresholds."""
 
     HOLM = "bonferroni_holm"
     SEQUENCE = "fixed_sequence"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
-    """Fewest positives with `misses` below the threshold."""
-
-    sensitivity: float
-    confidence: float
-    misses: int
-    ours: int
-    one_threshold: int  # MAPIE, asked about a single threshold that was fixed beforehand
-    refused_above: int  # of the LOOKED_AT sizes from `ours` upwards, those that it refuses nevertheless
-    default: int | None  # MAPIE as it comes: 100 thresholds, Bonferroni-Holm
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """The threshold that one method sets on one set of scores; None where it refuses."""
-
-    n: int
-    method: str
-    threshold: float | None
-    true_sensitivity: float | None
-    flagged: float | None  # share of negatives, exact
 
 
 def controller() -> Any:
@@ -67,7 +43,7 @@ def controller() -> Any:
         from mapie.risk_control import BinaryClassificationController
     except ImportError as e:
         raise SetupError(
-            "The cross-check needs MAPIE, which is not installed: pip install 'inspect-ai-vision[dev]', "
+            "The cross-check needs MAPIE, which is not installed: pip install -e '.[dev]', "
             "or leave it out with --no-mapie."
         ) from e
     return BinaryClassificationController
@@ -92,31 +68,31 @@ def accepted(
 
 
 def one_threshold_accepts(n: int, misses: int, sensitivity: float, confidence: float) -> bool:
-    """Whether MAPIE promises the recall at one fixed threshold that misses so many of n positives."""
+    """True if MAPIE promises the recall at one fixed threshold that misses so many of n positives."""
     scores = np.array([MISSED] * misses + [FOUND] * (n - misses))
     ones = np.ones(n, dtype=int)
     return len(accepted(scores, ones, np.array([BETWEEN]), sensitivity, confidence, Rule.SEQUENCE)) == 1
 
 
 def default_accepts(n: int, misses: int, sensitivity: float, confidence: float) -> bool:
-    """The same of MAPIE's default list and correction, were so many missed at every threshold above 0.25."""
+    """The same for MAPIE's default list and correction, were so many missed at every threshold above 0.25."""
     scores = np.array([MISSED] * misses + [1.0 - 1e-9] * (n - misses))
     ones = np.ones(n, dtype=int)
     return bool(np.any(accepted(scores, ones, DEFAULT_GRID, sensitivity, confidence, Rule.HOLM) > MISSED))
 
 
-def needed(promises: Sequence[tuple[float, float]], misses: Sequence[int]) -> Iterator[Needed]:
+def needed(promises: Sequence[tuple[float, float]], misses: Sequence[int]) -> Iterator[NeededByMapie]:
     """Positives that each method needs, found by asking it."""
     for sensitivity, confidence in promises:
         for k in misses:
             yield _needed(k, sensitivity, confidence)
 
 
-def _needed(k: int, sensitivity: float, confidence: float) -> Needed:
+def _needed(k: int, sensitivity: float, confidence: float) -> NeededByMapie:
     """MAPIE multiplies a share back into a count and rounds up, so its answer jumps with n: every size is asked."""
     ours = smallest_n(k, sensitivity, confidence)
     above = range(ours, ours + LOOKED_AT)
-    return Needed(
+    return NeededByMapie(
         sensitivity=sensitivity,
         confidence=confidence,
         misses=k,
@@ -129,7 +105,7 @@ def _needed(k: int, sensitivity: float, confidence: float) -> Needed:
     )
 
 
-def chosen(sizes: Sequence[int], sensitivity: float, confidence: float) -> Iterator[Chosen]:
+def chosen(sizes: Sequence[int], sensitivity: float, confidence: float) -> Iterator[ChosenThreshold]:
     """All methods on the same simulated scores."""
     for n in sizes:
         random = np.random.default_rng(n)
@@ -153,12 +129,12 @@ def _ours(scores: Array, sensitivity: float, confidence: float) -> float | None:
         return None
 
 
-def _chosen(n: int, method: str, threshold: float | None) -> Chosen:
+def _chosen(n: int, method: str, threshold: float | None) -> ChosenThreshold:
     if threshold is None:
-        return Chosen(n=n, method=method, threshold=None, true_sensitivity=None, flagged=None)
+        return ChosenThreshold(n=n, method=method, threshold=None, true_sensitivity=None, flagged=None)
     with np.errstate(divide="ignore"):
         line = float(logit(threshold))
-    return Chosen(
+    return ChosenThreshold(
         n=n,
         method=method,
         threshold=threshold,

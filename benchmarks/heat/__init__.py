@@ -1,1 +1,1 @@
-"""Where heat maps point, against masks."""
+"""Heat maps measured against masks."""

@@ -1,57 +1,27 @@
-"""Does a heat map point at the defect? Pure measures of one map against one mask, and figures over groups.
+"""Localisation by heat maps: pure measures of one map against one mask, and figures over groups.
 
 Pointing game: the map's peak lies on the mask, or within 15 px of it (Zhang et al. 2016, arXiv 1608.00507). Energy: the
 share of the map's mass on the mask (Score-CAM's energy-based pointing game, Wang et al. 2020, arXiv 1910.01279). Here
 against pixel masks, where both papers had boxes or instances; and pictures of one group (one tile, one patient) count
-together, since they are no independent witnesses.
+together, since they are not independent.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from benchmarks.heat.results import Mask, Pointing
+from benchmarks.statistics import Estimate, Values, group_means, mean_of_groups
 from inspect_ai.domain import Floats, Unit
 from inspect_ai.plugins import HEAT_STRIDE, hottest
 
 TOLERANCE_PX = 15  # of the picture as it was taken, as published
 FLAT = 1e-6  # contrast of a map, relative to its peak, below which it points nowhere
-RESAMPLES = 2000  # of groups
-CONFIDENCE = 0.95
-
-Mask = NDArray[np.uint8]
-Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointing:
-    """One map against one mask."""
-
-    distance_px: float  # from the peak to the mask, 0 on it, in pixels of the picture; infinite for a flat map
-    energy: float  # share of the map's mass on the mask
-    beyond: float  # share of the map's mass on the rows and columns that the engine padded; energy leaves it out
-    area: float  # share of the mask in the unit: the energy of a uniform map, and the exact hits of a blind guess
-    area_near: float  # share of what lies within the tolerance: the tolerant hits of a blind guess
-
-    @property
-    def flat(self) -> bool:
-        """The map has no peak."""
-        return math.isinf(self.distance_px)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A mean over groups with its bootstrap interval; no interval for a single group."""
-
-    mean: float
-    low: float | None
-    high: float | None
 
 
 MEASURES: dict[str, Callable[[Pointing], float]] = {
@@ -82,7 +52,7 @@ def point(heat: Floats, unit: Unit, mask: Mask) -> Pointing:
 
 
 def is_flat(heat: Floats) -> bool:
-    """Nothing positive in it, or no place above the others."""
+    """True for a map with nothing positive in it, or no place above the others."""
     shown = np.maximum(heat, 0.0)
     return bool(shown.max() - shown.min() <= FLAT * shown.max())
 
@@ -122,28 +92,12 @@ def distances_px(mask: Mask, scale_px: tuple[float, float]) -> Values:
     return np.asarray(distance_transform_edt(mask == 0, sampling=scale_px), np.float64)
 
 
-def group_means(values: Sequence[float], groups: Sequence[str]) -> Values:
-    """One mean a group, groups sorted by name."""
-    names = sorted(set(groups))
-    return np.array([np.mean([v for v, g in zip(values, groups, strict=True) if g == name]) for name in names])
-
-
-def figure(means: Values) -> Figure:
-    """Mean over groups; interval from groups drawn again with replacement, the same draws each time."""
-    mean = float(means.mean())
-    if len(means) < 2:
-        return Figure(mean=mean, low=None, high=None)
-    draws = np.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
-    low, high = np.percentile(means[draws].mean(axis=1), [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    return Figure(mean=mean, low=float(low), high=float(high))
-
-
-def figures(pointings: Sequence[Pointing], groups: Sequence[str]) -> dict[str, Figure]:
+def figures(pointings: Sequence[Pointing], groups: Sequence[str]) -> dict[str, Estimate]:
     """Every measure of one map maker, over groups."""
-    return {name: figure(group_means([of(p) for p in pointings], groups)) for name, of in MEASURES.items()}
+    return {name: mean_of_groups(group_means([of(p) for p in pointings], groups)) for name, of in MEASURES.items()}
 
 
-def differences(mine: Sequence[Pointing], first: Sequence[Pointing], groups: Sequence[str]) -> dict[str, Figure]:
+def differences(mine: Sequence[Pointing], first: Sequence[Pointing], groups: Sequence[str]) -> dict[str, Estimate]:
     """Every measure minus that of the first map maker on the same pictures: paired within groups."""
     paired = {name: [of(a) - of(b) for a, b in zip(mine, first, strict=True)] for name, of in MEASURES.items()}
-    return {name: figure(group_means(values, groups)) for name, values in paired.items()}
+    return {name: mean_of_groups(group_means(values, groups)) for name, values in paired.items()}

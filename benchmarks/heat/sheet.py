@@ -1,29 +1,25 @@
 """A sheet of examples: one strip a picture, with the defect outlined as its mask says, and each model's heat map.
 
 Colours as in reports (inspection/drawing.py): each map from its own median to its own peak, so they say where, not how
-much; that stands below in figures.
+much; the figures below each map say how much.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.heat.pointing import TOLERANCE_PX, Mask, Pointing
-from inspect_ai.domain import Floats
+from benchmarks.heat.pointing import TOLERANCE_PX
+from benchmarks.heat.results import ExamplePicture, HeatResult, Mask, Pointing
 from inspect_ai.inspection.drawing import draw
 from inspect_ai.text import printable
-
-if TYPE_CHECKING:
-    from benchmarks.heat.study import HeatBench
 
 WIDEST_PX, MOST_CELL_PX, LEAST_CELL_PX = 1840, 380, 210  # the sheet; a picture on it
 TALLEST = 0.85  # of a picture's width
@@ -39,48 +35,38 @@ Said = tuple[str, tuple[int, int, int]]  # text and its colour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """picture: [h, w] or [h, w, 3] in 0..1, what the unit covers; mask and heat: [H, W] over the unit."""
-
-    picture: Floats = field(compare=False, repr=False)
-    mask: Mask = field(compare=False, repr=False)
-    heat: Floats = field(compare=False, repr=False)
-    peak_px: tuple[int, int]  # row, column in the unit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One row of the labelled folder: who it is, and what each maker showed."""
+    """One row of the labelled folder: its title, and the map of each maker with its measures."""
 
     title: str
-    shown: tuple[Shown, ...]
+    shown: tuple[ExamplePicture, ...]
     pointings: tuple[Pointing, ...]
 
 
-def write_sheet(bench: HeatBench, path: Path) -> None:
+def write_sheet(result: HeatResult, path: Path) -> None:
     """Draw the examples. Raises OSError if PATH cannot be written."""
-    examples = [example_of(bench, index) for index in bench.examples]
-    kinds = "class, " if any(bench.classes) else ""
+    examples = [example_of(result, index) for index in result.examples]
+    kinds = "class, " if any(result.classes) else ""
     notes = (
-        f"Light blue line: the defect, as its mask says ({len(examples)} of {len(bench.rows)} positive pictures with "
+        f"Light blue line: the defect, as its mask says ({len(examples)} of {len(result.rows)} positive pictures with "
         f"masks: every k-th, sorted by {kinds}group and file; no score and no map had a say).",
         "Colours: where the map is high, each from its own median (grey) to its own peak (yellow). Ring: the peak; "
         f"within {TOLERANCE_PX} px of the picture it counts as near. Share of the map: a map that knows nothing would "
         "put as much on the defect as the defect covers of the picture.",
     )
-    names = [printable(maker.name, 60) for maker in bench.makers]
-    title = f"Heat maps of {bench.task} on {bench.data}, split {bench.split}"
+    names = [printable(maker.name, 60) for maker in result.makers]
+    title = f"Heat maps of {result.task} on {result.data}, split {result.split}"
     sheet(examples, names, title, notes).save(path, format="PNG")
 
 
-def example_of(bench: HeatBench, index: int) -> Example:
+def example_of(result: HeatResult, index: int) -> Example:
     """The example of one row."""
-    row, looks = bench.rows[index], [mine[index] for mine in bench.looks]
-    words = dict.fromkeys([bench.classes[index], row.group, Path(row.file).stem])
+    row, maps = result.rows[index], [mine[index] for mine in result.maps]
+    words = dict.fromkeys([result.classes[index], row.group, Path(row.file).stem])
     return Example(
         title=printable(", ".join(word for word in words if word), 90),
-        shown=tuple(k.shown for k in looks if k.shown is not None),
-        pointings=tuple(k.whole for k in looks),
+        shown=tuple(m.example for m in maps if m.example is not None),
+        pointings=tuple(m.whole for m in maps),
     )
 
 
@@ -114,7 +100,7 @@ def sheet(examples: Sequence[Example], names: Sequence[str], title: str, notes: 
 
 
 class Strip:
-    """One example, laid out: title, picture, outline, maps, and below each what it says."""
+    """One example, laid out: title, picture, outline, maps, and its measures below each."""
 
     def __init__(self, example: Example, cell: int) -> None:
         self.example, self.cell = example, cell
@@ -137,7 +123,7 @@ class Strip:
             marked = outlined(pair(shown, self.size)[1], shown.mask, 1)
             if not pointing.flat:
                 ring(marked, shown)
-            said = [verdict(pointing), (f"{share(pointing.energy)} of the map on it", INK)]
+            said = [place_of_peak(pointing), (f"{share(pointing.energy)} of the map on it", INK)]
             self.put(canvas, pen, left, top, marked, said)
 
     def put(
@@ -165,7 +151,7 @@ def write_text(
         )
 
 
-def pair(shown: Shown, size: tuple[int, int]) -> tuple[Bytes, Bytes]:
+def pair(shown: ExamplePicture, size: tuple[int, int]) -> tuple[Bytes, Bytes]:
     """RGB [h, w, 3] at the given size: the picture, and the picture under its heat map."""
     shrinks = size[0] < shown.picture.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -193,7 +179,7 @@ def outlined(picture: Bytes, mask: Mask, thickness: int) -> Bytes:
     return marked
 
 
-def ring(picture: Bytes, shown: Shown) -> None:
+def ring(picture: Bytes, shown: ExamplePicture) -> None:
     """The peak, as a white ring with a black rim."""
     height, width = picture.shape[:2]
     row, col = ((p + 0.5) * n / m for p, n, m in zip(shown.peak_px, (height, width), shown.mask.shape, strict=True))
@@ -201,8 +187,8 @@ def ring(picture: Bytes, shown: Shown) -> None:
         cv2.circle(picture, (round(col), round(row)), 8, colour, thickness, cv2.LINE_AA)
 
 
-def verdict(p: Pointing) -> Said:
-    """Where the peak lies, in words and a colour."""
+def place_of_peak(p: Pointing) -> Said:
+    """Place of the peak, in words and a colour."""
     if math.isinf(p.distance_px):
         return "no peak", BAD
     if p.distance_px == 0.0:

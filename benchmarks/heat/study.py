@@ -1,21 +1,23 @@
-"""The journey of `bench heat`: do the heat maps of one or more models point at the defects of a labelled folder?
+"""Measurement of heat maps: how well those of one or more models point at the defects of a labelled folder.
 
-Every positive picture with a mask counts, whether or not a model flags it: a map is judged where it should point.
+Every positive picture with a mask counts, flagged by a model or not: a map is judged by the place that it should show.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from benchmarks.heat.pointing import Mask, Pointing, peak_px, point, upsampled
-from benchmarks.heat.sheet import Shown, write_sheet
-from benchmarks.heat.table import write_json, write_table
+from benchmarks.heat.gradcam import open_gradcam
+from benchmarks.heat.pointing import peak_px, point, upsampled
+from benchmarks.heat.results import ExamplePicture, HeatResult, MapMaker, MapMethod, Mask, MeasuredMap
+from benchmarks.heat.sheet import write_sheet
+from benchmarks.heat.tables import texts
+from benchmarks.writing import output_folder, write_files
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder
 from inspect_ai.datasets.samples import study_of, unit_mask
 from inspect_ai.domain import Floats, Study, Unit
@@ -27,50 +29,7 @@ from inspect_ai.settings import Settings
 
 EXAMPLES = 12  # pictures on the sheet
 CLASS_COLUMN = "cls"  # of labels.csv, where a data set names the kind of each defect
-JSON_FILE, TABLE_FILE, SHEET_FILE = "heat.json", "heat.md", "sheet.png"
-
-
-class Method(StrEnum):
-    """Where a map comes from: the network's own readout, or gradients."""
-
-    OWN = "own"
-    GRADCAM = "gradcam"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
-    """A model under a method. `heat` gives [h, w] at stride 8 over the padded unit."""
-
-    name: str
-    method: Method
-    folder: Path
-    manifest: Manifest
-    task: Task
-    heat: Callable[[Unit], Floats] = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One maker's map of one picture. by_kind: against the masks of one kind of lesion alone."""
-
-    whole: Pointing
-    by_kind: Mapping[str, Pointing]
-    met: bool  # training or selection met this picture
-    shown: Shown | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatBench:
-    """looks: per maker, one a row."""
-
-    task: str
-    data: str
-    split: str
-    rows: tuple[Row, ...]
-    classes: tuple[str, ...]  # of each row; "" where the data set names none
-    makers: tuple[Maker, ...]
-    looks: tuple[tuple[Look, ...], ...]
-    examples: tuple[int, ...]
+SHEET_FILE = "sheet.png"
 
 
 def bench_heat(
@@ -81,37 +40,41 @@ def bench_heat(
     out: Path,
     settings: Settings,
     split: str = "val",
-    methods: Sequence[Method] = (Method.OWN,),
+    methods: Sequence[MapMethod] = (MapMethod.OWN,),
     progress: Callable[[int], None] = lambda done: None,
-) -> HeatBench:
+) -> HeatResult:
     """Measure, and write table, JSON and sheet below `out`. Raises UsageError for a folder without masks."""
     makers = open_makers(task_named(task_name, settings.tasks), models, methods, settings)
     folder = read_folder(data, makers[0].task.config)
     rows = masked_rows(folder, split)
     classes = classes_of(folder.root, rows)
-    chosen = spread(rows, classes)
-    looks: list[list[Look]] = [[] for _ in makers]
+    chosen = example_rows(rows, classes)
+    maps: list[list[MeasuredMap]] = [[] for _ in makers]
     with folder.unpacked(rows) as root:
         for index, row in enumerate(rows):
             study = study_of(root, row.file, settings)
-            for maker, mine in zip(makers, looks, strict=True):
-                mine.append(look(maker, root, row, folder, study, show=index in chosen))
+            for maker, mine in zip(makers, maps, strict=True):
+                mine.append(measured_map(maker, root, row, folder, study, show=index in chosen))
             progress(index + 1)
-    bench = HeatBench(
+    result = HeatResult(
         task=task_name,
         data=folder.root.name,
         split=split,
         rows=rows,
         classes=classes,
         makers=makers,
-        looks=tuple(tuple(mine) for mine in looks),
+        maps=tuple(tuple(mine) for mine in maps),
         examples=chosen,
     )
-    write(bench, out)
-    return bench
+    write_files(out, texts(result))
+    with output_folder(out):
+        write_sheet(result, out / SHEET_FILE)
+    return result
 
 
-def open_makers(task: Task, models: Sequence[Path], methods: Sequence[Method], settings: Settings) -> tuple[Maker, ...]:
+def open_makers(
+    task: Task, models: Sequence[Path], methods: Sequence[MapMethod], settings: Settings
+) -> tuple[MapMaker, ...]:
     """One maker for each model and method; the task's own model where none is named. Raises UsageError, SetupError."""
     folders = [m if m.is_dir() else m.parent for m in models] or [task.folder]
     plain = [f.resolve().name for f in folders]
@@ -120,33 +83,31 @@ def open_makers(task: Task, models: Sequence[Path], methods: Sequence[Method], s
     for name, folder in zip(names, folders, strict=True):
         for method in dict.fromkeys(methods):
             makers.append(
-                open_maker(name if method is Method.OWN else f"{name}, Grad-CAM", folder, task, method, settings)
+                open_maker(name if method is MapMethod.OWN else f"{name}, Grad-CAM", folder, task, method, settings)
             )
     return tuple(makers)
 
 
-def open_maker(name: str, folder: Path, task: Task, method: Method, settings: Settings) -> Maker:
+def open_maker(name: str, folder: Path, task: Task, method: MapMethod, settings: Settings) -> MapMaker:
     """Load one model for one method. Raises UsageError where the model was trained for another task."""
     manifest = read_manifest(folder)
     if manifest.task != task.name:
         raise UsageError(
             f"{folder} holds a model for task {manifest.task}, not {task.name}. Give another with --model."
         )
-    heat = own_heat(folder, settings) if method is Method.OWN else gradient_heat(folder, manifest)
+    heat = own_heat(folder, settings) if method is MapMethod.OWN else gradient_heat(folder, manifest)
     task = task.with_config(manifest.config)
-    return Maker(name=name, method=method, folder=folder, manifest=manifest, task=task, heat=heat)
+    return MapMaker(name=name, method=method, folder=folder, manifest=manifest, task=task, heat=heat)
 
 
 def own_heat(folder: Path, settings: Settings) -> Callable[[Unit], Floats]:
-    """The map of the decision as the line shows it: attention, evidence, or a baseline's class activation map."""
+    """Map of the decision as scans show it: attention, evidence, or a baseline's class activation map."""
     engine = open_engine(folder, kind=settings.engine)
     return lambda unit: engine.run([unit])[0].heat[0]
 
 
 def gradient_heat(folder: Path, manifest: Manifest) -> Callable[[Unit], Floats]:
     """Grad-CAM of the decision, in PyTorch."""
-    from inspect_ai.model.gradcam import open_gradcam
-
     heat = open_gradcam(folder, manifest.config)
     return lambda unit: heat(unit.pixels)
 
@@ -172,14 +133,16 @@ def classes_of(root: Path, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(named[row.file] for row in rows)
 
 
-def spread(rows: Sequence[Row], classes: Sequence[str], most: int = EXAMPLES) -> tuple[int, ...]:
+def example_rows(rows: Sequence[Row], classes: Sequence[str], most: int = EXAMPLES) -> tuple[int, ...]:
     """Indices of the examples: rows by class, group and file, every k-th. No score or map has a say in it."""
     order = sorted(range(len(rows)), key=lambda i: (classes[i], rows[i].group, rows[i].file))
     count = min(most, len(order))
     return tuple(order[i * len(order) // count] for i in range(count))
 
 
-def look(maker: Maker, root: Path, row: Row, folder: LabelledFolder, study: Study, *, show: bool) -> Look:
+def measured_map(
+    maker: MapMaker, root: Path, row: Row, folder: LabelledFolder, study: Study, *, show: bool
+) -> MeasuredMap:
     """One picture through one maker. Raises UsageError for a picture that is not one unit, or a mask outside it."""
     units = list(maker.task.units(study))
     if len(units) != 1:
@@ -195,11 +158,11 @@ def look(maker: Maker, root: Path, row: Row, folder: LabelledFolder, study: Stud
         alone = unit_mask(root, replace(row, masks=files), folder.labels, unit, study)
         if alone is not None and alone.any():
             by_kind[kind] = point(heat, unit, alone)
-    return Look(
+    return MeasuredMap(
         whole=point(heat, unit, mask),
         by_kind=by_kind,
         met=maker.manifest.saw(study.ref.files[0].sha256) is not None,
-        shown=shown(study, unit, mask, heat) if show else None,
+        example=example(study, unit, mask, heat) if show else None,
     )
 
 
@@ -213,27 +176,16 @@ def kinds_of(row: Row) -> list[str]:
     return sorted({kind_of(m) for m in row.masks})
 
 
-def shown(study: Study, unit: Unit, mask: Mask, heat: Floats) -> Shown:
-    """What the sheet needs: the part of the original picture that the unit covers, and map and mask over it."""
+def example(study: Study, unit: Unit, mask: Mask, heat: Floats) -> ExamplePicture:
+    """Part of the original picture that the unit covers, with map and mask over it, for the sheet."""
     (top, left), (per_row, per_col) = unit.origin_px, unit.scale_px
     height, width = unit.pixels.shape[-2:]
     rows = slice(round(top), round(top + height * per_row))
     cols = slice(round(left), round(left + width * per_col))
     picture = study.images[unit.image_index].unit_range()[rows, cols]
-    return Shown(
+    return ExamplePicture(
         picture=np.ascontiguousarray(picture),
         mask=mask,
         heat=upsampled(heat)[:height, :width],
         peak_px=peak_px(heat, unit),
     )
-
-
-def write(bench: HeatBench, out: Path) -> None:
-    """Table, JSON and sheet below OUT. Raises UsageError if it cannot be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(bench, out / JSON_FILE)
-        write_table(bench, out / TABLE_FILE)
-        write_sheet(bench, out / SHEET_FILE)
-    except OSError as e:
-        raise UsageError(f"{out} cannot be written ({e.strerror}). Choose another folder with --out.") from e

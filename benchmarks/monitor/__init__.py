@@ -1,1 +1,1 @@
-"""How seldom the monitor errs and how soon it sees a change."""
+"""False alarms and delays of the drift alarm."""

@@ -1,7 +1,7 @@
-"""Pools of measured pictures for `bench monitor`, and streams drawn from them.
+"""Measured pictures for the monitor benchmark, and streams drawn from them.
 
-A pool holds what the product watches of each picture: the quality measures and, where a model scores it, the score. A
-stream draws pictures from a pool at random and with replacement, so that before the change its order is one of chance
+Measured pictures hold all that the product monitors of each: the quality measures and, where a model scores it, the
+score. A stream draws pictures at random and with replacement, so that before the change its order is one of chance
 whatever the pictures are. Defocus is a Gaussian blur (the eye of a lens would rather give a disc) of growing width.
 """
 
@@ -45,7 +45,7 @@ class MeasuredPictures:
 
     @property
     def pictures(self) -> int:
-        """How many there are to draw from."""
+        """Number of pictures to draw from."""
         return int(self.values.shape[1])
 
     def only(self, kind: str) -> MeasuredPictures:
@@ -54,7 +54,7 @@ class MeasuredPictures:
         return replace(self, name=f"{self.name}, {kind} alone", names=(kind,), values=values)
 
 
-def made_pool(rng: np.random.Generator, count: int = MADE) -> MeasuredPictures:
+def made_pictures(rng: np.random.Generator, count: int = MADE) -> MeasuredPictures:
     """Made tiles without defects, measured at every width of blur."""
     faces = [_face(rng) for _ in range(count)]
     measured = [[[m.value for m in picture_quality(blurred(face, w))] for face in faces] for w in WIDTHS_PX]
@@ -67,7 +67,7 @@ def _face(rng: np.random.Generator) -> Floats:
     return np.asarray(made.picture, np.float32) / np.float32(255)
 
 
-def real_pool(task_name: str, data: Path, settings: Settings, *, out_of_focus: bool) -> MeasuredPictures:
+def real_pictures(task_name: str, data: Path, settings: Settings, *, out_of_focus: bool) -> MeasuredPictures:
     """Pictures of a labelled folder that the model did not learn from: one a group, scored and measured as at work.
 
     Raises UsageError where a folder cannot be read or has no such pictures.
@@ -107,7 +107,7 @@ def defocus(
 def new_device(
     old: MeasuredPictures, new: MeasuredPictures, streams: int, before: int, after: int, rng: np.random.Generator
 ) -> tuple[str, Array, int]:
-    """Pictures of one device, then of another; of the same again where both pools are one."""
+    """Pictures of one device, then of another; of the same again where both are one."""
     first = old.values[0][rng.integers(0, old.pictures, (streams, before))]
     then = new.values[0][rng.integers(0, new.pictures, (streams, after))]
     values = np.concatenate([first, then], axis=1)  # [S, n, kinds]

@@ -1,4 +1,4 @@
-"""The journey of `bench monitor`: how often the drift alarm sounds for nothing, and how soon it sounds for something.
+"""Measurement of the drift alarm: false alarms of streams in control, and delays of true ones.
 
 Simulated streams first: in control, for several shapes of distribution, beside the construction with a fixed reference
 that is not valid; then shifts. Then pictures: a camera that goes out of focus, and a new device. All alarms are the
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.monitor.pictures import MADE, SCORE, MeasuredPictures, defocus, made_pool, new_device, real_pool
-from benchmarks.monitor.table import write
+from benchmarks.monitor.pictures import MADE, SCORE, MeasuredPictures, defocus, made_pictures, new_device, real_pictures
+from benchmarks.monitor.ranks import Array, growing_p
+from benchmarks.monitor.results import Delay, FalseAlarms, StreamResult
+from benchmarks.monitor.tables import texts
+from benchmarks.writing import write_files
 from inspect_ai.monitoring.martingale import ETA, evidence, limit
-from inspect_ai.monitoring.ranks import growing_p
 from inspect_ai.monitoring.sequential import log_evidence, seen_rate
 from inspect_ai.settings import Settings
 
@@ -31,7 +32,6 @@ MISSED = (0.03, 0.1)  # true miss rates where that was promised
 AUDIT_RATES = (1.0, 0.1, 0.02)
 FIXED_REFERENCES = (200, 1000)
 
-Array = NDArray[np.float64]
 Way = Callable[[MeasuredPictures, MeasuredPictures, int, int, int, np.random.Generator], tuple[str, Array, int]]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 
@@ -60,49 +60,6 @@ SHAPES: dict[str, Draw] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FalseAlarms:
-    """Of `streams` in control, how many had alarmed within each of `after` values."""
-
-    reference: str  # "growing", or "fixed, N values"
-    shape: str
-    streams: int
-    after: tuple[int, ...]
-    alarmed: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
-    """How many values after a change the alarm came; quantiles over all streams that were quiet before it.
-
-    NaN where so many streams never alarmed. `first`: which values alarmed first, and how often.
-    """
-
-    what: str
-    watched: int
-    before: int
-    within: int  # values after the change
-    streams: int
-    early: int  # alarmed before the change, left out
-    missed: int  # had not alarmed at the end
-    median: float
-    tail: float  # 90 %
-    first: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamBench:
-    """All tables."""
-
-    eta: float
-    seed: int
-    false_alarms: tuple[FalseAlarms, ...]
-    shifts: tuple[Delay, ...]
-    pictures: tuple[Delay, ...]
-    misses: tuple[Delay, ...]
-    pools: tuple[MeasuredPictures, ...]
-
-
 def bench_streams(
     *,
     out: Path,
@@ -112,20 +69,22 @@ def bench_streams(
     metal: Path | None = None,
     fundus: tuple[Path, Path] | None = None,
     seed: int = 0,
-    told: Callable[[str], None] = lambda sentence: None,
-) -> StreamBench:
-    """Measure, and write tables below `out`. metal: a labelled folder whose pictures go out of focus; fundus: pictures
-    of one camera, and of another. Raises UsageError for folders that cannot be read.
+    on_progress: Callable[[str], None] = lambda sentence: None,
+) -> StreamResult:
+    """Measure, and write tables below `out`.
+
+    metal: a labelled folder whose pictures go out of focus; fundus: pictures of one camera, and of another. Raises
+    UsageError for folders that cannot be read or written.
     """
     false_alarms = []
     for index, (name, draw) in enumerate(SHAPES.items()):
         n = length if index == 0 else min(length, 2000)
-        told(f"{streams:,} streams in control, {name}, {n} values")
+        on_progress(f"{streams:,} streams in control, {name}, {n} values")
         false_alarms.append(growing(name, draw, streams, n, np.random.default_rng([seed, index])))
     for size in FIXED_REFERENCES:
-        told(f"a fixed reference of {size} values")
+        on_progress(f"a fixed reference of {size} values")
         false_alarms.append(fixed(size, min(streams, 2000), length, np.random.default_rng([seed, size])))
-    told("shifts")
+    on_progress("shifts")
     shifts = [
         shifted(shift, watched, before, streams // 5, np.random.default_rng([seed, before, watched]))
         for before in (100, IN_CONTROL, 2000)
@@ -133,26 +92,26 @@ def bench_streams(
         for watched in WATCHED
         for shift in SHIFTS_SD
     ]
-    told("missed positives among audited clears")
+    on_progress("missed positives among audited clears")
     misses = [
         audited(rate, miss, streams // 50, np.random.default_rng([seed, 7])) for rate in AUDIT_RATES for miss in MISSED
     ]
-    told("made pictures that go out of focus")
-    pools = [made_pool(np.random.default_rng([seed, 1]), min(MADE, streams // 4))]
+    on_progress("made pictures that go out of focus")
+    pools = [made_pictures(np.random.default_rng([seed, 1]), min(MADE, streams // 4))]
     ways: list[tuple[Way, MeasuredPictures, MeasuredPictures]] = [(defocus, pools[0], pools[0])]
     if metal is not None:
-        told(f"pictures of {metal} that go out of focus")
-        pools.append(real_pool("metal_surface", metal, settings, out_of_focus=True))
+        on_progress(f"pictures of {metal} that go out of focus")
+        pools.append(real_pictures("metal_surface", metal, settings, out_of_focus=True))
         ways += [(defocus, pool, pool) for pool in (pools[-1], pools[-1].only(SCORE))]
     if fundus is not None:
-        told(f"pictures of {fundus[0]}, then of {fundus[1]}")
-        old, new = (real_pool("fundus", folder, settings, out_of_focus=False) for folder in fundus)
+        on_progress(f"pictures of {fundus[0]}, then of {fundus[1]}")
+        old, new = (real_pictures("fundus", folder, settings, out_of_focus=False) for folder in fundus)
         pools += [old, new]
         ways += [(new_device, old, new), (new_device, old.only(SCORE), new.only(SCORE)), (new_device, old, old)]
     pictures = [
         from_pictures(way, old, new, np.random.default_rng([seed, 2]), streams=streams // 25) for way, old, new in ways
     ]
-    bench = StreamBench(
+    result = StreamResult(
         eta=ETA,
         seed=seed,
         false_alarms=tuple(false_alarms),
@@ -161,8 +120,8 @@ def bench_streams(
         misses=tuple(misses),
         pools=tuple(pools),
     )
-    write(bench, out)
-    return bench
+    write_files(out, texts(result))
+    return result
 
 
 def growing(name: str, draw: Draw, streams: int, n: int, rng: np.random.Generator) -> FalseAlarms:

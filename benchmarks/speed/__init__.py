@@ -1,1 +1,1 @@
-"""Speed: scans, attention kinds, kills and candidates, timed."""
+"""Speed of scans and of attention kinds; long runs of the watcher and of the candidate finder."""

@@ -1,8 +1,9 @@
-"""The long version of the watch test: a camera drops COUNT parts while the watcher is killed KILLS times.
+"""Long run of the watcher: a camera drops COUNT parts while the watcher is killed KILLS times.
 
-    python -m benchmarks.speed.kill_watch [--count 500] [--kills 30] [--style mixed] [--seed 0] [--camera SCRIPT]
+    python -m benchmarks.speed.kill_watch --camera SCRIPT [--count 500] [--kills 30] [--style mixed] [--seed 0]
 
-SCRIPT is a camera as described in its own --help (camera_drop.py): it prints one JSON line for each complete file.
+SCRIPT plays a camera: it takes the options below and prints one JSON line (path, sha256, role, replaces) for each
+complete file.
 Ends with 0 if every part was decided exactly once for its path and content, nothing else was, and the chain verifies.
 """
 
@@ -21,10 +22,9 @@ import numpy as np
 from inspect_ai.audit import open_log, verify
 from tests.support.tasks import make_pictures, make_task
 
-CAMERA = Path(__file__).resolve().parents[3] / "shared" / "tools" / "camera_drop.py"
-
 
 def main() -> int:
+    """Parse the options and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--kills", type=int, default=30)
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--abandon", type=int, default=5)
     parser.add_argument("--style", default="mixed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--camera", type=Path, default=CAMERA)
+    parser.add_argument("--camera", type=Path, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return run(Path(folder), options)
@@ -73,11 +73,11 @@ def run(folder: Path, options: argparse.Namespace) -> int:
             watcher.wait()
         camera.wait()
     subprocess.run([*command, "--once"], env=environment, stdout=subprocess.DEVNULL, check=True)
-    return prediction(folder)
+    return compare(folder)
 
 
-def prediction(folder: Path) -> int:
-    """Compare what was dropped with what was decided."""
+def compare(folder: Path) -> int:
+    """Print dropped files beside decided ones; 1 for a difference or a broken chain."""
     drops = [json.loads(line) for line in (folder / "drops").read_text().splitlines()]
     parts = {(d["path"], d["sha256"]) for d in drops if d["role"] == "picture"}
     replaced = {(d["path"], d["replaces"]) for d in drops if d["replaces"]}

@@ -1,6 +1,6 @@
-"""How many virtual nodules the candidate finder of lung_nodule keeps: soft spheres at random places of real lungs.
+"""Share of virtual nodules that the candidate finder of lung_nodule keeps: soft spheres anywhere in real lungs.
 
-    python tests/benchmarks/lung_candidates.py --data FOLDER_OF_CT_SERIES [--rounds 20] [--seed 0] [--most 24 48 64 96]
+    python -m benchmarks.speed.lung_candidates --data FOLDER_OF_CT_SERIES [--rounds 20] [--seed 0] [--most 24 48 64 96]
 
 Each round inserts one nodule of each diameter into a fresh copy of the series: -50 to 60 HU, edge blurred by 0.6 mm,
 averaged through the slice. Found: one of the first N candidates lies within the radius of the centre in plane (at
@@ -22,8 +22,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inspect_ai.domain import Volume
+from inspect_ai import ingest
+from inspect_ai.domain import StudyRef, Volume
 from inspect_ai.plugins import task_named
+from inspect_ai.settings import Settings
 
 DIAMETERS_MM = (4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0)
 EDGE_MM = 0.6
@@ -33,15 +35,16 @@ finder = sys.modules[type(task_named("lung_nodule")).__module__]
 
 
 @dataclass(frozen=True)
-class Made:
-    """A virtual nodule: centre in voxels (slice, row, column)."""
+class VirtualNodule:
+    """Soft sphere: centre in voxels (slice, row, column)."""
 
     centre: tuple[float, float, float]
     diameter_mm: float
     hu: float
 
 
-def insert(volume: Volume, nodules: list[Made]) -> Volume:
+def insert(volume: Volume, nodules: list[VirtualNodule]) -> Volume:
+    """A copy of the series with the nodules in it."""
     hu = volume.hu.copy()
     for nodule in nodules:
         radius = nodule.diameter_mm / 2
@@ -65,22 +68,22 @@ def insert(volume: Volume, nodules: list[Made]) -> Volume:
     return replace(volume, hu=hu)
 
 
-def random_nodules(volume: Volume, lungs: np.ndarray, random: np.random.Generator) -> list[Made]:
+def random_nodules(volume: Volume, lungs: np.ndarray, random: np.random.Generator) -> list[VirtualNodule]:
     """One of each diameter at random voxels of the lungs' air, apart from each other."""
     places = np.argwhere(lungs)
     factor = np.array(volume.hu.shape) / np.array(lungs.shape)
-    made: list[Made] = []
+    made: list[VirtualNodule] = []
     for diameter in DIAMETERS_MM:
         while True:
             centre = (places[random.integers(len(places))] + random.random(3)) * factor - 0.5
             gaps = [np.linalg.norm((centre - m.centre) * volume.spacing_mm) for m in made]
             if min(gaps, default=np.inf) > APART_MM:
                 break
-        made.append(Made(tuple(centre), diameter, float(random.uniform(-50, 60))))
+        made.append(VirtualNodule(tuple(centre), diameter, float(random.uniform(-50, 60))))
     return made
 
 
-def rank_of(nodule: Made, candidates: list[Any], volume: Volume) -> tuple[int | None, float | None]:
+def rank_of(nodule: VirtualNodule, candidates: list[Any], volume: Volume) -> tuple[int | None, float | None]:
     """0-based rank of the first candidate on the nodule, and its diameter."""
     radius = nodule.diameter_mm / 2
     step, row_mm, col_mm = volume.spacing_mm
@@ -92,6 +95,7 @@ def rank_of(nodule: Made, candidates: list[Any], volume: Volume) -> tuple[int | 
 
 
 def recall(volume: Volume, rounds: int, seed: int, most: list[int], name: str) -> None:
+    """Print the share of inserted nodules among the first candidates, by diameter."""
     lungs = finder.find_lungs(volume)
     random = np.random.default_rng(seed)
     ranks: dict[float, list[tuple[int | None, float | None]]] = {d: [] for d in DIAMETERS_MM}
@@ -123,7 +127,7 @@ def recall(volume: Volume, rounds: int, seed: int, most: list[int], name: str) -
 
 
 def boxes(volume: Volume, file: Path, most: list[int]) -> None:
-    """Which candidates lie inside boxed tumours of this series, and how central."""
+    """Print the candidates that lie inside boxed tumours of this series, and how central they are."""
     rows = [row for row in csv.DictReader(file.open()) if row["series_uid"] == volume.series_uid]
     candidates = finder.find_candidates(volume, finder.find_lungs(volume), most=FURTHEST)
     slices = {uid: i for i, uid in enumerate(volume.sop_instance_uids)}
@@ -139,6 +143,7 @@ def boxes(volume: Volume, file: Path, most: list[int]) -> None:
 
 
 def main() -> None:
+    """Parse the options and measure every series."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="a folder of CT series (DICOM)")
     parser.add_argument("--rounds", type=int, default=20)
@@ -155,10 +160,6 @@ def main() -> None:
 
 def volumes(folder: Path) -> list[tuple[str, Volume]]:
     """All volumes below a folder, through ingest."""
-    from inspect_ai import ingest
-    from inspect_ai.domain import StudyRef
-    from inspect_ai.settings import Settings
-
     settings = Settings()
     with ingest.DecoderPool(1, settings.decode_memory_gib) as pool:
         refs = [item for item in ingest.discover(folder, settings=settings, pool=pool) if isinstance(item, StudyRef)]

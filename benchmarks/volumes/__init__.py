@@ -1,1 +1,1 @@
-"""What the third dimension brings: made nodules and vessels in real lungs."""
+"""Gain by the third dimension: made nodules and vessels in real lungs."""

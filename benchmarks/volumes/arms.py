@@ -1,7 +1,7 @@
-"""One network class from one start, asked in three ways: its key slice, all slices one by one, the volume as a whole.
+"""One network class from one start, on three inputs: its key slice, all slices one by one, the volume as a whole.
 
-All arms see the same augmented stacks in the same order, so what differs is what they see of the third dimension. The
-last epoch counts: nothing is chosen on what is measured.
+All arms see the same augmented stacks in the same order, so they differ in the third dimension alone. The last epoch
+counts: nothing is chosen on the measured samples.
 """
 
 from __future__ import annotations
@@ -9,40 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from benchmarks.volumes.data import Sample, SampleKind
+from benchmarks.volumes.augment import VolumeAugment
+from benchmarks.volumes.data import PatchSample, SampleKind
+from benchmarks.volumes.results import Answers, Arm
 from inspect_ai.config import TaskConfig
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from inspect_ai.model.network import Network
+from inspect_ai.model.network import Network
+from inspect_ai.model.weights import fresh_network
+from inspect_ai.training.losses import decision
+from inspect_ai.training.module import cosine, parameter_groups, pretrained_parts
 
 TEST_BATCH = 16
-
-
-class Arm(StrEnum):
-    """What of a stack decides."""
-
-    KEY = "key slice"  # its middle slice alone
-    STACK = "stack of slices"  # the mean of the slices' own answers; no slice knows of another
-    VOLUME = "volume"  # attention along depth too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Logits [N] of each arm for the same samples, milliseconds a sample, and the loss of each epoch in training."""
-
-    logits: dict[Arm, NDArray[np.float64]] = field(compare=False, repr=False)
-    ms: dict[Arm, float]
-    losses: dict[Arm, tuple[float, ...]]
-    parameters: int
 
 
 def answer(arm: Arm, network: Network, pixels: Tensor) -> Tensor:
@@ -55,21 +38,17 @@ def answer(arm: Arm, network: Network, pixels: Tensor) -> Tensor:
 
 
 def train_and_answer(
-    train: Sequence[Sample],
-    test: Sequence[Sample],
+    train: Sequence[PatchSample],
+    test: Sequence[PatchSample],
     config: TaskConfig,
     seed: int,
-    told: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] = lambda text: None,
 ) -> Answers:
-    """Fit the three arms on one part, ask them about the other."""
-    import torch
-
-    from inspect_ai.model.weights import fresh_network
-
+    """Train the three arms on one part, score the other."""
     torch.manual_seed(seed)
     start = fresh_network(config)
     networks = {arm: deepcopy(start) for arm in Arm}
-    losses = _fit(networks, train, config, seed, told)
+    losses = _fit(networks, train, config, seed, on_progress)
     logits, ms = {}, {}
     for arm, network in networks.items():
         started = time.process_time()
@@ -78,10 +57,8 @@ def train_and_answer(
     return Answers(logits=logits, ms=ms, losses=losses, parameters=sum(p.numel() for p in start.parameters()))
 
 
-def ask(arm: Arm, network: Network, samples: Sequence[Sample]) -> NDArray[np.float64]:
+def ask(arm: Arm, network: Network, samples: Sequence[PatchSample]) -> NDArray[np.float64]:
     """[N] logits in the samples' order."""
-    import torch
-
     network.eval()
     found = []
     with torch.inference_mode():
@@ -93,16 +70,11 @@ def ask(arm: Arm, network: Network, samples: Sequence[Sample]) -> NDArray[np.flo
 
 def _fit(
     networks: dict[Arm, Network],
-    train: Sequence[Sample],
+    train: Sequence[PatchSample],
     config: TaskConfig,
     seed: int,
-    told: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> dict[Arm, tuple[float, ...]]:
-    import torch
-
-    from inspect_ai.training.losses import decision
-    from inspect_ai.training.module import cosine, parameter_groups
-
     schedule = config.train
     frozen = {arm: _frozen(network, config) for arm, network in networks.items()}
     batches = len(_order(train, config, np.random.default_rng(0))) // schedule.batch
@@ -129,14 +101,13 @@ def _fit(
                 sums[arm] += float(loss.detach())
         for arm in networks:
             curves[arm].append(sums[arm] / max(1, batches))
-        told(f"epoch {epoch + 1} of {schedule.epochs}: " + ", ".join(f"{a} {c[-1]:.3f}" for a, c in curves.items()))
+        losses = ", ".join(f"{arm} {curve[-1]:.3f}" for arm, curve in curves.items())
+        on_progress(f"epoch {epoch + 1} of {schedule.epochs}: {losses}")
     return {arm: tuple(curve) for arm, curve in curves.items()}
 
 
 def _frozen(network: Network, config: TaskConfig) -> list[Any]:
     """Stem and first blocks, where the config keeps them as pretrained; the same in every arm."""
-    from inspect_ai.training.module import pretrained_parts
-
     parts = pretrained_parts(network, config)[: config.train.frozen + 1] if config.train.frozen else []
     for part in parts:
         part.requires_grad_(False)
@@ -146,16 +117,12 @@ def _frozen(network: Network, config: TaskConfig) -> list[Any]:
 class _Batches:
     """Augmented stacks and their labels, the same for every arm."""
 
-    def __init__(self, samples: Sequence[Sample], config: TaskConfig, seed: int) -> None:
-        from inspect_ai.training.augment import VolumeAugment
-
+    def __init__(self, samples: Sequence[PatchSample], config: TaskConfig, seed: int) -> None:
         self.samples, self.config, self.seed = samples, config, seed
         self.augment = VolumeAugment(config.augment, seed)
 
     def epoch(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """pixels [B, 1, D, P, P] in 0..1 and positive [B]; whole batches alone."""
-        import torch
-
         order = _order(self.samples, self.config, np.random.default_rng((self.seed, epoch)))
         size = self.config.train.batch
         for first in range(0, len(order) - size + 1, size):
@@ -164,7 +131,7 @@ class _Batches:
             yield torch.from_numpy(np.stack(stacks)), torch.tensor([s.positive for s in chosen])
 
 
-def _order(samples: Sequence[Sample], config: TaskConfig, random: np.random.Generator) -> NDArray[np.intp]:
+def _order(samples: Sequence[PatchSample], config: TaskConfig, random: np.random.Generator) -> NDArray[np.intp]:
     """Indices of one epoch: each made thing once, each real candidate as often as options.real_draws says."""
     times = int(config.options.get("real_draws", 1))
     real = np.array([s.kind in (SampleKind.CANDIDATE, SampleKind.WEAKER) for s in samples])

@@ -1,4 +1,4 @@
-"""Samples of the volume bench: stacks of patches around made nodules, made vessels and real candidates.
+"""Samples of the volume benchmark: stacks of patches around made nodules, made vessels and real candidates.
 
 Every sample belongs to one lung of one series. Samples of two lungs of a series share no voxel: a lung's samples keep
 half a patch away from the midline.
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from benchmarks.volumes.nodules import added, nodule_in, twin_in, vessel_in
 from benchmarks.volumes.scene import Place, Scene, finder, near_box
-from benchmarks.volumes.shapes import Nodule, Shape
+from benchmarks.volumes.shapes import MadeNodule, MadeShape
 from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Volume
 from inspect_ai.errors import UsageError
+from inspect_ai.plugins import task_named
 
 JITTER_PX = 2  # how far a patch may be off its centre: finders are not exact to the pixel
 APART_MM = 45.0  # between nodules that lie in one copy of a series when the finder looks for them
@@ -28,13 +29,13 @@ LEAST_PLACE_MM = 2.0  # a candidate this near a nodule's centre is on it, howeve
 
 
 class SampleKind(StrEnum):
-    """What lies in the middle of a patch."""
+    """Content of the middle of a patch."""
 
     NODULE = "made nodule"
     TUBE = "made vessel"  # as dense as nodules are; where slices are thick it is brighter than small ones
     TWIN = "made vessel, faint"  # as bright on its key slice as a nodule of its diameter would be there
     CANDIDATE = "real candidate"  # of the product's finder
-    WEAKER = "weaker real candidate"  # further down in the finder's list: vessels, forks, walls; they only teach
+    WEAKER = "weaker real candidate"  # further down in the finder's list: vessels, forks, walls; they only train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +48,13 @@ class Half:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name in tables."""
         return f"{self.scene.name}, {self.side} in the picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """pixels [D, P, P] uint8, key slice in the middle. found: whether the product's finder meets it in its series."""
+class PatchSample:
+    """pixels [D, P, P] uint8, key slice in the middle. found: true if the product's finder meets it."""
 
     pixels: NDArray[np.uint8] = field(compare=False, repr=False)
     kind: SampleKind
@@ -70,7 +71,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class SampleCounts:
     """Samples a lung, and the shape of a patch."""
 
     nodules: int
@@ -81,13 +82,13 @@ class Counts:
     window_hu: tuple[float, float]
 
     @staticmethod
-    def of(config: TaskConfig) -> Counts:
-        """From the options of configs/bench_volumes.yaml. Raises UsageError for one that is missing."""
+    def of(config: TaskConfig) -> SampleCounts:
+        """Counts from the options of volumes.yaml beside this file. Raises UsageError for one that is missing."""
         values: dict[str, Any] = dict(config.options)
         needed = ("nodules", "made_vessels", "weaker_candidates", "reach_mm", "window_low_hu", "window_high_hu")
         if missing := [name for name in needed if name not in values]:
-            raise UsageError(f"The config of the volume bench lacks options.{missing[0]}. Add it.")
-        return Counts(
+            raise UsageError(f"The config of the volume benchmark lacks options.{missing[0]}. Add it.")
+        return SampleCounts(
             nodules=int(values["nodules"]),
             tubes=int(values["made_vessels"]),
             weaker=int(values["weaker_candidates"]),
@@ -113,15 +114,15 @@ def depth_of(scenes: Sequence[Scene], reach_mm: float) -> int:
 
 
 def make_samples(
-    scene: Scene, counts: Counts, depth: int, seed: int, told: Callable[[str], None] = lambda text: None
-) -> list[Sample]:
+    scene: Scene, counts: SampleCounts, depth: int, seed: int, on_progress: Callable[[str], None] = lambda text: None
+) -> list[PatchSample]:
     """All samples of both lungs of a series."""
     random = np.random.default_rng(seed)
-    samples: list[Sample] = []
+    samples: list[PatchSample] = []
     both = halves(scene, counts.patch_px)
     nodules = [(half, *nodule_in(random, scene, half.columns)) for half in both for _ in range(counts.nodules)]
     found = finds([(nodule, place) for _, nodule, place in nodules], scene)
-    told(f"{scene.name}: the finder meets {sum(found)} of {len(found)} made nodules")
+    on_progress(f"{scene.name}: the finder meets {sum(found)} of {len(found)} made nodules")
     for (half, nodule, place), met in zip(nodules, found, strict=True):
         pixels = patch(scene, place, counts, depth, random, ((nodule, place),))
         sample = _sample(pixels, SampleKind.NODULE, half, place, nodule.diameter_mm)
@@ -137,17 +138,17 @@ def make_samples(
         ):
             for place, diameter in places:
                 samples.append(_sample(patch(scene, place, counts, depth, random), kind, half, place, diameter))
-    told(f"{scene.name}: {len(samples)} samples, blur {scene.blur_mm:.2f} mm")
+    on_progress(f"{scene.name}: {len(samples)} samples, blur {scene.blur_mm:.2f} mm")
     return samples
 
 
 def patch(
     scene: Scene,
     place: Place,
-    counts: Counts,
+    counts: SampleCounts,
     depth: int,
     random: np.random.Generator,
-    things: Sequence[tuple[Shape, Place]] = (),
+    things: Sequence[tuple[MadeShape, Place]] = (),
 ) -> NDArray[np.uint8]:
     """[depth, P, P] in 8 bits around a place, with things in it; beyond reach or series the last slice again."""
     key = int(np.clip(round(place[0]), 0, len(scene.volume.hu) - 1))
@@ -163,9 +164,9 @@ def patch(
 
 
 def real_candidates(half: Half, weaker: int) -> tuple[list[tuple[Place, float]], list[tuple[Place, float]]]:
-    """Places and diameters in the untouched lung, annotated boxes left out: what the product takes, and what it leaves.
+    """Places and diameters in the untouched lung, annotated boxes left out: those the product takes, and weaker ones.
 
-    Of what it leaves at most so many, the strongest first.
+    Of the weaker ones at most so many, the strongest first.
     """
     most = int(plugin_options()["candidates"])
     found = _candidates(half.scene, half.scene.volume, most=most + FURTHER * weaker)
@@ -178,8 +179,8 @@ def real_candidates(half: Half, weaker: int) -> tuple[list[tuple[Place, float]],
     return parts[0], parts[1][:weaker]
 
 
-def finds(nodules: Sequence[tuple[Nodule, Place]], scene: Scene) -> list[bool]:
-    """Whether the product's finder meets each nodule when the series is searched with some of them in it."""
+def finds(nodules: Sequence[tuple[MadeNodule, Place]], scene: Scene) -> list[bool]:
+    """Tell for each nodule if the product's finder meets it when the series is searched with some of them in it."""
     met = [False] * len(nodules)
     for chosen in _rounds([place for _, place in nodules], scene):
         hu = added(scene, [nodules[i] for i in chosen])
@@ -197,9 +198,7 @@ def _candidates(scene: Scene, volume: Volume, most: int) -> list[Any]:
 
 
 def plugin_options() -> dict[str, float]:
-    """How many candidates the product takes and what it merges, as configured."""
-    from inspect_ai.plugins import task_named
-
+    """Number of candidates that the product takes, and distance within which it merges them, as configured."""
     options = task_named("lung_nodule").config.options
     return {name: float(options[name]) for name in ("merge_mm", "candidates")}
 
@@ -217,8 +216,8 @@ def _rounds(places: Sequence[Place], scene: Scene) -> Iterator[list[int]]:
         yield chosen
 
 
-def _on(candidate: Any, nodule: Nodule, place: Place, scene: Scene) -> bool:
-    """Within the radius of the centre in plane, and within radius and half a slice across."""
+def _on(candidate: Any, nodule: MadeNodule, place: Place, scene: Scene) -> bool:
+    """True for a candidate within the radius of the centre in plane, and within radius and half a slice across."""
     step, row_mm, col_mm = scene.volume.spacing_mm
     aside = np.hypot((candidate.row - place[1]) * row_mm, (candidate.col - place[2]) * col_mm)
     radius = nodule.diameter_mm / 2
@@ -226,9 +225,9 @@ def _on(candidate: Any, nodule: Nodule, place: Place, scene: Scene) -> bool:
     return bool(aside <= max(radius, LEAST_PLACE_MM) and across <= radius + step / 2)
 
 
-def _sample(pixels: NDArray[np.uint8], kind: SampleKind, half: Half, place: Place, diameter: float) -> Sample:
+def _sample(pixels: NDArray[np.uint8], kind: SampleKind, half: Half, place: Place, diameter: float) -> PatchSample:
     z, r, c = (float(v) for v in place)
-    return Sample(pixels=pixels, kind=kind, half=half.name, place=(z, r, c), diameter_mm=diameter)
+    return PatchSample(pixels=pixels, kind=kind, half=half.name, place=(z, r, c), diameter_mm=diameter)
 
 
 def _square(block: NDArray[np.int16], row: int, col: int, side: int, outside: int) -> NDArray[np.int16]:

@@ -1,13 +1,12 @@
-"""Every figure of the volume bench, by arm: AUC, sensitivity at fixed false alarms a scan, gains over the key slice."""
+"""Figures of the volume benchmark by arm: AUC, sensitivity at fixed false alarms a scan, gains over the key slice."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from benchmarks.volumes.arms import Answers, Arm
-from benchmarks.volumes.froc import Estimate, Fold, auc_over, estimated, gain, sensitivity, tubes_passed
+from benchmarks.volumes.froc import auc_over, estimated, gain, sensitivity, tubes_passed
+from benchmarks.volumes.results import Answers, Arm, ArmFigures, CountedEstimate, Fold, VolumeFigures
 
 RATES = (1.0, 4.0)  # false alarms a scan
 BANDS_MM = {"3-6 mm": (3.0, 6.0), "6-10 mm": (6.0, 10.0), "10-20 mm": (10.0, math.inf), "all": (0.0, math.inf)}
@@ -15,36 +14,11 @@ BANDS_MM = {"3-6 mm": (3.0, 6.0), "6-10 mm": (6.0, 10.0), "10-20 mm": (10.0, mat
 Measure = Callable[[Sequence[Fold]], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmFigures:
-    """One arm. Sensitivities by (false alarms a scan, band): given a candidate, and end to end with the finder."""
-
-    auc_tubes: Estimate  # made nodules against made vessels
-    auc_twins: Estimate  # against those that are as faint as nodules on the key slice
-    auc_candidates: Estimate  # made nodules against real candidates
-    given: dict[tuple[float, str], Estimate]
-    end_to_end: dict[tuple[float, str], Estimate]
-    tubes_passed: dict[float, Estimate]
-    ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """All arms, and how much each of the others is above the key slice. `alarms`: real candidates a scan."""
-
-    arms: dict[Arm, ArmFigures]
-    gains: dict[Arm, dict[str, Estimate]]
-    met: dict[str, Estimate]  # share of nodules that the finder passes on, by band
-    alarms: float
-    scans: int
-    parameters: int
-
-
-def figures(folds: Mapping[Arm, Sequence[Fold]], answers: Sequence[Answers]) -> Figures:
+def figures(folds: Mapping[Arm, Sequence[Fold]], answers: Sequence[Answers]) -> VolumeFigures:
     """Measure everything. Pure: the same scores give the same figures."""
     some = folds[Arm.KEY]
     scans = sum(fold.scans for fold in some)
-    return Figures(
+    return VolumeFigures(
         arms={arm: _arm(mine, sum(a.ms[arm] for a in answers) / len(answers)) for arm, mine in folds.items()},
         gains={arm: _gains(mine, some) for arm, mine in folds.items() if arm is not Arm.KEY},
         met={name: estimated(some, _met(band), _count(some, name)) for name, band in BANDS_MM.items()},
@@ -68,7 +42,7 @@ def _arm(folds: Sequence[Fold], ms: float) -> ArmFigures:
     )
 
 
-def _gains(mine: Sequence[Fold], key: Sequence[Fold]) -> dict[str, Estimate]:
+def _gains(mine: Sequence[Fold], key: Sequence[Fold]) -> dict[str, CountedEstimate]:
     measures: dict[str, Measure] = {
         "AUC against made vessels": _auc_tubes,
         "AUC against faint ones": _auc_twins,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.volumes.scene import BOX_MARGIN_MM, Place, Scene, near_box
-from benchmarks.volumes.shapes import LONGEST, REACH_MM, Nodule, Shape, Style, Vector, Vessel
+from benchmarks.volumes.shapes import LONGEST, REACH_MM, MadeNodule, MadeShape, MadeVessel, Style, Vector
 from inspect_ai.domain import Floats
 from inspect_ai.errors import InputError
 
@@ -25,7 +25,7 @@ DENSITIES_HU = (-100.0, 80.0)
 STYLES: tuple[Style, ...] = ("solid", "hazy", "spiculated", "lobulated")
 LOBES = 0.12  # of the radius, one wave's height on a lobulated border
 SLOPES = (0.1, 0.8)  # of a made vessel: millimetres in plane for each along z
-STREAK = 0.5  # of its diameter: so far a slice may draw it out; steeper ones would show what they are on one slice
+STREAK = 0.5  # of its diameter: so far a slice may draw it out; steeper ones would give themselves away on one slice
 BEND, TAPER = 0.006, 0.004  # standard deviations of a vessel's, a millimetre
 LEAST_COURSE_MM = 30.0  # a vessel that is shorter could pass for a long nodule
 FINE = 3  # grid points a pixel side on which shapes are drawn
@@ -38,7 +38,7 @@ AROUND = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)  # [26, 
 
 
 def added(
-    scene: Scene, things: Sequence[tuple[Shape, Place]], first: int = 0, last: int | None = None
+    scene: Scene, things: Sequence[tuple[MadeShape, Place]], first: int = 0, last: int | None = None
 ) -> NDArray[np.int16]:
     """Slices first..last (not with it) of the series with the shapes in them, each centred at a place in voxels."""
     hu = scene.volume.hu[first:last].copy()
@@ -55,7 +55,7 @@ def added(
     return hu
 
 
-def seen_in_slice(scene: Scene, shape: Shape, place: Place, z: int) -> tuple[Floats, slice, slice] | None:
+def seen_in_slice(scene: Scene, shape: MadeShape, place: Place, z: int) -> tuple[Floats, slice, slice] | None:
     """Share of the shape [h, w] in the pixels of a slice, after the blur, and which rows and columns these are."""
     import cv2
 
@@ -93,7 +93,7 @@ def _pixels(at: float, window: tuple[float, float], mm: float, margin: float, co
     )
 
 
-def draw_nodule(random: np.random.Generator) -> Nodule:
+def draw_nodule(random: np.random.Generator) -> MadeNodule:
     """Diameter log-uniform, density uniform, style and form at random."""
     diameter = _diameter(random)
     style = STYLES[int(random.integers(len(STYLES)))]
@@ -112,7 +112,7 @@ def draw_nodule(random: np.random.Generator) -> Nodule:
         )
         for _ in range(int(random.integers(5, 12)) if style == "spiculated" else 0)
     )
-    return Nodule(
+    return MadeNodule(
         diameter_mm=diameter,
         density_hu=float(random.uniform(*DENSITIES_HU)),
         style=style,
@@ -123,12 +123,12 @@ def draw_nodule(random: np.random.Generator) -> Nodule:
     )
 
 
-def draw_vessel(random: np.random.Generator, scene: Scene, place: Place) -> Vessel | None:
+def draw_vessel(random: np.random.Generator, scene: Scene, place: Place) -> MadeVessel | None:
     """A tube of a nodule's diameters and densities through the place, as far as lung goes; None if that is short."""
     diameter = _diameter(random)
     steepest = np.clip(STREAK * diameter / scene.volume.spacing_mm[0], 2 * SLOPES[0], SLOPES[1])
     slope, angle = random.uniform(SLOPES[0], steepest), random.uniform(0, 2 * math.pi)
-    whole = Vessel(
+    whole = MadeVessel(
         diameter_mm=diameter,
         density_hu=float(random.uniform(*DENSITIES_HU)),
         slope=(float(slope * math.cos(angle)), float(slope * math.sin(angle))),
@@ -140,26 +140,26 @@ def draw_vessel(random: np.random.Generator, scene: Scene, place: Place) -> Vess
     return vessel if vessel.length_mm() >= LEAST_COURSE_MM else None
 
 
-def _course(vessel: Vessel, scene: Scene, place: Place) -> tuple[float, float]:
+def _course(vessel: MadeVessel, scene: Scene, place: Place) -> tuple[float, float]:
     """The heights between which its axis stays in the lung, and the whole of it off the annotated boxes."""
     z = np.arange(-REACH_MM, REACH_MM + 0.5)
     axis = np.stack([z, *vessel.axis(z)], axis=1) / scene.volume.spacing_mm + place  # [heights, 3]
     clear_mm = BOX_MARGIN_MM + float(vessel.radius(z).max()) * math.hypot(1, SLOPES[1])
-    blocked = z[~scene.has_room(axis) | near_box(scene, axis, clear_mm)]
+    blocked = z[~scene.is_usable(axis) | near_box(scene, axis, clear_mm)]
     return float(max(blocked[blocked <= 0], default=-REACH_MM)), float(min(blocked[blocked >= 0], default=REACH_MM))
 
 
-def nodule_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[Nodule, Place]:
-    """A nodule whose ball has room in the lung between two columns. Raises InputError if none is found."""
+def nodule_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[MadeNodule, Place]:
+    """A nodule whose ball fits into the lung between two columns. Raises InputError if none is found."""
     for _ in range(TRIES):
         nodule, place = draw_nodule(random), scene.random_place(random, columns)
         around = place + AROUND * (nodule.diameter_mm / 2) / scene.volume.spacing_mm
-        if scene.is_parenchyma(place) and scene.has_room(around).all():
+        if scene.is_parenchyma(place) and scene.is_usable(around).all():
             return nodule, place
     raise InputError(_no_room(scene))
 
 
-def vessel_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[Vessel, Place]:
+def vessel_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[MadeVessel, Place]:
     """A made vessel through a place of the lung between two columns. Raises InputError if none is found."""
     for _ in range(TRIES):
         place = scene.random_place(random, columns)
@@ -169,7 +169,7 @@ def vessel_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int
     raise InputError(_no_room(scene))
 
 
-def twin_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[Vessel, Place]:
+def twin_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int]) -> tuple[MadeVessel, Place]:
     """A made vessel that on its key slice is as wide, as bright and as soft at its edge as a nodule would be there."""
     vessel, place = vessel_in(random, scene, columns)
     nodule = replace(draw_nodule(random), diameter_mm=vessel.diameter_mm, spikes=())
@@ -180,7 +180,7 @@ def twin_in(random: np.random.Generator, scene: Scene, columns: tuple[int, int])
     return replace(twin, density_hu=density, diameter_mm=twin.diameter_mm * math.sqrt(area / own_area)), place
 
 
-def _on_key_slice(scene: Scene, shape: Shape, place: Place) -> tuple[float, float]:
+def _on_key_slice(scene: Scene, shape: MadeShape, place: Place) -> tuple[float, float]:
     """Largest share of a shape there, and how many pixels hold at least half of that."""
     seen = seen_in_slice(scene, shape, place, round(place[0]))
     if seen is None:

@@ -1,6 +1,6 @@
-"""A real chest CT as a stage for made things: where its lungs are, how bright lung is, what stands in it, how it blurs.
+"""A real chest CT to put made things into: its lungs, their density, the structures in them, and its blur.
 
-Annotated boxes are off the stage: nothing is put there, nothing is taken from there.
+Annotated boxes are left alone: nothing is put there, nothing is taken from there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SLICES = frozenset({".dcm", ".ima", ""})  # endings of files that may hold a sli
 
 
 class Lungs(Protocol):
-    """What the task lung_nodule says of a series' lungs."""
+    """Lungs of a series, as the task lung_nodule finds them."""
 
     mask: Mask  # [d, h, w] on a coarser grid over the same volume
     spacing_mm: Millimetres
@@ -63,28 +63,28 @@ class Scene:
     name: str
     volume: Volume
     lungs: Lungs = field(compare=False, repr=False)
-    room: Mask = field(compare=False, repr=False)  # closed lungs without annotated boxes
-    cells: NDArray[np.int16] = field(compare=False, repr=False)  # [N, 3], those of the room, sorted by column
+    usable: Mask = field(compare=False, repr=False)  # closed lungs without annotated boxes
+    cells: NDArray[np.int16] = field(compare=False, repr=False)  # [N, 3], the usable ones, sorted by column
     level_hu: NDArray[np.int16] = field(compare=False, repr=False)
     excess_hu: NDArray[np.int16] = field(compare=False, repr=False)
     boxes: tuple[Box, ...]
     blur_mm: float
     midline: int  # column between the lungs
 
-    def has_room(self, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def is_usable(self, places: NDArray[np.float64]) -> NDArray[np.bool_]:
         """[N, 3] voxels -> [N]: in a lung, in no annotated box."""
         cells, inside = self._cells(places)
-        return np.asarray(inside & (self.room[tuple(cells.T)] > 0))
+        return np.asarray(inside & (self.usable[tuple(cells.T)] > 0))
 
     def is_parenchyma(self, place: Place) -> bool:
-        """In a lung's air, in no box, on no vessel."""
+        """True in a lung's air, in no box, on no vessel."""
         z, r, c = np.rint(place).astype(int)
         cells, inside = self._cells(place[None])
-        free = inside[0] and self.lungs.mask[tuple(cells[0])] > 0 and self.room[tuple(cells[0])] > 0
+        free = inside[0] and self.lungs.mask[tuple(cells[0])] > 0 and self.usable[tuple(cells[0])] > 0
         return bool(free and self.excess_hu[z, r, c] == 0)
 
     def random_place(self, random: np.random.Generator, columns: tuple[int, int]) -> Place:
-        """Anywhere in the room between two columns. Raises InputError where there is none."""
+        """Any usable place between two columns. Raises InputError where there is none."""
         factor = self._factor()
         inside = np.ceil(columns[0] / factor[2]), np.floor(columns[1] / factor[2])  # whole cells between the columns
         first, end = np.searchsorted(self.cells[:, 2], inside)
@@ -95,11 +95,11 @@ class Scene:
         return np.asarray(np.clip(place, 0, np.array(self.volume.hu.shape) - 1))
 
     def _factor(self) -> NDArray[np.float64]:
-        return np.asarray(np.array(self.volume.hu.shape) / np.array(self.room.shape), np.float64)
+        return np.asarray(np.array(self.volume.hu.shape) / np.array(self.usable.shape), np.float64)
 
     def _cells(self, places: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         cells = np.floor((places + 0.5) / self._factor()).astype(int)
-        top = np.array(self.room.shape) - 1
+        top = np.array(self.usable.shape) - 1
         return np.clip(cells, 0, top), np.all((cells >= 0) & (cells <= top), axis=1)
 
 
@@ -111,13 +111,13 @@ def open_scene(name: str, volume: Volume, boxes: Sequence[Box] = ()) -> Scene:
     if not lungs.mask.any():
         raise InputError(f"Series {volume.series_uid} shows no lungs. Give series of the chest.")
     level, excess = _level_and_excess(volume, lungs)
-    room = lungs.closed(CLOSING_MM) & (1 - _boxed(volume, boxes, lungs.mask.shape))
-    cells = np.argwhere(room).astype(np.int16)
+    usable = lungs.closed(CLOSING_MM) & (1 - _boxed(volume, boxes, lungs.mask.shape))
+    cells = np.argwhere(usable).astype(np.int16)
     return Scene(
         name=name,
         volume=volume,
         lungs=lungs,
-        room=room,
+        usable=usable,
         cells=cells[np.argsort(cells[:, 2], kind="stable")],
         level_hu=level,
         excess_hu=excess,
@@ -203,7 +203,7 @@ def edge_blur_mm(volume: Volume) -> float:
 
 
 def _edge_blur_px(line: Floats) -> float | None:
-    """Of the first step from air to skin along a line; None where it is no clean step."""
+    """Blur of the first step from air to skin along a line; None where it is no clean step."""
     tissue = np.flatnonzero(line > -500)
     if not tissue.size or not SKIN_PX + 4 <= (at := int(tissue[0])) <= len(line) - 6:
         return None

@@ -21,26 +21,26 @@ SPIKE_DENSITY = 0.8
 REACH_MM = 60.0  # how far a made vessel may run to each side
 
 
-class Shape(Protocol):
+class MadeShape(Protocol):
     """Something to put into a lung, in millimetres from its centre along slices, rows and columns."""
 
     @property
     def diameter_mm(self) -> float:
-        """As asked for."""
+        """Diameter of a ball of its volume, or of a tube."""
 
     @property
     def density_hu(self) -> float:
-        """Of what it is made of."""
+        """Density of its material."""
 
     def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
         """Share of the shape, 0..1, at places that broadcast."""
 
     def window(self, low: float, high: float) -> Window | None:
-        """What it may fill in a slice between two heights; None for nothing."""
+        """Window that it may fill in a slice between two heights; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nodule:
+class MadeNodule:
     """A ball, stretched, lobulated or spiked; of the volume of a ball of `diameter_mm` (spikes and haze left aside)."""
 
     diameter_mm: float
@@ -76,7 +76,7 @@ class Nodule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vessel:
+class MadeVessel:
     """A slightly bent, slightly tapering tube that passes through slices between two heights."""
 
     diameter_mm: float
@@ -93,7 +93,7 @@ class Vessel:
         return r, c
 
     def radius(self, z: NDArray[np.floating]) -> NDArray[np.floating]:
-        """At each height."""
+        """Radius at each height."""
         return np.asarray(self.diameter_mm / 2 * np.clip(1 + self.taper * z, 0.6, 1.4))
 
     def inside(self, z: Floats, r: Floats, c: Floats) -> Floats:
@@ -107,7 +107,7 @@ class Vessel:
         return np.asarray(share * ((z >= self.course[0]) & (z <= self.course[1])), np.float32)
 
     def window(self, low: float, high: float) -> Window | None:
-        """Around the axis between two heights."""
+        """Window around the axis between two heights."""
         low, high = max(low, self.course[0]), min(high, self.course[1])
         if low >= high:
             return None
@@ -118,7 +118,7 @@ class Vessel:
         return float(r.min()) - reach, float(r.max()) + reach, float(c.min()) - reach, float(c.max()) + reach
 
     def length_mm(self) -> float:
-        """Of its whole course."""
+        """Length of its whole course."""
         z = np.linspace(*self.course, 200)
         r, c = self.axis(z)
         return float(np.sqrt(np.diff(z) ** 2 + np.diff(r) ** 2 + np.diff(c) ** 2).sum())

@@ -8,7 +8,7 @@ picture; all together in the worst case twice as many, and in simulation and on 
 one part alone would keep the worst case at the level, but of the pictures that small data sets leave it, a single odd
 one would silence it. Pictures of one group (a tile, a patient) resemble each other: an odd group may make more false
 alarms than the level among its own pictures, and below about 100 groups the level is not proved for pictures of a new
-group. Nothing is promised about pictures of another kind: how many are caught is measured (`inspect-ai bench gate`).
+group. Nothing is promised about pictures of another kind: how many are caught is measured (`benchmarks.gate`).
 
 What is turned away goes to a person, so a positive among it is no miss. A threshold is proved over positives as if none
 were turned away, and turning away can only lower the share that is cleared: the proof stands. It costs work instead,

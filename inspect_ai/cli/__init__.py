@@ -13,24 +13,32 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-FAULT, INTERRUPTED = 70, 130  # 70: EX_SOFTWARE of sysexits.h
+from inspect_ai.cli.exit_codes import FAULT, INTERRUPTED
+
+if TYPE_CHECKING:
+    import typer
+
 ERROR_LOG = "inspect_ai_error.log"
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, name: str = "inspect-ai") -> None:
     """Run one command and leave with its exit code. A traceback is shown only where INSPECT_AI_DEBUG is set."""
-    raise SystemExit(run(args))
+    raise SystemExit(run(args, app=app, name=name))
 
 
-def run(args: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did."""
-    from inspect_ai.cli.commands import root
+def run(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, name: str = "inspect-ai") -> int:
+    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did.
+
+    `app`: another program with the same manners, called `name` in its help; None for `inspect-ai`.
+    """
+    from inspect_ai.cli.commands import built, root
     from inspect_ai.errors import InspectError
 
     code = 0
     try:
-        root().main(args=args, prog_name="inspect-ai")
+        (root() if app is None else built(app)).main(args=args, prog_name=name)
     except SystemExit as e:  # typer leaves so from every command, and from a usage error that it has shown
         code = e.code if isinstance(e.code, int) else FAULT
     except InspectError as e:

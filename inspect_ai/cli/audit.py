@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, exit_codes
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry, Head, Log
@@ -140,7 +140,7 @@ def export(
             sys.stdout.flush()
         except BrokenPipeError:
             sys.stdout = None  # or the interpreter complains again when it flushes at exit
-            raise typer.Exit(common.READER_GONE) from None
+            raise typer.Exit(exit_codes.READER_GONE) from None
     _say_head(head, "written")
 
 

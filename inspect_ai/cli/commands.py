@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from inspect_ai.cli import INTERRUPTED
+from inspect_ai.cli.exit_codes import INTERRUPTED
 
 Command: TypeAlias = TyperCommand | TyperGroup
 
@@ -28,7 +28,6 @@ NAMES = (
     "calibrate",
     "certificate",
     "evaluate",
-    "bench",
     "plan",
     "doctor",
 )
@@ -45,7 +44,7 @@ class Commands(TyperGroup):
         """The command or group of that name, None if there is none."""
         if cmd_name not in NAMES:
             return None
-        command = _built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
+        command = built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
         command.name = cmd_name
         return command
 
@@ -61,10 +60,11 @@ class Commands(TyperGroup):
 
 def root() -> Command:
     """The whole tree below `inspect-ai`."""
-    return _built(_app)
+    return built(_app)
 
 
-def _built(app: typer.Typer) -> Command:
+def built(app: typer.Typer) -> Command:
+    """The command or group that a Typer application describes."""
     command = get_command(app)
     if not isinstance(command, TyperCommand | TyperGroup):
         raise TypeError(f"typer made a {type(command).__name__} of {app}")

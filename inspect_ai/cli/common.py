@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inspect_ai.cli import exit_codes
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from inspect_ai.settings import Settings
     from inspect_ai.training.run import TrainingRun
 
-FINDINGS, UNREADABLE, READER_GONE = 1, 3, 141
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Db = Annotated[Path | None, typer.Option("--db", help="The audit log.", show_default="inspect_ai.db")]
@@ -83,7 +84,7 @@ def emit(value: object) -> None:
         print(json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str), flush=True)
     except BrokenPipeError:
         sys.stdout = None  # or the interpreter complains again when it flushes at exit
-        raise typer.Exit(READER_GONE) from None
+        raise typer.Exit(exit_codes.READER_GONE) from None
 
 
 def _finite(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, exit_codes
 
 if TYPE_CHECKING:
     from inspect_ai.journeys.monitor import Watched
@@ -73,7 +73,7 @@ def monitor(
             break
         time.sleep(every_s)
     if any(watched.state is MonitorState.ALARM for watched in found):
-        raise typer.Exit(common.FINDINGS)
+        raise typer.Exit(exit_codes.FINDINGS)
 
 
 def _show(found: list[Watched], as_json: bool) -> None:

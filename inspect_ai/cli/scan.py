@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, exit_codes
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -57,11 +57,11 @@ def scan(
     if not as_json:
         common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
     if fail_on_flag and summary.flag:
-        raise typer.Exit(common.FINDINGS)
+        raise typer.Exit(exit_codes.FINDINGS)
     if not summary.files:
         raise InputError(f"{printable(str(path))} holds no file: there was nothing to inspect. Is it the right folder?")
     if summary.rejected:
-        raise typer.Exit(common.UNREADABLE)
+        raise typer.Exit(exit_codes.UNREADABLE)
 
 
 def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
@@ -105,7 +105,7 @@ def _plan(path: Path, settings: Settings, as_json: bool) -> int:
             common.emit(output.plan_json(item))
         else:
             output.plan_text(item)
-    return common.UNREADABLE if unreadable else 0
+    return exit_codes.UNREADABLE if unreadable else 0
 
 
 @contextmanager

@@ -54,20 +54,6 @@ def seen_of(good: Sequence[Scored]) -> Seen:
     )
 
 
-def without_features(scored: Sequence[Scored]) -> list[Scored]:
-    """The same pictures as a graph without features would give them."""
-    return [replace(s, features=None) for s in scored]
-
-
-def by_features(scored: Sequence[Scored], method: Method) -> Typicality | None:
-    """A reference through the network alone, its features in the place of measures; None without features."""
-    seen = seen_of([s for s in scored if s.fit and s.measures])
-    if seen.features is None:
-        return None
-    names = tuple(f"feature {i}" for i in range(seen.features.shape[1]))
-    return typicality(replace(seen, names=names, quality=seen.features, features=None), quality=method)[0]
-
-
 def _measured(scored: Scored, p: float) -> Scored:
     gate = tuple(m for m in scored.measures if m.name != NAME)
     return replace(scored, measures=(*gate, as_measure(p)))

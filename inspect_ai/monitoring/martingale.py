@@ -8,7 +8,7 @@ streams, however long they run and however often one looks.
 
 Why the reference must grow: ranks among a *fixed* calibration set are each uniform over the draw of that set, but they
 share it. Given the set they are independent with one and the same skewed distribution, and the gambler learns the skew:
-his capital grows without bound although nothing has changed (`bench monitor` shows the share of false alarms).
+his capital grows without bound although nothing has changed (`benchmarks.monitor` shows the share of false alarms).
 
 Departures from the paper. Bets: its Simple Jumper bets 1 + ε (p - 1/2), which at most gives 1.5 a step; here they are
 likelihood ratios of a normal score z of the rank: moved by `SHIFTS`, or spread by `SPREADS`. Waking: the Jumper moves

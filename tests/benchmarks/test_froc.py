@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.volumes.froc import Fold, auc, auc_over, bar, estimated, gain, sensitivity, tubes_passed
+from benchmarks.statistics import auc_of
+from benchmarks.volumes.froc import auc_over, estimated, gain, sensitivity, threshold_at, tubes_passed
+from benchmarks.volumes.results import Fold
 
 
 def fold(nodules: list[float], alarms: list[float], *, scans: int = 2, **other: object) -> Fold:
@@ -67,14 +69,14 @@ def test_what_the_finder_does_not_meet_is_missed_end_to_end_whatever_its_score()
     assert sensitivity([one], math.inf, end_to_end=True) == 0.75
 
 
-def test_each_fold_has_its_own_bar_since_two_networks_speak_on_two_scales() -> None:
+def test_each_fold_has_its_own_threshold_since_two_networks_score_on_two_scales() -> None:
     low, high = fold([1.0, -1.0], [0.0], scans=1), fold([101.0, 99.0], [100.0], scans=1)
     assert sensitivity([low, high], 0.0) == 0.5
-    assert (bar(low.alarms, 1, 0.0), bar(high.alarms, 1, 0.0)) == (0.0, 100.0)
+    assert (threshold_at(low.alarms, 1, 0.0), threshold_at(high.alarms, 1, 0.0)) == (0.0, 100.0)
     assert auc_over([low, high], lambda f: f.alarms) == 0.5  # 1 > 0, -1 < 0, 101 > 100, 99 < 100
 
 
-def test_made_vessels_are_counted_above_the_bar_that_real_candidates_set() -> None:
+def test_made_vessels_are_counted_above_the_threshold_that_real_candidates_set() -> None:
     one = fold([0.9], [0.5, 0.4], scans=1, tubes=[0.6, 0.45, 0.4], twins=[0.1])
     assert tubes_passed([one], 0.0) == 0.25
     assert tubes_passed([one], 1.0) == 0.5  # above 0.4, not at it
@@ -85,8 +87,8 @@ def test_auc_is_scikit_learns_on_scores_with_ties() -> None:
     random = np.random.default_rng(1)
     positives, negatives = random.integers(2, 9, 60).astype(float), random.integers(0, 7, 80).astype(float)
     truth = np.r_[np.ones(60), np.zeros(80)]
-    assert auc(positives, negatives) == pytest.approx(roc_auc_score(truth, np.r_[positives, negatives]))
-    assert auc(np.array([1.0]), np.array([1.0, 0.0])) == 0.75
+    assert auc_of(positives, negatives) == pytest.approx(roc_auc_score(truth, np.r_[positives, negatives]))
+    assert auc_of(np.array([1.0]), np.array([1.0, 0.0])) == 0.75
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:

@@ -1,4 +1,4 @@
-"""The gate's measurement: pictures spoilt as a camera would spoil them, counted as the line would decide."""
+"""The gate's measurement: pictures spoilt as a camera would spoil them, counted as scans would decide."""
 
 import csv
 import json
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.gate.corruptions import CORRUPTIONS, quality_of, written
-from benchmarks.gate.study import WAYS, bench_gate
+from benchmarks.gate.results import WAYS
+from benchmarks.gate.study import bench_gate
 from inspect_ai.errors import InputError
 from inspect_ai.quality import noise_of
 from inspect_ai.settings import Settings
@@ -48,19 +49,19 @@ def test_spoilt_and_foreign_pictures_are_counted_beside_good_ones(data: Path, fo
     folder = make_task(tmp_path / "tasks")
     settings = Settings(tasks=str(folder.parent))
 
-    bench = bench_gate("bright", data, [foreign], out=tmp_path / "out", settings=settings, most=8)
+    result = bench_gate("bright", data, [foreign], out=tmp_path / "out", settings=settings, most=8)
 
-    found = {row.name: row for row in bench.rows}
+    found = {row.name: row for row in result.rows}
     everything = WAYS.index("whole gate")
     assert found["good pictures"].n == 30
     assert found["good pictures"].caught[everything] <= 2
     assert found["defocus 5 px"].caught[everything] == 8
     assert found["dark: a twentieth"].caught[everything] == 8
-    assert bench.rows[-1].kind == "foreign"
-    assert bench.rows[-1].caught[everything] == 1
-    assert bench.calibration == 240
+    assert result.rows[-1].kind == "foreign"
+    assert result.rows[-1].caught[everything] == 1
+    assert result.calibration == 240
     written_ = json.loads((tmp_path / "out" / "gate.json").read_text())
-    assert len(written_["rows"]) == len(bench.rows) == 2 + len(CORRUPTIONS) + 1
+    assert len(written_["rows"]) == len(result.rows) == 2 + len(CORRUPTIONS) + 1
     assert "| good pictures | 30 |" in (tmp_path / "out" / "gate.md").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The journey of `bench guarantee` in small: 2,000 calibrations, exact figures, MAPIE, and splits of made scores."""
+"""Guarantee benchmark in small: 2,000 calibrations, exact figures, MAPIE, and splits of made scores."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from scipy.stats import binom, gamma, multivariate_normal, norm
 from typer.testing import CliRunner
 
-from benchmarks.guarantee import draws
+from benchmarks.guarantee import draws, study
 from benchmarks.guarantee import splits as guarantee_splits
-from benchmarks.guarantee import study as journey
+from benchmarks.guarantee.__main__ import app
 from benchmarks.guarantee.bounds import boundaries, checked
-from benchmarks.guarantee.splits import How, carried, split_often
+from benchmarks.guarantee.results import Counting, Simulated
+from benchmarks.guarantee.splits import carried, split_often
 from benchmarks.guarantee.units import certifiable, read_scores
 from benchmarks.guarantee.with_mapie import Rule as MapieRule
 from benchmarks.guarantee.with_mapie import accepted, chosen, default_accepts, needed, one_threshold_accepts
 from inspect_ai.calibration import prove
-from inspect_ai.cli.bench_guarantee import guarantee
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.settings import load
 
@@ -48,11 +47,11 @@ def tiles(path: Path, alike: int = 6, tiles: int = 40) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kept() -> list[draws.Drawn]:
+def kept() -> list[Simulated]:
     return list(draws.kept(draws.families(), PROMISES, CALIBRATIONS))
 
 
-def test_the_promise_is_broken_no_more_often_than_allowed(kept: list[draws.Drawn]) -> None:
+def test_the_promise_is_broken_no_more_often_than_allowed(kept: list[Simulated]) -> None:
     assert {d.case for d in kept} == {"normal", "skewed", "256 levels", "20 levels"}
     for d in kept:
         assert d.broken <= (1 - d.confidence) + 3 * math.sqrt((1 - d.confidence) * d.confidence / CALIBRATIONS), d
@@ -67,7 +66,7 @@ def test_the_thresholds_are_those_that_the_product_sets() -> None:
         ]
 
 
-def test_without_ties_it_is_not_needlessly_safe_either(kept: list[draws.Drawn]) -> None:
+def test_without_ties_it_is_not_needlessly_safe_either(kept: list[Simulated]) -> None:
     for d in (d for d in kept if "levels" not in d.case):
         doubt = 1 - d.confidence
         allowed = max(k for k in range(-1, d.n) if binom.cdf(k, d.n, 1 - d.sensitivity) <= doubt + 1e-12)
@@ -77,7 +76,7 @@ def test_without_ties_it_is_not_needlessly_safe_either(kept: list[draws.Drawn]) 
         assert d.broken > 0.5 * doubt
 
 
-def test_with_ties_the_exact_expectation_says_how_much_safer_it_is(kept: list[draws.Drawn]) -> None:
+def test_with_ties_the_exact_expectation_says_how_much_safer_it_is(kept: list[Simulated]) -> None:
     for d in (d for d in kept if "levels" in d.case):
         assert d.expected is not None
         assert d.expected < 1 - d.confidence
@@ -194,7 +193,7 @@ def test_split_units_fall_short_as_often_as_theory_says_and_pictures_counted_sin
     found = {(s.how, s.sensitivity): s for s in split_often(counted, 400)}
 
     for sensitivity in carried(20):
-        units, singly = found[How.UNITS, sensitivity], found[How.SINGLY, sensitivity]
+        units, singly = found[Counting.UNITS, sensitivity], found[Counting.SINGLY, sensitivity]
         assert units.within
         assert units.short == pytest.approx(units.short_expected, abs=4 * units.se)
         assert (units.positives, singly.positives, singly.groups) == (40, 240, 40)
@@ -211,7 +210,7 @@ def test_groups_that_mean_nothing_go_beyond_as_often_as_shuffled_ones(
     random = np.random.default_rng(8)
     rows = [(f"row{i % 12}", "nodule", 1, float(s)) for i, s in enumerate(random.random(120))]
     path = write_scores(tmp_path / "rows.csv", [*rows, ("row0", "other", 0, 0.1)])
-    found = [s for s in split_often(read_scores(f"lung_nodule={path}", load()), 200) if s.how is How.GROUPS]
+    found = [s for s in split_often(read_scores(f"lung_nodule={path}", load()), 200) if s.how is Counting.GROUPS]
 
     assert [s.groups for s in found] == [12, 12]
     assert all(s.by_chance is not None and s.by_chance > 0.1 for s in found)
@@ -223,7 +222,7 @@ def test_where_no_split_by_groups_leaves_enough_positives_nothing_is_said_of_it(
 
     found = list(split_often(read_scores(f"lung_nodule={path}", load()), 100))
 
-    assert [(s.how, s.sensitivity) for s in found] == [(How.UNITS, 0.7), (How.UNITS, 0.6)]
+    assert [(s.how, s.sensitivity) for s in found] == [(Counting.UNITS, 0.7), (Counting.UNITS, 0.6)]
 
 
 def test_the_promise_of_a_split_is_one_that_half_of_the_units_carry() -> None:
@@ -260,12 +259,10 @@ def test_scores_that_cannot_serve_are_refused_in_words(
 def test_the_command_writes_tables_picture_and_figures_and_finds_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journey, "PROMISES", ((0.95, 0.95, 59),))
+    monkeypatch.setattr(study, "PROMISES", ((0.95, 0.95, 59),))
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(guarantee_splits, "SHUFFLES", 9)
     monkeypatch.setattr(guarantee_splits, "SHUFFLED_SPLITS", 20)
-    app = typer.Typer()
-    app.command()(guarantee)
     out = tmp_path / "out"
     options = ["--out", str(out), "--calibrations", "500", "--splits", "100", "--no-mapie", "--json"]
 
@@ -295,9 +292,9 @@ def test_a_promise_that_is_broken_too_often_is_a_fault(tmp_path: Path, monkeypat
     def naive(scores: draws.Array, sensitivity: float, confidence: float) -> draws.Array:
         return np.asarray(np.quantile(scores, 1 - sensitivity, axis=1))
 
-    monkeypatch.setattr(journey, "PROMISES", ((0.95, 0.95, 59),))
+    monkeypatch.setattr(study, "PROMISES", ((0.95, 0.95, 59),))
     monkeypatch.setattr(draws, "thresholds", naive)
 
-    found = journey.bench_guarantee(tmp_path, settings=load(), calibrations=500, mapie=False)
+    found = study.bench_guarantee(tmp_path, settings=load(), calibrations=500, mapie=False)
 
     assert any(fault.startswith("normal, n = 59: broken") for fault in found.faults)

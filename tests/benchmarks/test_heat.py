@@ -1,4 +1,4 @@
-"""The journey of `bench heat` on a made folder: one network that looks at what is bright, one at what is dark."""
+"""Heat map benchmark on a made folder: one network that looks at what is bright, one at what is dark."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-import typer
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
+from benchmarks.heat.__main__ import app
+from benchmarks.heat.results import HeatResult, MapMethod
 from benchmarks.heat.sheet import OUTLINE
-from benchmarks.heat.study import HeatBench, Method, bench_heat, open_makers, spread
-from inspect_ai.cli.bench_heat import heat
+from benchmarks.heat.study import bench_heat, example_rows, open_makers
 from inspect_ai.cli.template import write_task
 from inspect_ai.config import read_config
 from inspect_ai.datasets.folder import Row
@@ -105,7 +105,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def measured(place: Path, data: str = "data", models: tuple[str, ...] = ("bright", "dark")) -> HeatBench:
+def measured(place: Path, data: str = "data", models: tuple[str, ...] = ("bright", "dark")) -> HeatResult:
     return bench_heat("spots", place / data, [place / m for m in models], out=place / "out", settings=load())
 
 
@@ -162,12 +162,12 @@ def test_the_table_holds_each_map_and_chance_with_the_figures_of_the_json(place:
 
 
 def test_the_sheet_shows_every_example_with_its_defect_outlined_in_the_mask_and_map_columns(place: Path) -> None:
-    bench = measured(place)
+    result = measured(place)
 
     sheet = cv2.imread(str(place / "out" / "sheet.png"))[..., ::-1]
     drawn = (sheet == np.array(OUTLINE, np.uint8)).all(axis=-1).astype(np.uint8)
     closed = cv2.dilate(drawn, np.ones((25, 25), np.uint8))  # a ring drawn over an outline must not cut it in two
-    assert len(bench.examples) == 4
+    assert len(result.examples) == 4
     assert cv2.connectedComponents(closed)[0] - 1 == 4 * 3  # a picture: in the mask column, and on both maps
 
 
@@ -197,7 +197,7 @@ def test_models_of_one_folder_name_are_told_apart_by_their_paths(place: Path) ->
     config = place / "tasks" / "spots" / "config.yaml"
     twins = [make_model(place / day / "model", config, 1.0) for day in ("monday", "tuesday")]
 
-    makers = open_makers(task_named("spots", load().tasks), twins, [Method.OWN], load())
+    makers = open_makers(task_named("spots", load().tasks), twins, [MapMethod.OWN], load())
 
     assert [m.name for m in makers] == [str(t) for t in twins]
 
@@ -206,14 +206,12 @@ def test_examples_are_every_kth_picture_by_class_group_and_file_and_never_the_sa
     rows = [Row(file=f"{i:02d}", label="flag", split="val", group=f"g{i // 6}") for i in range(36)]
     classes = ["crack" if i < 6 else "fray" for i in range(36)]
 
-    assert spread(rows, classes) == tuple(range(0, 36, 3))
-    assert spread(rows[:5], classes[:5]) == (0, 1, 2, 3, 4)
-    assert spread(rows[::-1], classes[::-1]) == tuple(range(35, -1, -3))
+    assert example_rows(rows, classes) == tuple(range(0, 36, 3))
+    assert example_rows(rows[:5], classes[:5]) == (0, 1, 2, 3, 4)
+    assert example_rows(rows[::-1], classes[::-1]) == tuple(range(35, -1, -3))
 
 
 def test_the_command_prints_what_the_json_file_holds(place: Path) -> None:
-    app = typer.Typer()
-    app.command()(heat)
     arguments = ["spots", "--data", str(place / "data"), "--out", str(place / "out"), "--json"]
 
     result = CliRunner().invoke(app, [*arguments, "--model", str(place / "bright")])
@@ -223,8 +221,6 @@ def test_the_command_prints_what_the_json_file_holds(place: Path) -> None:
 
 
 def test_an_unknown_method_ends_with_a_sentence(place: Path) -> None:
-    app = typer.Typer()
-    app.command()(heat)
 
     result = CliRunner().invoke(
         app, ["spots", "--data", str(place / "data"), "--out", str(place / "out"), "--method", "lime"]

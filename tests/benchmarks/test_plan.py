@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.accuracy.__main__ import CONFIG
 from benchmarks.accuracy.plan import chosen, config_of, read_plan
-from benchmarks.accuracy.running import command
+from benchmarks.accuracy.running import command_of
 from inspect_ai.errors import UsageError
 from inspect_ai.plugins import task_named
-from inspect_ai.settings import bundled
 from tests.support.bench import TASK, jobs_in, plan_of, written_plan
 
 MODEL = {"name": "tiny"}
@@ -80,7 +80,7 @@ def test_only_chooses_by_task_model_or_run_and_names_what_there_is(tmp_path: Pat
 
 
 def test_the_shipped_plan_is_sound_for_its_tasks() -> None:
-    plan = read_plan(bundled("configs") / "bench_accuracy.yaml")
+    plan = read_plan(CONFIG)
 
     bases = {name: task_named(name).config for name in plan.tasks}
 
@@ -99,7 +99,7 @@ def test_weights_with_other_views_are_exported_from_the_run_that_has_them_and_ch
 
     assert (trained.model, exported.model) == ("tiny", "copy")
     assert exported.needed == trained.folder
-    words = command(exported, "cpu")
+    words = command_of(exported, "cpu")
     assert words[words.index("export") + 1] == str(trained.folder)
     assert words[words.index("--views") + 1] == "flips"
     assert exported.config.network == trained.config.network.model_copy(update={"views": "flips"})

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.running import is_finished, run_jobs
+import inspect_ai
+from benchmarks.accuracy.running import code_files, is_finished, run_jobs
 from tests.support.bench import fake, jobs_in, plan_of
 
 SLOW = """
@@ -19,7 +20,7 @@ from pathlib import Path
 from benchmarks.accuracy.running import run_jobs
 from tests.support.bench import fake, jobs_in, plan_of
 jobs = jobs_in(Path(sys.argv[1]), plan_of({"name": "a"}, {"name": "b"}))
-run_jobs(jobs, at_once=2, words=partial(fake, seconds=60.0))
+run_jobs(jobs, at_once=2, command=partial(fake, seconds=60.0))
 """
 
 
@@ -68,8 +69,8 @@ def test_the_same_call_trains_nothing_twice_and_notes_what_each_took(
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     jobs = jobs_in(tmp_path, plan_of({"name": "a"}, {"name": "b"}))
 
-    first = run_jobs(jobs, at_once=2, words=fake)
-    again = run_jobs(jobs, at_once=2, words=fake)
+    first = run_jobs(jobs, at_once=2, command=fake)
+    again = run_jobs(jobs, at_once=2, command=fake)
 
     assert sorted(started(tmp_path)) == ["a-0", "b-0"]
     assert [ran.skipped for ran in first + again] == [False, False, True, True]
@@ -80,10 +81,10 @@ def test_the_same_call_trains_nothing_twice_and_notes_what_each_took(
 
 
 def test_only_what_a_change_concerns_is_trained_again(tmp_path: Path) -> None:
-    run_jobs(jobs_in(tmp_path, plan_of({"name": "a"}, {"name": "b"})), at_once=1, words=fake)
+    run_jobs(jobs_in(tmp_path, plan_of({"name": "a"}, {"name": "b"})), at_once=1, command=fake)
 
     longer = jobs_in(tmp_path, plan_of({"name": "a"}, {"name": "b", "train": {"epochs": 9}}))
-    run_jobs(longer, at_once=1, words=fake)
+    run_jobs(longer, at_once=1, command=fake)
 
     assert started(tmp_path) == ["a-0", "b-0", "b-0"]
     (tmp_path / "data" / "caps" / "labels.csv").write_text("file,label\na.png,flag\n")
@@ -92,33 +93,33 @@ def test_only_what_a_change_concerns_is_trained_again(tmp_path: Path) -> None:
 
 def test_another_device_is_another_job(tmp_path: Path) -> None:
     jobs = jobs_in(tmp_path, plan_of({"name": "a"}))
-    run_jobs(jobs, at_once=1, words=fake)
+    run_jobs(jobs, at_once=1, command=fake)
 
     assert is_finished(jobs[0], "cpu")
     assert not is_finished(jobs[0], "cuda")
 
 
-def test_a_failure_is_named_with_its_last_words_and_stops_only_its_pupils(tmp_path: Path) -> None:
-    pupil = {"name": "pupil", "teacher": "broken"}
-    jobs = jobs_in(tmp_path, plan_of({"name": "broken"}, pupil, {"name": "a"}))
+def test_a_failure_is_named_with_its_last_line_and_stops_only_its_students(tmp_path: Path) -> None:
+    student = {"name": "student", "teacher": "broken"}
+    jobs = jobs_in(tmp_path, plan_of({"name": "broken"}, student, {"name": "a"}))
 
-    ran = {one.job.model: one for one in run_jobs(jobs, at_once=2, words=fake)}
+    ran = {one.job.model: one for one in run_jobs(jobs, at_once=2, command=fake)}
 
     assert ran["broken"].error == "The plates are out of stock."
-    assert "broken-0 is not trained, which it needs" in str(ran["pupil"].error)
+    assert "broken-0 is not trained, which it needs" in str(ran["student"].error)
     assert ran["a"].error is None
     assert sorted(started(tmp_path)) == ["a-0", "broken-0"]
 
 
-def test_a_pupil_waits_for_its_teacher_and_learns_again_when_the_teacher_did(tmp_path: Path) -> None:
-    pupil = {"name": "pupil", "teacher": "master"}
-    run_jobs(jobs_in(tmp_path, plan_of({"name": "master"}, pupil)), at_once=2, words=partial(fake, seconds=0.5))
-    assert started(tmp_path) == ["master-0", "pupil-0"]
+def test_a_student_waits_for_its_teacher_and_learns_again_when_the_teacher_did(tmp_path: Path) -> None:
+    student = {"name": "student", "teacher": "master"}
+    run_jobs(jobs_in(tmp_path, plan_of({"name": "master"}, student)), at_once=2, command=partial(fake, seconds=0.5))
+    assert started(tmp_path) == ["master-0", "student-0"]
 
-    changed = jobs_in(tmp_path, plan_of({"name": "master", "train": {"epochs": 9}}, pupil))
-    run_jobs(changed, at_once=2, words=fake)
+    changed = jobs_in(tmp_path, plan_of({"name": "master", "train": {"epochs": 9}}, student))
+    run_jobs(changed, at_once=2, command=fake)
 
-    assert started(tmp_path) == ["master-0", "pupil-0", "master-0", "pupil-0"]
+    assert started(tmp_path) == ["master-0", "student-0", "master-0", "student-0"]
 
 
 def test_an_interrupt_ends_the_children_and_the_next_call_goes_on(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_an_interrupt_ends_the_children_and_the_next_call_goes_on(tmp_path: Path
 
     assert not any(is_alive(pid) for pid in children)
     jobs = jobs_in(tmp_path, plan_of({"name": "a"}, {"name": "b"}))
-    assert [ran.error for ran in run_jobs(jobs, at_once=2, words=fake)] == [None, None]
+    assert [ran.error for ran in run_jobs(jobs, at_once=2, command=fake)] == [None, None]
 
 
 def test_children_of_a_killed_command_keep_others_out_of_their_folders_until_they_end(tmp_path: Path) -> None:
@@ -141,11 +142,19 @@ def test_children_of_a_killed_command_keep_others_out_of_their_folders_until_the
     parent.kill()
     parent.wait(30)
     try:
-        meanwhile = run_jobs(jobs, at_once=2, words=fake)
+        meanwhile = run_jobs(jobs, at_once=2, command=fake)
     finally:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
 
     assert {ran.error for ran in meanwhile} == {"another process is at work in its folder"}
     wait_until(lambda: not any(is_alive(pid) for pid in children))
-    assert [ran.error for ran in run_jobs(jobs, at_once=2, words=fake)] == [None, None]
+    assert [ran.error for ran in run_jobs(jobs, at_once=2, command=fake)] == [None, None]
+
+
+def test_the_program_s_digest_covers_all_that_a_training_runs_and_no_command() -> None:
+    package = Path(inspect_ai.__file__).parent
+    names = {file.relative_to(package).as_posix() for file in code_files()}
+
+    assert {"config.py", "model/trunk.py", "training/losses.py", "ingest/walk.py", "datasets/folder.py"} <= names
+    assert not [name for name in names if name.startswith(("cli/", "report/"))]

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from benchmarks.statistics import difference, drawn, figures, kappa, ratio, spread, weighted
+from benchmarks.accuracy.figures import figures, resampled, weighted
+from benchmarks.statistics import difference, kappa, ratio, spread
 from tests.support.bench import scores_of
 
 few_values = st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5])  # so that ties are the rule
@@ -153,7 +154,7 @@ def covered(by_group: bool) -> tuple[float, float]:
         positive, first, second = two_models(random, groups=50, members=6)
         groups = [f"{i // 6}" if by_group else f"{i}" for i in range(300)]
         models = [scores_of(positive, score, groups) for score in (first, second)]
-        draws, here = [drawn(m, 200) for m in models], [figures(m) for m in models]
+        draws, here = [resampled(m, 200) for m in models], [figures(m) for m in models]
         name = "false_positives_at_0.95"
         auc = difference({0: draws[0]["auc"]}, {0: draws[1]["auc"]}, (here[0]["auc"], here[1]["auc"]))
         alarms = ratio({0: draws[0][name]}, {0: draws[1][name]}, (here[0][name], here[1][name]))

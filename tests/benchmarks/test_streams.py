@@ -1,4 +1,4 @@
-"""`bench monitor`: small runs of each table, and what they must show even so."""
+"""Monitor benchmark: small runs of each table, and the order of their figures."""
 
 import csv
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.monitor.pictures import MeasuredPictures, defocus, made_pool, new_device
+from benchmarks.monitor.pictures import MeasuredPictures, defocus, made_pictures, new_device
 from benchmarks.monitor.streams import SHAPES, audited, bench_streams, delay, fixed, from_pictures, growing, shifted
 from inspect_ai.settings import Settings
 
 
-def test_the_journey_writes_its_tables(tmp_path: Path) -> None:
-    bench = bench_streams(out=tmp_path, settings=Settings(), streams=100, length=300)
+def test_a_run_writes_its_tables(tmp_path: Path) -> None:
+    result = bench_streams(out=tmp_path, settings=Settings(), streams=100, length=300)
 
     told = (tmp_path / "monitor.md").read_text("utf-8")
     assert "| growing | normal | 100 |" in told
@@ -26,7 +26,7 @@ def test_the_journey_writes_its_tables(tmp_path: Path) -> None:
     with (tmp_path / "monitor.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     medians = [row["value"] for row in rows if row["table"] == "shifts" and row["figure"] == "median"]
-    assert medians == ["" if math.isnan(d.median) else str(d.median) for d in bench.shifts]
+    assert medians == ["" if math.isnan(d.median) else str(d.median) for d in result.shifts]
 
 
 def test_the_growing_reference_keeps_the_bound_where_the_fixed_one_breaks_it() -> None:
@@ -64,7 +64,7 @@ def test_a_full_audit_finds_misses_sooner_than_a_sample() -> None:
 
 def test_a_lens_that_loses_focus_is_found_by_its_focus_and_the_same_device_raises_nothing() -> None:
     rng = np.random.default_rng(3)
-    made = made_pool(rng, 30)
+    made = made_pictures(rng, 30)
     kept = [made.names.index("focus"), made.names.index("smaller side (px)")]
     pool = replace(made, names=tuple(made.names[i] for i in kept), values=made.values[:, :, kept])
 

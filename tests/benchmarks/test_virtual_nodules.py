@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.volumes.froc import auc
+from benchmarks.statistics import auc_of
 from benchmarks.volumes.nodules import (
     LEAST_COURSE_MM,
     added,
@@ -20,7 +20,7 @@ from benchmarks.volumes.nodules import (
     vessel_in,
 )
 from benchmarks.volumes.scene import Box, Scene, edge_blur_mm, open_scene
-from benchmarks.volumes.shapes import Nodule, Vessel
+from benchmarks.volumes.shapes import MadeNodule, MadeVessel
 from inspect_ai.domain import Volume
 
 TISSUE, LUNG, AIR = 40, -850, -1000
@@ -79,7 +79,7 @@ def middle_of_a_lung(scene: Scene) -> np.ndarray:
     return np.array([depth // 2 + 0.3, height / 2 + 0.4, (width - 1) / 2 + 75 / scene.volume.spacing_mm[2] + 0.2])
 
 
-def change(scene: Scene, shape: Nodule | Vessel, place: np.ndarray) -> np.ndarray:
+def change(scene: Scene, shape: MadeNodule | MadeVessel, place: np.ndarray) -> np.ndarray:
     return added(scene, [(shape, place)]).astype(np.int32) - scene.volume.hu
 
 
@@ -94,7 +94,7 @@ def test_lung_around_is_as_bright_as_it_was_drawn_and_plain_lung_holds_no_struct
 @pytest.mark.parametrize("diameter", [4.0, 8.0, 16.0])
 @pytest.mark.parametrize("density", [-100.0, 60.0])
 def test_a_round_nodule_adds_its_volume_times_its_contrast(scene: Scene, diameter: float, density: float) -> None:
-    made = change(scene, Nodule(diameter_mm=diameter, density_hu=density), middle_of_a_lung(scene))
+    made = change(scene, MadeNodule(diameter_mm=diameter, density_hu=density), middle_of_a_lung(scene))
     brought = made.sum() * math.prod(scene.volume.spacing_mm)
     assert brought == pytest.approx(math.pi / 6 * diameter**3 * (density - LUNG), rel=0.03)
 
@@ -110,7 +110,7 @@ def test_stretch_and_lobes_leave_the_volume_as_asked(scene: Scene) -> None:
 
 
 def test_a_hazy_edge_adds_less_than_a_solid_one_and_spikes_add_more(scene: Scene) -> None:
-    solid = Nodule(diameter_mm=14.0, density_hu=20.0)
+    solid = MadeNodule(diameter_mm=14.0, density_hu=20.0)
     spike = ((0.0, 0.6, 0.8), 13.0, 0.8)
     place = middle_of_a_lung(scene)
     total = [
@@ -127,7 +127,7 @@ def test_a_hazy_edge_adds_less_than_a_solid_one_and_spikes_add_more(scene: Scene
 
 def test_a_nodule_is_as_wide_as_asked_where_it_is_half_as_bright(scene: Scene) -> None:
     place = np.floor(middle_of_a_lung(scene))
-    made = change(scene, Nodule(diameter_mm=16.0, density_hu=0.0), place)[int(place[0])]
+    made = change(scene, MadeNodule(diameter_mm=16.0, density_hu=0.0), place)[int(place[0])]
     area = (made > (0 - LUNG) / 2).sum() * scene.volume.spacing_mm[1] * scene.volume.spacing_mm[2]
     quarter = scene.volume.spacing_mm[0] / 4  # half of the slice is filled out to where the ball is this high
     assert 2 * math.sqrt(area / math.pi) == pytest.approx(2 * math.sqrt(8.0**2 - quarter**2), abs=0.4)
@@ -136,9 +136,9 @@ def test_a_nodule_is_as_wide_as_asked_where_it_is_half_as_bright(scene: Scene) -
 def test_a_nodule_thinner_than_its_slice_is_as_faint_as_the_share_that_it_fills() -> None:
     thick = open_scene("made", chest(step=8.0, pixel=0.5))
     place = np.floor(middle_of_a_lung(thick))
-    made = change(thick, Nodule(diameter_mm=4.0, density_hu=0.0), place)
+    made = change(thick, MadeNodule(diameter_mm=4.0, density_hu=0.0), place)
     assert made.max() == pytest.approx(-LUNG * 4 / 8, rel=0.1)
-    beside = change(thick, Nodule(diameter_mm=4.0, density_hu=0.0), place + np.array([0.5, 0, 0]))
+    beside = change(thick, MadeNodule(diameter_mm=4.0, density_hu=0.0), place + np.array([0.5, 0, 0]))
     z = int(place[0])
     assert beside[z].sum() == pytest.approx(beside[z + 1].sum(), rel=0.05)  # half in each of two slices
 
@@ -147,7 +147,7 @@ def test_the_noise_inside_a_nodule_is_that_of_the_series(scene: Scene) -> None:
     place = np.floor(middle_of_a_lung(scene))
     z, r, c = place.astype(int)
     core = (z, slice(r - 5, r + 6), slice(c - 5, c + 6))
-    inside = added(scene, [(Nodule(diameter_mm=20.0, density_hu=40.0), place)])[core].astype(float)
+    inside = added(scene, [(MadeNodule(diameter_mm=20.0, density_hu=40.0), place)])[core].astype(float)
     assert np.corrcoef(inside.ravel(), scene.volume.hu[core].ravel())[0, 1] > 0.98
     assert inside.mean() == pytest.approx(40.0, abs=12.0)
 
@@ -155,7 +155,7 @@ def test_the_noise_inside_a_nodule_is_that_of_the_series(scene: Scene) -> None:
 def test_a_nodule_takes_nothing_from_tissue_and_adds_nothing_to_it(scene: Scene) -> None:
     z, y, x = axes_mm(scene.volume)
     at_wall = middle_of_a_lung(scene) + np.array([0, 0, 57 / scene.volume.spacing_mm[2]])
-    made = change(scene, Nodule(diameter_mm=12.0, density_hu=0.0), at_wall)
+    made = change(scene, MadeNodule(diameter_mm=12.0, density_hu=0.0), at_wall)
     deep_in_wall = np.broadcast_to(in_lung(z, y, (x - 75) / 1.1 + 75, 75), made.shape) == 0
     assert made.min() >= 0
     assert made[deep_in_wall].max() <= 0
@@ -217,13 +217,13 @@ def test_no_measure_of_the_key_slice_tells_a_faint_made_vessel_from_a_nodule(sce
     twins = [twin_in(random, scene, columns) for _ in range(120)]
     seen = [np.array([on_slice(scene, s, p) for s, p in made]) for made in (nodules, twins)]  # peak, area
     for measure in range(2):
-        assert abs(auc(seen[0][:, measure], seen[1][:, measure]) - 0.5) < 0.12
+        assert abs(auc_of(seen[0][:, measure], seen[1][:, measure]) - 0.5) < 0.12
     away = round(10 / scene.volume.spacing_mm[0])
     beyond = [np.array([on_slice(scene, s, p, away)[0] for s, p in made]) for made in (nodules, twins)]
-    assert auc(beyond[1], beyond[0]) > 0.8  # ten millimetres further the vessel is still there
+    assert auc_of(beyond[1], beyond[0]) > 0.8  # ten millimetres further the vessel is still there
 
 
-def on_slice(scene: Scene, shape: Nodule | Vessel, place: np.ndarray, away: int = 0) -> tuple[float, float]:
+def on_slice(scene: Scene, shape: MadeNodule | MadeVessel, place: np.ndarray, away: int = 0) -> tuple[float, float]:
     """Contrast of a shape on its key slice or so many slices beyond, and the area where it has half of that."""
     seen = seen_in_slice(scene, shape, place, round(place[0]) + away)
     if seen is None:
@@ -235,7 +235,7 @@ def test_next_to_its_key_slice_a_nodule_ends_and_a_made_vessel_goes_on(scene: Sc
     random = np.random.default_rng(4)
     place = np.floor(middle_of_a_lung(scene))
     away = int(place[0]) + math.ceil(15 / scene.volume.spacing_mm[0])
-    ball = Nodule(diameter_mm=10.0, density_hu=0.0)
+    ball = MadeNodule(diameter_mm=10.0, density_hu=0.0)
     tube = replace(vessel_in(random, scene, (scene.midline, scene.volume.hu.shape[2]))[0], course=(-40.0, 40.0))
     assert seen_in_slice(scene, ball, place, away) is None or change(scene, ball, place)[away].max() == 0
     assert change(scene, replace(tube, diameter_mm=10.0, density_hu=0.0), place)[away].max() > 500

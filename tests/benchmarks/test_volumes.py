@@ -1,4 +1,4 @@
-"""The journey of `bench volumes`: what each arm may see, that halves share nothing, and a whole run on real series."""
+"""Volume benchmark: inputs of each arm, halves that share nothing, and a whole run on real series."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 import yaml
 from typer.testing import CliRunner
 
-from benchmarks.volumes.arms import Arm, answer
-from benchmarks.volumes.data import Counts, Sample, SampleKind, halves, make_samples, patch
+from benchmarks.volumes.__main__ import app
+from benchmarks.volumes.arms import answer
+from benchmarks.volumes.augment import VolumeAugment
+from benchmarks.volumes.data import PatchSample, SampleCounts, SampleKind, halves, make_samples, patch
+from benchmarks.volumes.results import Arm
 from benchmarks.volumes.scene import BOX_MARGIN_MM, Scene, open_scene, open_scenes
-from benchmarks.volumes.shapes import Nodule
-from benchmarks.volumes.study import splits
-from inspect_ai.cli.bench_volumes import volumes
+from benchmarks.volumes.shapes import MadeNodule
+from benchmarks.volumes.study import CONFIG, splits
 from inspect_ai.config import read_config
 from inspect_ai.errors import InputError
 from inspect_ai.model.network import Network
-from inspect_ai.settings import Settings, bundled
+from inspect_ai.settings import Settings
 from tests.benchmarks.test_virtual_nodules import chest, middle_of_a_lung
 
 SLICES = 5
 
 
 @pytest.fixture(scope="module")
-def counts() -> Counts:
-    return Counts.of(read_config(bundled("configs") / "bench_volumes.yaml"))
+def counts() -> SampleCounts:
+    return SampleCounts.of(read_config(CONFIG))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def scene() -> Scene:
 @pytest.fixture(scope="module")
 def network() -> Network:
     torch.manual_seed(0)
-    config = read_config(bundled("configs") / "bench_volumes.yaml")
+    config = read_config(CONFIG)
     made = Network(config).eval()
     for name, parameter in made.named_parameters():
         if name.endswith(("scale_1", "scale_2")):
@@ -86,7 +87,7 @@ def test_all_arms_agree_on_a_stack_of_one_slice(network: Network, stacks: torch.
     assert torch.allclose(key, volume, atol=1e-5)
 
 
-def test_patches_of_one_lung_hold_no_voxel_of_the_other_half(scene: Scene, counts: Counts) -> None:
+def test_patches_of_one_lung_hold_no_voxel_of_the_other_half(scene: Scene, counts: SampleCounts) -> None:
     """Paint one half white: the patches of the other half never show it."""
     random = np.random.default_rng(0)
     for half, painted in zip(
@@ -104,7 +105,9 @@ def test_patches_of_one_lung_hold_no_voxel_of_the_other_half(scene: Scene, count
         assert patch(white, np.array([5.0, 100.0, edge]), counts, 9, random).max() == 0
 
 
-def test_a_stack_shows_the_slices_around_its_key_slice_and_repeats_the_last_beyond_its_reach(counts: Counts) -> None:
+def test_a_stack_shows_the_slices_around_its_key_slice_and_repeats_the_last_beyond_its_reach(
+    counts: SampleCounts,
+) -> None:
     thick = open_scene("made", chest(step=8.0))
     numbered = np.broadcast_to(np.arange(25, dtype=np.int16)[:, None, None] * 10 - 1000, thick.volume.hu.shape)
     shown = replace(thick, volume=replace(thick.volume, hu=numbered.copy()))
@@ -117,9 +120,9 @@ def test_a_stack_shows_the_slices_around_its_key_slice_and_repeats_the_last_beyo
     assert slices(0.0) == [0, 0, 0, 0, 0, 1, 2, 2, 2]
 
 
-def test_a_made_nodule_lies_in_the_middle_of_its_key_slice(scene: Scene, counts: Counts) -> None:
+def test_a_made_nodule_lies_in_the_middle_of_its_key_slice(scene: Scene, counts: SampleCounts) -> None:
     place = middle_of_a_lung(scene)
-    nodule = Nodule(diameter_mm=12.0, density_hu=50.0)
+    nodule = MadeNodule(diameter_mm=12.0, density_hu=50.0)
     stack = patch(scene, place, counts, 9, np.random.default_rng(0), [(nodule, place)]).astype(float)
     key = stack[4]
     rows, columns = np.nonzero(key > (key.max() + np.median(key)) / 2)
@@ -139,8 +142,18 @@ def test_each_lung_teaches_once_and_tests_once_and_never_both_at_a_time(scene: S
     assert len({name.split(",")[1] for name in first.train}) == 2  # both sides of the body teach
 
 
+def test_augmentation_keeps_the_shape_and_changes_the_content() -> None:
+    volume = np.random.default_rng(0).random((1, 8, 16, 16), dtype=np.float32)
+    augment = VolumeAugment(read_config(CONFIG).augment, seed=0)
+
+    changed = [augment(volume) for _ in range(4)]
+
+    assert all(c.shape == volume.shape and c.dtype == np.float32 for c in changed)
+    assert any(not np.array_equal(c, volume) for c in changed)
+
+
 @pytest.mark.shared
-def test_nothing_is_made_in_or_taken_from_an_annotated_tumour(shared: Path, counts: Counts) -> None:
+def test_nothing_is_made_in_or_taken_from_an_annotated_tumour(shared: Path, counts: SampleCounts) -> None:
     data = shared / "data" / "lung_nodule" / "ct_series"
     rows = list(csv.DictReader((data / "annotations.csv").open()))
     few = replace(counts, nodules=12, tubes=12, weaker=40)
@@ -164,7 +177,7 @@ def test_a_series_that_lost_a_slice_is_refused(shared: Path, tmp_path: Path) -> 
         open_scenes(tmp_path, Settings())
 
 
-def lies_in(sample: Sample, row: dict[str, str], scene: Scene) -> bool:
+def lies_in(sample: PatchSample, row: dict[str, str], scene: Scene) -> bool:
     z, r, c = sample.place
     uid = scene.volume.sop_instance_uids[round(z)]
     if uid != row["sop_instance_uid"]:
@@ -178,13 +191,11 @@ def lies_in(sample: Sample, row: dict[str, str], scene: Scene) -> bool:
 @pytest.mark.slow
 def test_a_tiny_run_from_series_to_table_and_picture(shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    config = yaml.safe_load((bundled("configs") / "bench_volumes.yaml").read_text("utf-8"))
+    config = yaml.safe_load(CONFIG.read_text("utf-8"))
     config["options"] |= {"nodules": 8, "made_vessels": 8, "weaker_candidates": 4}
     config["network"]["init"] = "scratch"
     config["train"] |= {"epochs": 1, "batch": 8}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config), "utf-8")
-    app = typer.Typer()
-    app.command()(volumes)
     data, out = shared / "data" / "lung_nodule" / "ct_series", tmp_path / "out"
     args = ["--data", str(data), "--out", str(out), "--config", str(tmp_path / "tiny.yaml"), "--json"]
     result = CliRunner().invoke(app, args)

@@ -20,7 +20,7 @@ from inspect_ai.inspection.dataset_scoring import Scored
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.preprocess import PreprocessedStudy
-from inspect_ai.inspection.reference import Fit, without_features
+from inspect_ai.inspection.reference import Fit
 from inspect_ai.inspection.reference import fit as fit_reference
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
@@ -132,7 +132,7 @@ def test_a_graph_that_tells_no_features_cannot_pass_a_reference_that_has_them(fi
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ready task whose graph has two outputs, logits and heat, as graphs had before there were features."""
     folder = make_task(tmp_path_factory.mktemp("tasks"))
-    made = fit_reference(without_features([scored(seed) for seed in range(240)]))
+    made = fit_reference([replace(scored(seed), features=None) for seed in range(240)])
     assert made.known is not None
     write_typicality(made.known, folder / TYPICAL_FILE)
     return folder

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
+from benchmarks.monitor.ranks import growing_p
 from inspect_ai.monitoring.martingale import ETA, Martingale, evidence, gains, limit
-from inspect_ai.monitoring.ranks import GrowingReference, growing_p, tie_breaker
+from inspect_ai.monitoring.ranks import GrowingReference, tie_breaker
 
 STREAMS, LENGTH = 2000, 500
 KINDS = {

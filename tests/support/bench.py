@@ -40,7 +40,7 @@ write_manifest(Manifest(
 
 
 def fake(job: Job, device: str, seconds: float = 0.0) -> list[str]:
-    """The words of a training that takes `seconds`."""
+    """Command line of a training that takes `seconds`."""
     return [sys.executable, "-c", FAKE, str(job.folder), str(job.seed), str(seconds)]
 
 

@@ -57,10 +57,10 @@ def graph() -> onnx.ModelProto:
         numpy_helper.from_array(np.array([1, 2, 3], np.int64), "all"),
         numpy_helper.from_array(np.array([1], np.int64), "channel"),
         numpy_helper.from_array(np.array([2, 3], np.int64), "plane"),
-        numpy_helper.from_array(np.float32(0.5), "half"),
-        numpy_helper.from_array(np.float32(GAIN), "gain"),
+        numpy_helper.from_array(np.asarray(0.5, np.float32), "half"),
+        numpy_helper.from_array(np.asarray(GAIN, np.float32), "gain"),
         numpy_helper.from_array(np.array([-1, 1], np.int64), "column"),
-        numpy_helper.from_array(np.float32(1e-6), "tiny"),
+        numpy_helper.from_array(np.asarray(1e-6, np.float32), "tiny"),
     ]
     nodes = [
         helper.make_node("ReduceMean", ["pixels", "all"], ["mean"], keepdims=0),
@@ -118,7 +118,8 @@ def certify(folder: Path, workshop: Path) -> Path:
 
 def make_reference(folder: Path, count: int = 120) -> None:
     """FOLDER/typical.npz as if calibration had seen COUNT pictures like those of make_pictures; without features."""
-    names, rows = (), []
+    names: tuple[str, ...] = ()
+    rows = []
     for i in range(count):
         random = np.random.default_rng(i)
         low, high = (140, 250) if i % 2 else (10, 110)

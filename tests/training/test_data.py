@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from inspect_ai.config import TaskConfig, parse_config
 from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.samples import IGNORE, Sample
-from inspect_ai.training.augment import VolumeAugment
 from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
 
 LABELS = [{"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "mask_column": "mask"}]
@@ -84,13 +83,3 @@ def test_collate_scales_to_one() -> None:
 
     assert batch.pixels.shape == (2, 1, 64, 64)
     assert batch.pixels.unique().tolist() == pytest.approx([100 / 255])
-
-
-def test_volume_augmentation_keeps_the_shape_and_changes_the_content() -> None:
-    volume = np.random.default_rng(0).random((1, 8, 16, 16), dtype=np.float32)
-    augment = VolumeAugment(config().augment, seed=0)
-
-    changed = [augment(volume) for _ in range(4)]
-
-    assert all(c.shape == volume.shape and c.dtype == np.float32 for c in changed)
-    assert any(not np.array_equal(c, volume) for c in changed)

@@ -7,10 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inspect_ai.model.gradcam import gradcam, gradcam_heat
+from benchmarks.heat.gradcam import gradcam, gradcam_heat
 from inspect_ai.model.network import Network, normalised
 from inspect_ai.model.readout import Readings
 from tests.model.conftest import config_of
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
 
 
 class FixedTokens(nn.Module):
@@ -104,7 +110,7 @@ def test_one_token_s_heat_is_centred_where_the_readout_takes_the_token_to_lie(
 ) -> None:
     token = torch.zeros(1, 6, 6)  # stride 16 of 96 x 96
     token[0, 2, 3] = 1.0
-    monkeypatch.setattr("inspect_ai.model.gradcam.gradcam", lambda network, x: token)
+    monkeypatch.setattr("benchmarks.heat.gradcam.gradcam", lambda network, x: token)
     pixels = np.zeros((3, 96, 96), np.float32)
 
     def centre(decision: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""`inspect-ai bench guarantee`: whether the promise is kept as often as it says."""
+"""`python -m benchmarks.guarantee`: share of broken promises, beside the share that is allowed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, exit_codes, main
+
+app = common.app()
 
 
+@app.command()
 def guarantee(
     out: Annotated[Path, typer.Option("--out", help="Folder for guarantee.md, .csv, .json and .png.")],
     scores: Annotated[
@@ -29,10 +32,10 @@ def guarantee(
 
     Leaves with 1 if the promise was broken more often than it allows, or two roads to one figure disagree.
 
-    Example: inspect-ai bench guarantee --out ./guarantee --scores lung_nodule=luna16.calibration.csv
+    Example: python -m benchmarks.guarantee --out ./guarantee --scores lung_nodule=luna16.calibration.csv
     """
     from benchmarks.guarantee.study import bench_guarantee
-    from benchmarks.guarantee.table import plain
+    from benchmarks.guarantee.tables import plain
 
     found = bench_guarantee(
         out,
@@ -41,7 +44,7 @@ def guarantee(
         calibrations=calibrations,
         splits=splits,
         mapie=mapie,
-        told=lambda said: common.progress().print(said, soft_wrap=True),
+        on_progress=lambda sentence: common.progress().print(sentence, soft_wrap=True),
     )
     faults = found.faults
     if as_json:
@@ -58,4 +61,8 @@ def guarantee(
         for fault in faults:
             print(f"Fault: {fault}.")
     if faults:
-        raise typer.Exit(common.FINDINGS)
+        raise typer.Exit(exit_codes.FINDINGS)
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.guarantee")

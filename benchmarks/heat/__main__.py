@@ -1,4 +1,4 @@
-"""`inspect-ai bench heat`: whether heat maps point at the defect."""
+"""`python -m benchmarks.heat`: heat maps measured against masks of defects."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, main
+
+app = common.app()
 
 
+@app.command()
 def heat(
     task: Annotated[str, typer.Argument(help="Name of an installed task.")],
     data: Annotated[Path, typer.Option("--data", help="Labelled folder with masks.")],
@@ -27,18 +30,19 @@ def heat(
 ) -> None:
     """Measure whether the heat maps of TASK's models point at the defects, and draw a sheet of examples.
 
-    Example: inspect-ai bench heat metal_surface --data ./magnetic_tile --model runs/a --model runs/b --out ./heat
+    Example: python -m benchmarks.heat metal_surface --data ./magnetic_tile --model runs/a --model runs/b --out ./heat
     """
-    from benchmarks.heat.study import Method, bench_heat
-    from benchmarks.heat.table import SHOWN, TITLES, cell, plain
+    from benchmarks.heat.results import MapMethod
+    from benchmarks.heat.study import bench_heat
+    from benchmarks.heat.tables import SHOWN, TITLES, cell, plain
     from inspect_ai.errors import UsageError
 
-    unknown = sorted(set(method or ()) - {m.value for m in Method})
+    unknown = sorted(set(method or ()) - {m.value for m in MapMethod})
     if unknown:
         raise UsageError(f"There is no method {unknown[0]!r}; --method is own or gradcam.")
-    methods = [Method(m) for m in method or ("own",)]
+    methods = [MapMethod(m) for m in method or ("own",)]
     with common.counting("pictures measured") as progress:
-        bench = bench_heat(
+        result = bench_heat(
             task,
             data,
             model or (),
@@ -48,7 +52,7 @@ def heat(
             methods=methods,
             progress=progress,
         )
-    found = plain(bench)
+    found = plain(result)
     if as_json:
         common.emit(found)
         return
@@ -56,3 +60,7 @@ def heat(
     title = f"{task} on {data}: {found['pictures']} pictures in {found['groups']} groups"
     common.table(title, "map", *TITLES, rows=rows)
     print(f"Tables and examples: {out}")
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.heat")

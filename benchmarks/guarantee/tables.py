@@ -1,37 +1,33 @@
-"""What `bench guarantee` found: Markdown for people, CSV for table programs, JSON for programs."""
+"""Tables of the guarantee benchmark: Markdown for people, CSV for table programs, JSON for programs."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.guarantee.bounds import MISSES, PROMISES, Boundary
-from benchmarks.guarantee.draws import COMPARED, Drawn
-from benchmarks.guarantee.splits import Splits
+from benchmarks.guarantee.bounds import MISSES, PROMISES
+from benchmarks.guarantee.draws import COMPARED
+from benchmarks.guarantee.results import Boundary, GuaranteeResult, Simulated, SplitResult
 from benchmarks.guarantee.with_mapie import LOOKED_AT
-
-if TYPE_CHECKING:
-    from benchmarks.guarantee.study import Found
+from benchmarks.writing import csv_text, json_text, markdown_table
 
 CSV_COLUMNS = (
     *("part", "case", "sensitivity", "confidence", "n", "draws", "broken", "expected", "allowed", "se", "within"),
 )
 
 
-def write_tables(found: Found, out: Path) -> None:
-    """guarantee.json, guarantee.csv and guarantee.md below OUT."""
-    (out / "guarantee.json").write_text(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (out / "guarantee.csv").write_text(as_csv(found), "utf-8")
-    (out / "guarantee.md").write_text(markdown(found), "utf-8")
+def texts(found: GuaranteeResult) -> dict[str, str]:
+    """Contents of the three files, by name."""
+    return {
+        "guarantee.json": json_text(plain(found)),
+        "guarantee.csv": csv_text(CSV_COLUMNS, csv_rows(found)),
+        "guarantee.md": markdown(found),
+    }
 
 
-def plain(found: Found) -> dict[str, Any]:
+def plain(found: GuaranteeResult) -> dict[str, Any]:
     """Everything as plain values, with what follows from them."""
     values = asdict(found)
     for name in ("kept", "broken"):
@@ -44,34 +40,25 @@ def plain(found: Found) -> dict[str, Any]:
     return values
 
 
-def as_csv(found: Found) -> str:
-    """One line a share."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
-    for part, drawn in (("kept", found.kept), ("broken", found.broken)):
-        for d in drawn:
-            row = asdict(d) | {
-                "part": part,
-                "draws": d.calibrations,
-                "allowed": d.allowed,
-                "se": d.se,
-                "within": d.within,
-            }
-            writer.writerow({name: row[name] for name in CSV_COLUMNS})
+def csv_rows(found: GuaranteeResult) -> Iterator[dict[str, Any]]:
+    """One row a share."""
+    for part, simulated in (("kept", found.kept), ("broken", found.broken)):
+        for d in simulated:
+            derived = {"draws": d.calibrations, "allowed": d.allowed, "se": d.se, "within": d.within}
+            values = asdict(d) | {"part": part} | derived
+            yield {name: "" if values[name] is None else values[name] for name in CSV_COLUMNS}
     for s in found.real:
         row = {"part": "real", "case": f"{s.data}: {s.how}", "draws": s.splits - s.refused, "broken": s.short}
         row |= {"sensitivity": s.sensitivity, "confidence": s.confidence, "n": round(s.n, 1), "se": s.se}
-        writer.writerow(row | {"expected": s.short_expected, "allowed": s.short_expected, "within": s.within})
-    return text.getvalue()
+        yield row | {"expected": s.short_expected, "allowed": s.short_expected, "within": s.within}
 
 
-def markdown(found: Found) -> str:
+def markdown(found: GuaranteeResult) -> str:
     """All tables, each below a sentence that says how to read it."""
     return "\n".join(["# Is the promise kept?\n", *_drawn(found), *_exact(found), *_mapie(found), *_real(found)])
 
 
-def _drawn(found: Found) -> Iterator[str]:
+def _drawn(found: GuaranteeResult) -> Iterator[str]:
     yield (
         f"## Simulated calibrations\n\n{found.calibrations:,} calibrations each. The threshold is the product's: read "
         f"for all at once, and compared with `prove` itself on {COMPARED} of each row. *Broken*: share of calibrations "
@@ -80,7 +67,7 @@ def _drawn(found: Found) -> Iterator[str]:
         "(as 300) make it safer, and the expectation says by how much.\n"
     )
     names = list(dict.fromkeys(d.case for d in found.kept))
-    yield table(
+    yield markdown_table(
         ("sensitivity", "confidence", "positives", "allowed", "SE", *(f"{name}: broken (expected)" for name in names)),
         [_row(rows) for rows in _by_promise(found.kept)],
     )
@@ -88,7 +75,7 @@ def _drawn(found: Found) -> Iterator[str]:
         "## What breaks the promise, and what mends it\n\nThe promise is 98.7 % at 95 %; *held* should be at least "
         "0.95. Bold: it is not.\n"
     )
-    yield table(
+    yield markdown_table(
         ("case", "positives", "held", "held, exactly", "SE"),
         [
             (
@@ -103,26 +90,26 @@ def _drawn(found: Found) -> Iterator[str]:
     )
 
 
-def _by_promise(kept: Sequence[Drawn]) -> list[list[Drawn]]:
+def _by_promise(kept: Sequence[Simulated]) -> list[list[Simulated]]:
     """The families of each promise side by side."""
-    rows: dict[tuple[float, float, int], list[Drawn]] = {}
+    rows: dict[tuple[float, float, int], list[Simulated]] = {}
     for d in kept:
         rows.setdefault((d.sensitivity, d.confidence, d.n), []).append(d)
     return list(rows.values())
 
 
-def _row(families: Sequence[Drawn]) -> tuple[str, ...]:
+def _row(families: Sequence[Simulated]) -> tuple[str, ...]:
     d = families[0]
     head = (f"{d.sensitivity:g}", f"{d.confidence:g}", f"{d.n:,}", f"{d.allowed:.2f}", f"{d.se:.4f}")
     return (*head, *(_broken(d) for d in families))
 
 
-def _broken(d: Drawn) -> str:
+def _broken(d: Simulated) -> str:
     share = f"{d.broken:.4f}" if d.within else f"**{d.broken:.4f}**"
     return share if d.expected is None else f"{share} ({d.expected:.4f})"
 
 
-def _exact(found: Found) -> Iterator[str]:
+def _exact(found: GuaranteeResult) -> Iterator[str]:
     agree = sum(b.agrees for b in found.boundaries)
     yield (
         f"## The boundary\n\nFewest positives with so many misses. Of {len(found.boundaries)} cells, {agree} are "
@@ -130,7 +117,7 @@ def _exact(found: Found) -> Iterator[str]:
         "(P(Binomial(n, 1 - s) <= k) <= 1 - confidence) and `scipy.stats.beta` (the lower bound).\n"
     )
     at = {(b.sensitivity, b.confidence, b.misses): b for b in found.boundaries}
-    yield table(
+    yield markdown_table(
         ("sensitivity", "confidence", *(f"{k} missed" for k in MISSES)),
         [(f"{s:g}", f"{c:g}", *(_cell(at[s, c, k]) for k in MISSES)) for s, c in PROMISES],
     )
@@ -139,7 +126,7 @@ def _exact(found: Found) -> Iterator[str]:
         f"At 0.987 and 0.95, {b.n - 1} positives without a miss are refused (they prove {b.bound_one_less:.5f}), "
         f"{b.n} are accepted ({b.bound:.5f}).\n"
     )
-    yield table(
+    yield markdown_table(
         ("figure", "ours", "scipy.stats", "agree"),
         [(c.what, f"{c.ours:.5g}", f"{c.scipy:.5g}", "yes" if c.agrees else "**no**") for c in found.checked],
     )
@@ -149,7 +136,7 @@ def _cell(b: Boundary) -> str:
     return f"{b.n:,}" if b.agrees else f"**{b.n:,}**"
 
 
-def _mapie(found: Found) -> Iterator[str]:
+def _mapie(found: GuaranteeResult) -> Iterator[str]:
     if not found.needed:
         yield "MAPIE was left out.\n"
         return
@@ -160,7 +147,7 @@ def _mapie(found: Found) -> Iterator[str]:
         "a recall in floats back into a count and rounds up, so that at many sizes one miss counts as two. *As it "
         "comes*: 100 thresholds, Bonferroni-Holm; the misses lie at a score of 0.25, all other scores at 1.\n"
     )
-    yield table(
+    yield markdown_table(
         ("sensitivity", "confidence", "missed", "ours", "MAPIE, one threshold", "refused above", "MAPIE as it comes"),
         [
             (
@@ -171,7 +158,7 @@ def _mapie(found: Found) -> Iterator[str]:
         ],
     )
     yield "The highest threshold that each method certifies on the same simulated scores; higher means fewer alarms.\n"
-    yield table(
+    yield markdown_table(
         ("positives", "method", "threshold", "true sensitivity", "negatives flagged"),
         [
             (
@@ -183,7 +170,7 @@ def _mapie(found: Found) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _real(found: Found) -> Iterator[str]:
+def _real(found: GuaranteeResult) -> Iterator[str]:
     if not found.real:
         return
     yield "## What the real calibration splits carry\n"
@@ -198,12 +185,12 @@ def _real(found: Found) -> Iterator[str]:
         "beyond as often.\n"
     )
     head = ("data", "counted and split", "promise", "positives, groups", "calibrated on", "may miss", "checked on")
-    yield table(
+    yield markdown_table(
         (*head, "short", "expected", "beyond", "expected", "by chance", "refused"), [_split(s) for s in found.real]
     )
 
 
-def _split(s: Splits) -> tuple[str, ...]:
+def _split(s: SplitResult) -> tuple[str, ...]:
     return (
         *(s.data, s.how.value, f"{s.sensitivity:g}", f"{s.positives}, {s.groups}", f"{s.n:.0f}", f"{s.missed:.1f}"),
         *(f"{s.tested:.0f}", _marked(s.short, s.short_expected, s.se), f"{s.short_expected:.3f}"),
@@ -215,9 +202,3 @@ def _split(s: Splits) -> tuple[str, ...]:
 
 def _marked(share: float, expected: float, se: float) -> str:
     return f"{share:.3f}" if share <= expected + 3 * se else f"**{share:.3f}**"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -13,16 +13,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy import picture, tables
-from benchmarks.accuracy.compare import DataSet, compare
-from benchmarks.accuracy.cost import Cost, Costs, gmacs
+from benchmarks.accuracy.compare import compare
+from benchmarks.accuracy.cost import gmacs
 from benchmarks.accuracy.plan import BenchPlan
+from benchmarks.accuracy.results import DataSet, MeasuredCosts, ModelCost
 from inspect_ai.config import TaskConfig, laid_over
 from inspect_ai.errors import InputError, SetupError
 from tests.support.bench import TASK, jobs_in, plan_of, scores_of, write_scores
 
 MODELS = (
     {"name": "better", "title": "The better one", "train": {"epochs": 3}},
-    {"name": "yardstick", "title": "The yardstick", "against": True, "network": {"backbone": "resnet18"}},
+    {"name": "reference", "title": "The reference", "against": True, "network": {"backbone": "resnet18"}},
     {"name": "untrained"},
 )
 
@@ -43,13 +44,13 @@ def compared(tmp_path: Path) -> tuple[BenchPlan, list[DataSet]]:
     return plan, compare(plan, jobs_in(tmp_path, plan))
 
 
-def costs_of(*names: str) -> Costs:
-    cost = Cost(
+def costs_of(*names: str) -> MeasuredCosts:
+    cost = ModelCost(
         task="caps", parameters=1_500_000, gmacs=0.25, gmacs_own=0.1, own_px=64, best_ms=20.0, median_ms=25.0,
-        speed_ratio={"yardstick": 2.5}, gpu_images_s=None,
+        speed_ratio={"reference": 2.5}, gpu_images_s=None,
     )  # fmt: skip
     models = {name: replace(cost, median_ms=25.0 * (i + 1)) for i, name in enumerate(names)}
-    return Costs(machine="a machine", share=0.99, engine="an engine", gpu=None, models=models)
+    return MeasuredCosts(machine="a machine", share=0.99, engine="an engine", gpu=None, models=models)
 
 
 def false_positives(scores: Any) -> int:
@@ -60,12 +61,12 @@ def false_positives(scores: Any) -> int:
 
 def test_figures_and_comparisons_are_means_over_seeds(compared: tuple[BenchPlan, list[DataSet]]) -> None:
     (one,) = compared[1]
-    better, yardstick = one.models
+    better, reference = one.models
     scores = {apart: [random_scores(seed, apart) for seed in (0, 1)] for apart in (2.5, 1.0)}
 
     aucs = {apart: np.mean([roc_auc_score(s.positive, s.score) for s in two]) for apart, two in scores.items()}
     assert better.figures["auc"].mean == pytest.approx(aucs[2.5])
-    assert yardstick.against == ()
+    assert reference.against == ()
     (against,) = better.against
     assert against.differences["auc"].value == pytest.approx(aucs[2.5] - aucs[1.0])
     alarms = {apart: sum(false_positives(s) for s in two) for apart, two in scores.items()}
@@ -88,7 +89,7 @@ def test_scores_of_other_pictures_are_not_compared(tmp_path: Path) -> None:
 def test_the_tables_hold_figures_departures_and_what_is_missing(compared: tuple[BenchPlan, list[DataSet]]) -> None:
     plan, sets = compared
 
-    text = tables.markdown(plan, sets, costs_of("better", "yardstick"), ["caps/untrained-0"])
+    text = tables.markdown(plan, sets, costs_of("better", "reference"), ["caps/untrained-0"])
 
     figure = sets[0].models[0].figures["auc"]
     row = next(line for line in text.splitlines() if line.startswith("| better |"))
@@ -106,7 +107,7 @@ def test_a_task_may_say_which_figures_its_tables_show(compared: tuple[BenchPlan,
 
     text = tables.markdown(plan, compared[1], costs_of(), [])
 
-    assert "AUC less yardstick's" in text
+    assert "AUC less reference's" in text
     assert "FPR at" not in text
 
 
@@ -130,11 +131,11 @@ def test_an_infinite_ratio_is_null_in_json_and_drawn_at_the_edge(tmp_path: Path)
     plan = plan_of(*MODELS)
     jobs = jobs_in(tmp_path, plan)
     write_scores(jobs[0], random_scores(0, 1.0))
-    write_scores(jobs[1], random_scores(1, 99.0))  # the yardstick never errs
+    write_scores(jobs[1], random_scores(1, 99.0))  # the reference never errs
     sets = compare(plan, jobs)
 
-    plain = json.dumps(tables.as_plain(plan, sets, costs_of("better", "yardstick"), []), allow_nan=False)
-    picture.draw(tmp_path / "p.png", plan, sets, costs_of("better", "yardstick"))
+    plain = json.dumps(tables.as_plain(plan, sets, costs_of("better", "reference"), []), allow_nan=False)
+    picture.draw(tmp_path / "p.png", plan, sets, costs_of("better", "reference"))
 
     ratios = json.loads(plain)["data_sets"][0]["models"][0]["against"][0]["ratios"]
     assert ratios["false_positives_at_0.95"]["value"] is None
@@ -143,11 +144,11 @@ def test_an_infinite_ratio_is_null_in_json_and_drawn_at_the_edge(tmp_path: Path)
 
 def test_the_picture_shows_every_model_in_its_colour(compared: tuple[BenchPlan, list[DataSet]], tmp_path: Path) -> None:
     plan, sets = compared
-    picture.draw(tmp_path / "p.png", plan, sets, costs_of("better", "yardstick"))
+    picture.draw(tmp_path / "p.png", plan, sets, costs_of("better", "reference"))
 
     shown = cv2.imread(str(tmp_path / "p.png"))[..., ::-1]
 
-    for colour in (picture.OURS, picture.YARDSTICK):
+    for colour in (picture.OURS, picture.REFERENCE):
         rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
         assert (shown == rgb).all(axis=-1).sum() > 50
     rgb = [int(picture.THEIRS[i : i + 2], 16) for i in (1, 3, 5)]
@@ -159,7 +160,7 @@ def test_without_matplotlib_a_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    with pytest.raises(SetupError, match=r"inspect-ai-vision\[bench\]"):
+    with pytest.raises(SetupError, match=r"pip install -e '\.\[bench\]'"):
         picture.draw(tmp_path / "p.png", *compared, costs_of("better"))
 
 

@@ -1,11 +1,10 @@
-"""The journey of a comparison: train every model on every task with every seed, score val, compare, and show it.
+"""Comparison of models: train every model on every task with every seed, score val, compare, and write the tables.
 
 Everything lies below one folder, a run in OUT/TASK/MODEL-SEED; what is there is not made again.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import picture, tables
-from benchmarks.accuracy.compare import DataSet, compare
+from benchmarks.accuracy.compare import compare
 from benchmarks.accuracy.cost import costs_of
 from benchmarks.accuracy.plan import BenchPlan, Job, chosen, jobs_of, read_plan
-from benchmarks.accuracy.running import Ran, is_finished, noted_code, noted_times, run_jobs
+from benchmarks.accuracy.results import DataSet, JobOutcome
+from benchmarks.accuracy.running import is_finished, noted_code, noted_times, run_jobs
 from benchmarks.accuracy.scores import score_run, scores_file
+from benchmarks.writing import json_text, write_text
 from inspect_ai.errors import InputError
 from inspect_ai.model.manifest import read_manifest
 from inspect_ai.plugins import task_named
@@ -53,17 +54,23 @@ def planned(
 
 
 def states(comparison: Comparison) -> list[tuple[Job, bool]]:
-    """Each job that was asked for, and whether it is finished."""
+    """Each wanted job, with True if it is finished."""
     return [(job, is_finished(job, comparison.device)) for job in comparison.wanted]
 
 
-def train_all(comparison: Comparison, *, at_once: int, told: Callable[[Ran], None] = lambda ran: None) -> list[Ran]:
-    """Train what was asked for and is not there; one Ran a job."""
-    return run_jobs(comparison.wanted, at_once=at_once, device=comparison.device, told=told)
+def train_all(
+    comparison: Comparison, *, at_once: int, on_end: Callable[[JobOutcome], None] = lambda outcome: None
+) -> list[JobOutcome]:
+    """Train the wanted jobs that are not finished; one outcome a job."""
+    return run_jobs(comparison.wanted, at_once=at_once, device=comparison.device, on_end=on_end)
 
 
 def score_all(
-    comparison: Comparison, *, settings: Settings, at_once: int, told: Callable[[str], None] = lambda sentence: None
+    comparison: Comparison,
+    *,
+    settings: Settings,
+    at_once: int,
+    on_progress: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Score every finished run on every val part of its task, a process a run and data set."""
     waiting = [
@@ -75,14 +82,14 @@ def score_all(
         try:
             done = pool.map(score_run, *zip(*waiting, strict=True), [settings] * len(waiting))
             for number, (_, (job, data)) in enumerate(zip(done, waiting, strict=True), 1):
-                told(f"{number}/{len(waiting)} scored: {job.name} on {Path(data).name}")
+                on_progress(f"{number}/{len(waiting)} scored: {job.name} on {Path(data).name}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _one_thread() -> None:
-    """In a scoring process. An interrupt at the terminal is the parent's business; it ends these."""
+    """Initializer of a scoring process. It ignores interrupts from the terminal: the parent ends it."""
     import signal
 
     import cv2
@@ -91,17 +98,17 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def collect(comparison: Comparison, told: Callable[[str], None] = lambda sentence: None) -> list[Path]:
+def collect(comparison: Comparison, on_progress: Callable[[str], None] = lambda sentence: None) -> list[Path]:
     """Tables and picture of every run that is finished and scored; returns the files written.
 
     Raises InputError if there is none, SetupError for the picture alone, when matplotlib is missing.
     """
     plan, out = comparison.plan, comparison.out
     finished = _finished(comparison)
-    sets = compare(plan, finished, lambda name: told(f"Comparing on {name}"))
+    sets = compare(plan, finished, lambda name: on_progress(f"Comparing on {name}"))
     if not sets:
         raise InputError(f"{out} holds no finished training of this comparison, so there is nothing to compare.")
-    told("Measuring speeds")
+    on_progress("Measuring speeds")
     first = {job.model: job.folder for job in reversed(finished)}
     order = [model.name for model in plan.models if model.name in first]
     against = [model.name for model in plan.models if model.against]
@@ -109,12 +116,12 @@ def collect(comparison: Comparison, told: Callable[[str], None] = lambda sentenc
     missing = [job.name for job in comparison.jobs if job not in finished]
     written = [out / f"accuracy.{kind}" for kind in ("json", "md", "csv", "png")]
     plain = tables.as_plain(plan, sets, costs, [_run(job) for job in finished])
-    tables.write_text(written[0], json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(written[0], json_text(plain))
     doubts = [*_other_program(finished), *_scored_otherwise(finished, sets)]
     for doubt in doubts:
-        told(doubt)
-    tables.write_text(written[1], tables.markdown(plan, sets, costs, missing, doubts))
-    tables.write_text(written[2], tables.as_csv(sets))
+        on_progress(doubt)
+    write_text(written[1], tables.markdown(plan, sets, costs, missing, doubts))
+    write_text(written[2], tables.as_csv(sets))
     picture.draw(written[3], plan, sets, costs)
     return written
 

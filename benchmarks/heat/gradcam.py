@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391): where a network looked, by its gradients.
+"""Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391): maps of a network's decision by its gradients.
 
 Weights are the gradients of the decision's logit, averaged over the cells of a token map; the map is the positive part
 of the weighted sum. Departs from the paper in one point: the last map is the last one on which the decision depends,
@@ -76,7 +76,7 @@ def gradcam_heat(network: Network, pixels: Pixels, multiple: int) -> Pixels:
 
 
 def by_attention(network: Network) -> bool:
-    """Whether token i of the network's own map lies at pixel stride * i, as in attention and after cornered strides.
+    """True if token i of the network's own map lies at pixel stride * i, as in attention and after cornered strides.
 
     Evidence is read as cells instead: token i stands for the pixels from stride * i onwards.
     """

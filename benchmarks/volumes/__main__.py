@@ -1,4 +1,4 @@
-"""`inspect-ai bench volumes`: what attention along depth brings, by made nodules in real lungs."""
+"""`python -m benchmarks.volumes`: gain by attention along depth, with made nodules in real lungs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, main
+
+CONFIG = Path(__file__).with_name("volumes.yaml")
+app = common.app()
 
 
+@app.command()
 def volumes(
     data: Annotated[Path, typer.Option("--data", help="Folder of chest CT series; annotations.csv in it is kept out.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for table and picture.")] = Path("bench_volumes"),
     config: Annotated[
-        Path | None, typer.Option("--config", help="YAML of the bench.", show_default="the bundled one")
-    ] = None,
+        Path, typer.Option("--config", help="YAML of the bench.", show_default="the bundled one")
+    ] = CONFIG,
     seed: common.Seed = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads to compute with.")] = 1,
     as_json: common.Json = False,
@@ -24,7 +28,7 @@ def volumes(
 
     Made vessels that pass through look the same on a slice. Half of the lungs teach, the others test, then in turn.
 
-    Example: inspect-ai bench volumes --data ./ct_series --out bench_volumes
+    Example: python -m benchmarks.volumes --data ./ct_series --out bench_volumes
     """
     import torch
 
@@ -38,9 +42,13 @@ def volumes(
         settings=common.settings(),
         config_file=config,
         seed=seed,
-        told=lambda text: console.print(text, soft_wrap=True),
+        on_progress=lambda text: console.print(text, soft_wrap=True),
     )
     if as_json:
         common.emit({"written": [str(path) for path in study.written]})
     else:
         print("\n".join(str(path) for path in study.written))
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.volumes")

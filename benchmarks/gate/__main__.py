@@ -1,4 +1,4 @@
-"""`inspect-ai bench gate`: what the quality gate catches, and what it costs."""
+"""`python -m benchmarks.gate`: spoilt pictures that the quality gate catches, and good ones that it rejects."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, main
+
+app = common.app()
 
 
+@app.command()
 def gate(
     task: Annotated[str, typer.Argument(help="Name of an installed task.")],
     data: Annotated[Path, typer.Option("--data", help="Labelled folder with a calibration split.")],
@@ -33,12 +36,11 @@ def gate(
 ) -> None:
     """Measure how many spoilt and foreign pictures TASK's quality gate catches, and how many good ones it turns away.
 
-    Example: inspect-ai bench gate metal_surface --data ./magnetic_tile --other ./neu_det --out ./gate
+    Example: python -m benchmarks.gate metal_surface --data ./magnetic_tile --other ./neu_det --out ./gate
     """
-    import dataclasses
-
-    from benchmarks.gate.study import WAYS, bench_gate
-    from benchmarks.gate.table import cells
+    from benchmarks.gate.results import WAYS
+    from benchmarks.gate.study import bench_gate
+    from benchmarks.gate.tables import cells, plain
     from inspect_ai.calibration.out_of_distribution import Method
     from inspect_ai.errors import UsageError
 
@@ -60,8 +62,12 @@ def gate(
             progress=progress,
         )
     if as_json:
-        common.emit({"ways": list(WAYS), **dataclasses.asdict(found)})
+        common.emit(plain(found))
         return
     rows = [(row.name, str(row.n), *cells(row)) for row in found.rows]
     common.table(f"{task} on {data}: turned away, per cent", "pictures", "n", *WAYS, rows=rows)
     print(f"Tables: {out}")
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.gate")

@@ -1,4 +1,4 @@
-"""`inspect-ai bench`: comparisons and measurements that anybody can make again."""
+"""`python -m benchmarks.accuracy`: networks compared under one recipe."""
 
 from __future__ import annotations
 
@@ -10,42 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inspect_ai.cli import common
-from inspect_ai.cli.bench_gate import gate
-from inspect_ai.cli.bench_guarantee import guarantee
-from inspect_ai.cli.bench_heat import heat
-from inspect_ai.cli.bench_monitor import monitor
-from inspect_ai.cli.bench_volumes import volumes
+from inspect_ai.cli import common, exit_codes, main
 
 if TYPE_CHECKING:
-    from benchmarks.accuracy.comparison import Comparison
     from benchmarks.accuracy.plan import Job
-    from benchmarks.accuracy.running import Ran
+    from benchmarks.accuracy.results import JobOutcome
+    from benchmarks.accuracy.study import Comparison
 
+CONFIG = Path(__file__).with_name("accuracy.yaml")
 app = common.app()
 
 
-@app.callback()
-def bench() -> None:
-    """Make a comparison or a measurement again, from the data to the table.
-
-    Example: inspect-ai bench accuracy --data ./data --dry-run
-    """
-
-
-app.command("gate")(gate)
-app.command("guarantee")(guarantee)
-app.command("heat")(heat)
-app.command("monitor")(monitor)
-app.command("volumes")(volumes)
-
-
-@app.command("accuracy")
+@app.command()
 def accuracy(
     data: Annotated[Path, typer.Option("--data", help="Folder that holds all data sets.")],
     config: Annotated[
-        Path | None, typer.Option("--config", help="YAML of the comparison.", show_default="the bundled one")
-    ] = None,
+        Path, typer.Option("--config", help="YAML of the comparison.", show_default="the bundled one")
+    ] = CONFIG,
     out: Annotated[Path, typer.Option("--out", help="Folder for runs, tables and picture.")] = Path("bench_accuracy"),
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Trainings at a time.", show_default="one a core")
@@ -63,22 +44,20 @@ def accuracy(
     What is finished is not made again, so the same command goes on after an interruption. Leaves with 3 if a training
     failed; the others are done nevertheless. Speeds are measured once; remove OUT/cost.json to measure them again.
 
-    Example: inspect-ai bench accuracy --data ./data --out bench --only lung_nodule/tiny
+    Example: python -m benchmarks.accuracy --data ./data --out bench --only lung_nodule/tiny
     """
-    from benchmarks.accuracy import comparison as journey
-    from inspect_ai.settings import bundled
+    from benchmarks.accuracy import study
 
-    config = config or bundled("configs") / "bench_accuracy.yaml"
     settings = common.settings()
-    comparison = journey.planned(config, data, out, settings=settings, only=only or (), device=device.value)
+    comparison = study.planned(config, data, out, settings=settings, only=only or (), device=device.value)
     if dry_run:
-        _list(journey.states(comparison), as_json)
+        _list(study.states(comparison), as_json)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends the children too
     at_once = jobs or len(os.sched_getaffinity(0))
     failed = [] if collect else _trained(comparison, at_once)
-    journey.score_all(comparison, settings=settings, at_once=at_once, told=_say)
-    written = journey.collect(comparison, told=_say)
+    study.score_all(comparison, settings=settings, at_once=at_once, on_progress=_say)
+    written = study.collect(comparison, on_progress=_say)
     for one in failed:
         _say(f"{one.job.name} failed: {one.error}")
     if as_json:
@@ -86,16 +65,16 @@ def accuracy(
     else:
         print("\n".join(str(path) for path in written))
     if failed:
-        raise typer.Exit(common.UNREADABLE)
+        raise typer.Exit(exit_codes.UNREADABLE)
 
 
-def _trained(comparison: Comparison, at_once: int) -> list[Ran]:
-    """Train, telling how it goes; those that failed."""
-    from benchmarks.accuracy.comparison import train_all
+def _trained(comparison: Comparison, at_once: int) -> list[JobOutcome]:
+    """Train with progress on stderr; returns the trainings that failed."""
+    from benchmarks.accuracy.study import train_all
 
     clock = _Clock(comparison.wanted, at_once)
     try:
-        return [ran for ran in train_all(comparison, at_once=at_once, told=clock.told) if ran.error]
+        return [ran for ran in train_all(comparison, at_once=at_once, on_end=clock.on_end) if ran.error]
     except KeyboardInterrupt:
         _say(
             f"Stopped with {clock.done} of {len(comparison.wanted)} trainings done. The same command goes on; "
@@ -114,19 +93,19 @@ def _list(states: list[tuple[Job, bool]], as_json: bool) -> None:
 
 
 class _Clock:
-    """Says on stderr how each training ended and how long the rest may take, from what those like it took."""
+    """Progress on stderr: the end of each training, and the time left as estimated from trainings like it."""
 
     def __init__(self, jobs: Sequence[Job], at_once: int) -> None:
         self.jobs, self.at_once = jobs, at_once
-        self._ended: list[Ran] = []
+        self._ended: list[JobOutcome] = []
 
     @property
     def done(self) -> int:
         """Trainings that left a model, now or earlier."""
         return sum(ran.error is None for ran in self._ended)
 
-    def told(self, ran: Ran) -> None:
-        """One job has ended."""
+    def on_end(self, ran: JobOutcome) -> None:
+        """Note and print the end of one job."""
         self._ended.append(ran)
         how = f"failed: {ran.error}" if ran.error else "was there" if ran.skipped else f"took {_minutes(ran.wall_s)}"
         _say(f"{len(self._ended)}/{len(self.jobs)} {ran.job.name} {how}; {self._left()}")
@@ -141,8 +120,8 @@ class _Clock:
         return f"about {_minutes(seconds)} left"
 
 
-def _expected_s(job: Job, known: Sequence[Ran]) -> float:
-    """The mean of the same model's trainings of the task, else of the task's, else of all."""
+def _expected_s(job: Job, known: Sequence[JobOutcome]) -> float:
+    """Mean of the same model's trainings of the task, else of the task's, else of all."""
     task = [ran for ran in known if ran.job.task == job.task]
     same = [ran for ran in task if ran.job.model == job.model]
     walls = [ran.wall_s for ran in same or task or known]
@@ -157,3 +136,7 @@ def _minutes(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.accuracy")

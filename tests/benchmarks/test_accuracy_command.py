@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from inspect_ai.model.manifest import read_manifest
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 MAIN = [sys.executable, "-c", "from inspect_ai.cli import main; main()"]
 PLAN = {
     "seeds": [0],
@@ -29,13 +30,14 @@ PLAN = {
 }
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([*MAIN, *words], cwd=folder, capture_output=True, text=True, env=env, check=False)
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, env=env, check=False)
 
 
-def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, "bench", "accuracy", "--config", "plan.yaml", "--data", "data", "--out", "out", *words)
+def compare(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    module = (sys.executable, "-m", "benchmarks.accuracy")
+    return run(folder, *module, "--config", "plan.yaml", "--data", "data", "--out", "out", *options)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +52,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kind = folder / "data" / "caps" / ("flag" if i % 3 == 0 else "pass")
         kind.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(kind / f"{i:03d}.png"), plate)
-    assert run(folder, "tasks", "new", "bottle_caps").returncode == 0
+    assert run(folder, *MAIN, "tasks", "new", "bottle_caps").returncode == 0
     (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN))
-    done = bench(folder, "--jobs", "2")
+    done = compare(folder, "--jobs", "2")
     assert done.returncode == 3, done.stdout + done.stderr
     (folder / "said.txt").write_text(done.stdout + done.stderr)
     return folder
@@ -96,14 +98,14 @@ def test_collecting_again_trains_nothing_and_a_dry_run_says_what_is_to_do(site: 
     (site / "out" / "accuracy.md").unlink()
     began = time.monotonic()
 
-    collected = bench(site, "--collect", "--json")
+    collected = compare(site, "--collect", "--json")
 
     assert collected.returncode == 0
     assert [Path(p).suffix for p in json.loads(collected.stdout)["written"]] == [".json", ".md", ".csv", ".png"]
     assert (site / "out" / "accuracy.md").is_file()
     assert (site / "out" / "bottle_caps" / "tiny-0" / "model.onnx").stat().st_mtime_ns == before
     assert time.monotonic() - began < 120
-    listed = json.loads(bench(site, "--dry-run", "--json").stdout)
+    listed = json.loads(compare(site, "--dry-run", "--json").stdout)
     assert [job["state"] for job in listed] == ["finished", "finished", "to do"]
 
 
@@ -118,7 +120,7 @@ def test_a_run_that_another_program_trained_is_a_doubt(site: Path) -> None:
     (folder / "job.json").write_text(json.dumps(json.loads(kept["job.json"]) | {"code": "of yesterday"}))
 
     try:
-        bench(site, "--collect")
+        compare(site, "--collect")
     finally:
         for name, text in kept.items():
             (folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""`inspect-ai bench monitor`: false alarms and delays of the drift alarm."""
+"""`python -m benchmarks.monitor`: false alarms and delays of the drift alarm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from inspect_ai.cli import common
+from inspect_ai.cli import common, main
+
+app = common.app()
 
 
+@app.command()
 def monitor(
     out: Annotated[Path, typer.Option("--out", help="Folder for monitor.md, monitor.csv and monitor.json.")],
     data: Annotated[
@@ -27,14 +30,14 @@ def monitor(
     that go out of focus; with --data, real tiles that do (metal_surface/magnetic_tile), and fundus pictures of another
     camera (fundus/eyepacs_subset, then fundus/idrid_lesions), both with the scores of the tasks' own models.
 
-    Example: inspect-ai bench monitor --data ./data --out ./bench_monitor
+    Example: python -m benchmarks.monitor --data ./data --out ./bench_monitor
     """
     from benchmarks.monitor.streams import bench_streams
-    from benchmarks.monitor.table import NAME, plain
+    from benchmarks.monitor.tables import NAME, plain
 
     metal = data / "metal_surface" / "magnetic_tile" if data else None
     fundus = (data / "fundus" / "eyepacs_subset", data / "fundus" / "idrid_lesions") if data else None
-    bench = bench_streams(
+    found = bench_streams(
         out=out,
         settings=common.settings(),
         streams=streams,
@@ -42,9 +45,13 @@ def monitor(
         metal=metal,
         fundus=fundus,
         seed=seed,
-        told=lambda sentence: common.progress().print(sentence, soft_wrap=True),
+        on_progress=lambda sentence: common.progress().print(sentence, soft_wrap=True),
     )
     if as_json:
-        common.emit(plain(bench))
+        common.emit(plain(found))
     else:
         print((out / f"{NAME}.md").read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main(app=app, name="python -m benchmarks.monitor")
