@@ -13,9 +13,9 @@ import typer
 import yaml
 
 import inspect_ai
-from inspect_ai import cli, errors
+from inspect_ai import errors
 from inspect_ai.audit.schema import Row
-from inspect_ai.cli import common
+from inspect_ai.cli import exit_codes
 from inspect_ai.cli.commands import NAMES
 from inspect_ai.cli.template import TASK
 from inspect_ai.model.manifest import read_manifest
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md")])
+BENCHMARKS = sorted(path.parent.name for path in (ROOT / "benchmarks").glob("*/__main__.py"))
 TASKS = ("fundus", "lung_nodule", "metal_surface")
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.InspectError)]
 
@@ -45,13 +46,13 @@ def shipped(name: str) -> dict[str, Any]:
     return read
 
 
-def command(name: str) -> Any:
-    return typer.main.get_command(importlib.import_module(f"inspect_ai.cli.{name}").app)
+def command(module: str) -> Any:
+    return typer.main.get_command(importlib.import_module(module).app)
 
 
 def subcommands(name: str) -> Iterator[str]:
     yield name
-    yield from (f"{name} {sub}" for sub in getattr(command(name), "commands", {}))
+    yield from (f"{name} {sub}" for sub in getattr(command(f"inspect_ai.cli.{name}"), "commands", {}))
 
 
 EVERY_COMMAND = [words for name in NAMES for words in subcommands(name)]
@@ -73,39 +74,58 @@ def test_no_row_tells_of_a_command_that_is_not_there() -> None:
     assert [words for words in told if words not in EVERY_COMMAND] == []
 
 
-def spoken(text: str) -> Iterator[list[str]]:
-    """The words after each `inspect-ai` in code: inline between backticks, or to the end of a line of a block."""
-    code = re.findall(r"^(?:    |```\n)?(?:\.venv/bin/|\$ )?inspect-ai [^\n]+(?:\\\n[^\n]+)*", text, re.MULTILINE)
-    inline = re.findall(r"`(inspect-ai [^`]+)`", text)
-    for found in (*code, *inline):
-        said = found.replace("\\\n", " ").split("inspect-ai ", 1)[1]
-        yield re.split(r"[#|;]", said)[0].split()
+STARTS = r"(?:inspect-ai |python -m benchmarks\.)"
 
 
-def faults(words: list[str]) -> Iterator[str]:
-    """What of a command line does not exist: its command, its subcommand, its options."""
-    if words[0] not in NAMES:
-        yield " ".join(words)
+def command_lines(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """Each command line of a page (in a block, or inline in backticks): whether it is a benchmark's, and its words."""
+    lines = re.findall(rf"^ *(?:\.venv/bin/|\$ )?({STARTS}[^\n\\]*(?:\\\n[^\n\\]*)*)", text, re.MULTILINE)
+    for found in (*lines, *re.findall(rf"`({STARTS}[^`]+)`", text)):
+        words = re.split(r"[#|;]", re.sub(STARTS, "", found.replace("\\\n", " "), count=1))[0].split()
+        if words and words[0] not in ("...", "--version", "--help", "NAME"):
+            yield found.startswith("python"), words
+
+
+def faults(is_benchmark: bool, words: list[str]) -> Iterator[str]:
+    """Whatever of a command line does not exist: its command, its subcommand, its options."""
+    if words[0] not in (BENCHMARKS if is_benchmark else NAMES):
+        yield f"no command {words[0]}"
         return
-    at = command(words[0])
-    along = [at]
-    for sub in words[1:2]:
-        commands = getattr(at, "commands", {})
-        if commands and not sub.startswith("-"):
-            if sub not in commands:
-                yield f"{words[0]} {sub}"
-                return
-            along.append(commands[sub])
-    known = {flag for c in along for p in c.params for flag in (*p.opts, *p.secondary_opts)} | {"--help"}
+    along = [command(f"benchmarks.{words[0]}.__main__" if is_benchmark else f"inspect_ai.cli.{words[0]}")]
+    commands = getattr(along[0], "commands", {})
+    if commands and len(words) > 1 and not words[1].startswith("-"):
+        if words[1] not in commands:
+            yield f"no command {words[0]} {words[1]}"
+            return
+        along.append(commands[words[1]])
+    known = {flag for at in along for option in at.params for flag in (*option.opts, *option.secondary_opts)}
     flags = [word.split("=")[0].rstrip(".,)") for word in words if word.startswith("--")]
-    yield from (f"{words[0]}: {flag}" for flag in flags if flag not in known)
+    yield from (f"{words[0]} has no {flag}" for flag in flags if flag not in known | {"--help"})
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_line_on_a_page_names_commands_and_options_that_exist(path: Path) -> None:
-    lines = [words for words in spoken(path.read_text("utf-8")) if words[0] not in ("...", "--version", "--help")]
+    lines = command_lines(path.read_text("utf-8"))
 
-    assert [fault for words in lines for fault in faults(words)] == []
+    assert [fault for is_benchmark, words in lines for fault in faults(is_benchmark, words)] == []
+
+
+def test_command_lines_are_found_in_blocks_and_in_sentences() -> None:
+    text = "```\ninspect-ai scan X --no\n```\n    inspect-ai a \\\n  --b  # c\nsay `python -m benchmarks.gate d`."
+
+    assert [words for _, words in command_lines(text)] == [["scan", "X", "--no"], ["a", "--b"], ["gate", "d"]]
+    assert list(faults(False, ["scan", "X", "--no"])) == ["scan has no --no"]
+    assert list(faults(False, ["audit", "sing"])) == ["no command audit sing"]
+    assert list(faults(True, ["scan"])) == ["no command scan"]
+
+
+def test_every_benchmark_has_its_row() -> None:
+    assert [name for name in BENCHMARKS if not row(page("results.md"), f"`{name}`")] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(inspect_ai.__all__) - {"__version__"}))
+def test_every_public_name_is_on_the_api_page(name: str) -> None:
+    assert f"\n::: inspect_ai.{name}\n" in page("api.md")
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
@@ -128,7 +148,7 @@ def test_every_error_stands_in_the_docs_with_its_exit_code(kind: type[errors.Ins
 
 @pytest.mark.parametrize(
     "code",
-    sorted({0, cli.FAULT, cli.INTERRUPTED, common.FINDINGS, common.READER_GONE, *(kind.exit_code for kind in ERRORS)}),
+    sorted({0, *(v for v in vars(exit_codes).values() if isinstance(v, int)), *(kind.exit_code for kind in ERRORS)}),
 )
 def test_every_exit_code_stands_in_the_docs(code: int) -> None:
     assert len(row(page("exit_codes.md"), str(code))) >= 2
@@ -175,7 +195,9 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_every_package_is_on_the_map() -> None:
-    inside = {path.stem for path in (ROOT / "inspect_ai").iterdir() if not path.name.startswith(("_", "."))}
+    inside = {
+        path.stem for path in (ROOT / "inspect_ai").iterdir() if path.name != "py.typed" and path.name[0] not in "._"
+    }
 
     assert {name for name in inside if f"`{name}`" not in page("how_it_works.md").split("## Packages")[1]} == set()
 
