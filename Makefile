@@ -4,12 +4,13 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs
 BENCHMARKS := accuracy gate guarantee heat monitor speed volumes
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench $(BENCHMARKS:%=bench-%) clean
+.PHONY: help setup demo test check docs bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,10 +38,18 @@ check: $(READY) ## style, types, imports, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
+docs: $(DOCS_READY) ## build the documentation into ./site, every link checked
+	$(BIN)/mkdocs build --strict
+	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --directory site"
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[docs]"
+	@touch $(DOCS_READY)
+
 bench: bench-speed ## measure speed and print the figures
 
 $(BENCHMARKS:%=bench-%): bench-%: $(READY)
 	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 clean: ## remove what demo, scans and tools left (not .venv)
-	rm -rf demo inspect_ai_out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf demo inspect_ai_out site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
