@@ -18,7 +18,17 @@ os.environ["ORT_RUNNING_UNIT_TESTS"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask a server for a newer version
 
 if TYPE_CHECKING:
-    from inspect_ai.api import calibrate, decide_score, evaluate, load, open_log, scan, watch
+    from inspect_ai.api import (
+        calibrate,
+        calibrate_scores,
+        decide_score,
+        evaluate,
+        evaluate_scores,
+        load,
+        open_log,
+        scan,
+        watch,
+    )
     from inspect_ai.audit import Entry, Log
     from inspect_ai.calibration import read_point
     from inspect_ai.calibration.solver import CalibrationRequest
@@ -62,7 +72,10 @@ if TYPE_CHECKING:
     from inspect_ai.settings import Settings
 else:
     _HOMES = {
-        "api": ("calibrate", "decide_score", "evaluate", "load", "open_log", "scan", "watch"),
+        "api": (
+            "calibrate", "calibrate_scores", "decide_score", "evaluate", "evaluate_scores", "load", "open_log", "scan",
+            "watch",
+        ),
         "audit": ("Entry", "Log"),
         "calibration": ("read_point",),
         "calibration.solver": ("CalibrationRequest",),
@@ -136,8 +149,10 @@ __all__ = [
     "WatchSummary",
     "__version__",
     "calibrate",
+    "calibrate_scores",
     "decide_score",
     "evaluate",
+    "evaluate_scores",
     "load",
     "open_log",
     "read_point",

@@ -127,6 +127,55 @@ def calibrate(
     )
 
 
+def calibrate_scores(
+    scores: str | Path,
+    *,
+    request: CalibrationRequest | None = None,
+    name: str | None = None,
+    model_file: str | Path | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Calibrated:
+    """Set and prove thresholds for scores that another program made, from a CSV with unit, group, positive and score.
+
+    name: of the statement, the file's stem if None. model_file: the file that made the scores, whose digest the
+    certificate binds. out: the operating point, beside the scores if None. Raises InputError for a file that cannot be
+    read, UsageError for scores that cannot answer.
+    """
+    from inspect_ai.calibration.solver import CalibrationRequest
+    from inspect_ai.journeys.calibrate_scores import calibrate_scores as journey
+
+    return journey(
+        Path(scores),
+        settings=_settings.load(**settings),
+        request=request or CalibrationRequest(),
+        name=name,
+        model_file=_path(model_file),
+        out=_path(out),
+    )
+
+
+def evaluate_scores(
+    scores: str | Path,
+    *,
+    operating_point: str | Path | None = None,
+    report: str | Path | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Measure scores that another program made; with `report`, write a page too.
+
+    Raises InputError or UsageError for files that cannot be read or make no sense.
+    """
+    from inspect_ai.journeys.evaluate_scores import evaluate_scores as journey
+
+    return journey(
+        Path(scores),
+        settings=_settings.load(**settings),
+        operating_point=_path(operating_point),
+        report=_path(report),
+    )
+
+
 def decide_score(score: float, point: OperatingPoint | str | Path) -> Verdict:
     """Compare one score with an operating point, given as itself or as its file; for models that run elsewhere.
 

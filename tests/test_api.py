@@ -19,7 +19,8 @@ from tests.support.tasks import make_pictures, make_task
 PUBLIC = """AuditError Calibrated CalibrationRefused CalibrationRequest Decision Entry Evaluation FileRejected Finding
 Guarantee Image InputError InspectError Inspector Log Measure OperatingPoint Outcome PartDecided PartWaiting Prediction
 Progress Rejection Settings SetupError Study StudyDecided StudyRef Summary Task Unit UnitOutput UsageError Verdict
-Volume WatchSummary __version__ calibrate decide_score evaluate load open_log read_point scan watch"""
+Volume WatchSummary __version__ calibrate calibrate_scores decide_score
+evaluate evaluate_scores load open_log read_point scan watch"""
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,20 @@ def test_a_score_is_decided_by_an_operating_point_or_its_file(inspector: Inspect
     assert inspect_ai.decide_score(0.6, inspector.point).outcome is Outcome.FLAG
     assert inspect_ai.decide_score(0.4, path).outcome is Outcome.CLEAR
     assert inspect_ai.decide_score(float("nan"), path).outcome is Outcome.ABSTAIN
+
+
+def test_scores_of_another_program_are_calibrated_measured_and_decided(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [f"u{i},,{int(i < 300)},{random.normal(60 if i < 300 else 20, 8):.3f}" for i in range(900)]
+    path = tmp_path / "vendor.csv"
+    path.write_text("\n".join(["unit,group,positive,score", *rows]) + "\n")
+
+    made = inspect_ai.calibrate_scores(path, db=tmp_path / "log.db", out=tmp_path / "point.json")
+    found = inspect_ai.evaluate_scores(path, operating_point=tmp_path / "point.json", db=tmp_path / "log.db")
+
+    assert made.point.certified
+    assert made.certificate is not None
+    assert found.sensitivity is not None
+    assert found.sensitivity >= 0.987
+    assert inspect_ai.decide_score(90.0, tmp_path / "point.json").outcome is Outcome.FLAG
+    assert inspect_ai.decide_score(1.0, made.point).outcome is Outcome.CLEAR
