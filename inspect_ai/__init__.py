@@ -1,6 +1,6 @@
 """Visual inspection that people can trust: medical images and industrial surfaces.
 
-Research software, not a medical device. The names below are the way in from Python; each is loaded when it is first
+Research software, not a medical device. The names below are the interface for Python; each is loaded when it is first
 used, so that importing this package stays light.
 """
 
@@ -15,7 +15,7 @@ from inspect_ai.version import __version__
 # opt-out still does so up to 1.32 (microsoft/onnxruntime pull request 29843); its switch for tests silences it.
 os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 os.environ["ORT_RUNNING_UNIT_TESTS"] = "1"
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask a server for a newer version
 
 if TYPE_CHECKING:
     from inspect_ai.api import calibrate, decide_score, evaluate, load, open_log, scan, watch

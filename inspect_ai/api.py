@@ -1,7 +1,7 @@
 """The functions of the package `inspect_ai`: one model, folders, figures and thresholds, without a command line.
 
-Everywhere `**settings` are fields of Settings by their names (db, out, task, engine, workers, ...); what is not given
-comes from the environment, ./inspect_ai.toml and the defaults, as for the commands.
+Everywhere `**settings` are fields of Settings by their names (db, out, task, engine, workers, ...); others come from
+the environment, ./inspect_ai.toml and the defaults, as for the commands.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load(
 
 
 def open_log(path: str | Path, *, operator: str = "", create: bool = True) -> AbstractContextManager[audit.Log]:
-    """The audit log at `path`, made if it is not there and `create` is given. operator: the login name if empty.
+    """Open the audit log at `path`, made if it is not there and `create` is given. operator: the login name if empty.
 
     Raises UsageError where there is none and none may be made, AuditError for a file that cannot be trusted or written.
     """
@@ -62,9 +62,9 @@ def scan(folder: str | Path, *, force: bool = False, **settings: Any) -> Iterato
 def watch(
     folder: str | Path, task: str, *, once: bool = False, patience_s: float = 600.0, **settings: Any
 ) -> Iterator[WatchEvent]:
-    """Decide parts as a camera puts them into `folder`, or with `once` what is there now.
+    """Decide parts as a camera puts them into `folder`, or with `once` the parts that are there now.
 
-    patience_s: so long a file that ends in the middle is waited for. Raises UsageError where there is no such folder.
+    patience_s: longest wait for a file that ends in the middle. Raises UsageError where there is no such folder.
     """
     from inspect_ai.journeys.watch import watch as journey
 
@@ -110,7 +110,7 @@ def calibrate(
 ) -> Calibrated:
     """Set and prove a model's thresholds on one split of a labelled folder; write the operating point and certificate.
 
-    request: what to prove; a sensitivity of 98.7 % at 95 % confidence if None. A refusal stands in the operating point.
+    request: what to prove; a sensitivity of 98.7 % at 95 % confidence if None. The operating point holds a refusal.
     Raises UsageError where the split served training or holds no positives, SetupError for a missing model.
     """
     from inspect_ai.calibration.solver import CalibrationRequest
@@ -131,7 +131,7 @@ def decide_score(score: float, point: OperatingPoint | str | Path) -> Verdict:
     """Compare one score with an operating point, given as itself or as its file; for models that run elsewhere.
 
     Nothing is logged, and no file is checked against a certificate: `Inspector.decide` and `scan` do both. What is no
-    score between 0 and 1 is left to a person. Raises UsageError for a damaged file.
+    score (no number, or a probability outside 0 to 1) is left to a person. Raises UsageError for a damaged file.
     """
     from inspect_ai.calibration import read_point
     from inspect_ai.decide import decide

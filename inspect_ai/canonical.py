@@ -1,4 +1,4 @@
-"""One text for one value: canonical JSON (RFC 8785, JCS), and frozen dataclasses to and from it.
+"""Canonical JSON (RFC 8785, JCS), one text for one value, and frozen dataclasses to and from it.
 
 Narrower than RFC 8785: no floats (they are hex strings, so that no number formatter can change a hash), integers below
 2**53, keys in ASCII (so that sorting by code point is sorting by UTF-16 unit). Text that UTF-8 cannot hold, such as a
@@ -26,7 +26,7 @@ _RAW = "utf8_surrogatepass"  # the one key of an object that stands for text wit
 
 
 def canonical(value: Plain) -> str:
-    """The one JSON text of `value`. Raises ValueError for what has none: floats, huge integers, odd keys."""
+    """The one JSON text of `value`. Raises ValueError for values that have none: floats, huge integers, odd keys."""
     _check(value)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
@@ -51,7 +51,7 @@ def to_plain(value: object) -> Plain:
 
 
 def from_plain(kind: type[T], plain: Plain) -> T:
-    """The dataclass that `to_plain` wrote. Fields that an older program did not know take their default.
+    """Read the dataclass that `to_plain` wrote. Fields that an older program did not know take their default.
 
     Raises ValueError, TypeError or KeyError where `plain` is no such thing.
     """
@@ -68,7 +68,7 @@ def _hints(kind: Hashable) -> dict[str, Any]:
 
 
 def _value(hint: Any, plain: Plain) -> Any:
-    """`plain` as the annotated type of a field."""
+    """Read `plain` as the annotated type of a field."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return None if plain is None else _value(next(arg for arg in args if arg is not type(None)), plain)
@@ -97,7 +97,7 @@ def _text_to_plain(text: str) -> Plain:
 
 
 def text_from_plain(plain: Plain) -> str:
-    """The text that `to_plain` wrote. Raises ValueError or KeyError where `plain` is none."""
+    """Read the text that `to_plain` wrote. Raises ValueError or KeyError where `plain` is none."""
     if isinstance(plain, dict):
         return bytes.fromhex(plain[_RAW]).decode("utf-8", "surrogatepass")
     if not isinstance(plain, str):

@@ -1,6 +1,4 @@
-"""What a person may change about a task, typed: configs/NAME.yaml becomes a frozen TaskConfig. Unknown keys are
-errors.
-"""
+"""Configuration of a task: configs/NAME.yaml becomes a frozen, typed TaskConfig. Unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from inspect_ai.errors import UsageError
 
 
 class Strict(BaseModel):
-    """Frozen, and closed to unknown keys."""
+    """Base of all parts: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +27,7 @@ Attention = Literal["stripe", "global", "shifted_window", "spatial_reduction", "
 
 
 class LabelSet(Strict):
-    """How one kind of labelled folder speaks: which column holds the label, its values, and which of them are positive.
+    """Labels of one kind of labelled folder: the column that holds them, its values, and the positive ones among these.
 
     A set whose values are all positive (a catalogue of defects) teaches and tests classes, never the decision.
     """
@@ -42,7 +40,7 @@ class LabelSet(Strict):
     grade_column: str | None = None  # an ordinal target, 0..grades-1, where the column is there
     grades: int = 0
     mask_column: str | None = None  # paths of 1-bit masks joined by ";"
-    independent: Literal["picture", "group"] = "group"  # what a statement about sensitivity counts; see calibrate.py
+    independent: Literal["picture", "group"] = "group"  # the unit of a statement about sensitivity
     independent_name: str = "group"  # its name in sentences: patient, tile, candidate
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
 
@@ -63,7 +61,7 @@ class LabelSet(Strict):
 
 
 class Input(Strict):
-    """What the network sees."""
+    """Input of the network."""
 
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
     channels: Literal[1, 3] = 1
@@ -71,16 +69,16 @@ class Input(Strict):
 
 
 class Network(Strict):
-    """Which network; see model/network.py. `size` and `attention` shape the trunk alone, never a baseline."""
+    """Choice of the network; see model/network.py. `size` and `attention` shape the trunk alone, never a baseline."""
 
     backbone: Literal["trunk", "resnet18", "densenet121", "efficientnet_lite0", "vit", "swin", "convnext", "medvit"] = (
-        "trunk"  # all but the trunk are baselines: what a person would take instead, under the same recipe
+        "trunk"  # all but the trunk are baselines, trained with the same recipe
     )
     size: Literal["tiny", "small"] = "small"
     attention: Attention = "stripe"  # model/attention.py
     init: str = "imagenet"  # scratch, imagenet, or a folder that `inspect-ai pretrain` wrote
     readout: Literal["scales", "average"] = "scales"  # average: global average pooling and a linear layer
-    decision: Literal["both", "evidence", "pooled"] = "both"  # what decides where masks teach; see model/readout.py
+    decision: Literal["both", "evidence", "pooled"] = "both"  # basis of decisions where masks teach; model/readout.py
     views: Literal["one", "mirror", "flips", "dihedral"] = "one"  # 1, 2, 4 or 8 views averaged at work
     drop_path: float = 0.1
     dropout: float = 0.2
@@ -109,7 +107,7 @@ RETIRED = ("seeds", "select")  # of `train` in manifests and configs of earlier 
 
 
 class Training(Strict):
-    """The schedule."""
+    """Schedule and losses of training."""
 
     epochs: int = 20
     batch: int = 32
@@ -162,7 +160,7 @@ class TaskConfig(Strict):
         return tuple(names)
 
     def label_set(self, values: set[str], where: str) -> LabelSet:
-        """The label set that knows all `values`. Raises UsageError that names the values nobody knows."""
+        """The label set that knows all `values`. Raises UsageError that names the unknown values."""
         for labels in self.labels:
             if values <= set(labels.classes):
                 return labels
@@ -174,7 +172,7 @@ class TaskConfig(Strict):
 
 
 def laid_over(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `changes`, mapping by mapping."""
+    """Lay the values of `changes` over `base`, mapping by mapping."""
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
@@ -188,7 +186,7 @@ def read_config(path: Path) -> TaskConfig:
 
 
 def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:
-    """A checked TaskConfig from plain values. Raises UsageError with one sentence for each fault."""
+    """Check plain values and make a TaskConfig. Raises UsageError with one sentence for each fault."""
     return checked(TaskConfig, raw, where)
 
 
@@ -204,7 +202,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def checked(kind: type[Model], raw: dict[str, Any], where: str) -> Model:
-    """`raw` as a `kind`. Raises UsageError with one sentence for each fault, and the nearest key to an unknown one."""
+    """Check `raw` as a `kind`. Raises UsageError: a sentence for each fault, and the key nearest to an unknown one."""
     try:
         return kind.model_validate(raw)
     except ValidationError as e:
@@ -217,7 +215,7 @@ _IMAGENET, _PLAIN = ("trunk", "efficientnet_lite0"), ("vit",)
 
 
 def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) -> TaskConfig:
-    """The config with another backbone or start, checked. A backbone without ImageNet weights starts from scratch.
+    """Copy the config with another backbone or start, checked. A backbone without ImageNet weights starts from scratch.
 
     Raises UsageError for a backbone that does not exist.
     """
@@ -234,7 +232,7 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
 
 
 def config_sha256(config: TaskConfig) -> str:
-    """Digest of everything in the configuration that reaches a decision: not the schedule, not the augmentation."""
+    """Digest of everything in the configuration that affects a decision: not the schedule, not the augmentation."""
     relevant = {
         "name": config.name,
         "outputs": config.outputs,

@@ -1,7 +1,7 @@
-"""The one place where a score meets a threshold: outcome, reason, certified or not.
+"""Decision of a score against thresholds, made here alone: outcome, reason, certified or not.
 
 The proof is about `clear_below`: of the positives, at least the promised share scores there or higher, so it is not
-cleared. Anything that is no proper score ends before a person, never as clear.
+cleared. Anything that is no proper score is left to a person, never cleared.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 
 from inspect_ai.domain import Measure, Outcome, Verdict
-from inspect_ai.operating_point import OperatingPoint, Thresholds
+from inspect_ai.operating_point import OperatingPoint, ScoreScale, Thresholds
 
-GRID = 2.0**-16  # scores are compared on it; within one step below a threshold counts as at it, the safe side
+GRID = 2.0**-16  # probabilities are compared on it; within one step below a threshold counts as at it, the safe side
 
 
 def decide(
@@ -26,17 +26,16 @@ def decide(
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
-    mismatches: why no certificate stands behind what is at work (certificates/deployment.py); they cost the
-    certificate only. problems: why this study cannot be decided. measures: the quality gate. suspended: why nothing is
-    cleared without a person for now; what would be clear is left to one, and no promise is made.
+    mismatches: reasons why no certificate holds for the deployed files (certificates/deployment.py); they cost the
+    certificate only. problems: reasons against deciding this study. measures: the quality gate. suspended: the reason
+    why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
-    if not why and (score is None or not 0.0 <= score <= 1.0):  # true for NaN too
-        number = score is not None and math.isfinite(score)
-        why = [f"the score {score:g} does not lie between 0 and 1" if number else "the score is not a number"]
+    if not why:
+        why = _no_score(score, point.thresholds.score_scale)
     if why or score is None:
         return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
-    outcome, where = _place(round(score / GRID) * GRID, point.thresholds)
+    outcome, where = _place(score, point.thresholds)
     doubts = _doubts(point, mismatches, suspended)
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
@@ -44,26 +43,43 @@ def decide(
     return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
 
 
-def reaches(score: float, threshold: float) -> bool:
-    """Whether a score counts as reaching a threshold: within one step of the grid below it does, the safe side."""
-    return score >= threshold - GRID
+def reaches(score: float, threshold: float, lines: Thresholds) -> bool:
+    """Whether a score counts as reaching a threshold of these lines: a probability within one step below it does."""
+    return score >= threshold - step(lines)
+
+
+def step(lines: Thresholds) -> float:
+    """The distance below a line at which a score still counts as reaching it, the safe side."""
+    return GRID if lines.score_scale is ScoreScale.PROBABILITY else 0.0
+
+
+def _no_score(score: float | None, scale: ScoreScale) -> list[str]:
+    """The reason why nothing can be decided by this score, if there is one."""
+    if score is None or not math.isfinite(score):
+        return ["the score is not a number"]
+    if scale is ScoreScale.PROBABILITY and not 0.0 <= score <= 1.0:
+        return [f"the score {score:g} does not lie between 0 and 1"]
+    return []
 
 
 def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
-    """The side of each line. Five digits, so that two neighbours on the grid never read alike."""
-    said, clear, flag = f"score {score:.5f}", f"{lines.clear_below:.5f}", f"{lines.flag_from:.5f}"
+    """The side of each line."""
+    near = step(lines)
+    score = round(score / near) * near if near else score
+    clear, flag = lines.written(lines.clear_below), lines.written(lines.flag_from)
+    said = f"score {lines.written(score)}"
     if score >= lines.flag_from:
         return Outcome.FLAG, f"{said} is at or above {flag}"
-    if reaches(score, lines.flag_from):
+    if reaches(score, lines.flag_from, lines):
         return Outcome.FLAG, f"{said} is so close below {flag} that it counts as reaching it"
-    if not reaches(score, lines.clear_below):
+    if not reaches(score, lines.clear_below, lines):
         return Outcome.CLEAR, f"{said} is below {clear}"
     return Outcome.ABSTAIN, f"{said} lies between {clear} and {flag}: a person must look"
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:
-    """The reasons why no promise stands behind the verdict."""
-    # The first sentence of a refusal says what is missing; the rest stands once, where the point itself is shown.
+    """Reasons why the promise does not hold for the verdict."""
+    # The first sentence of a refusal names the lack; the rest is shown once, with the point itself.
     refusal = [] if point.proof.refusal is None else [point.proof.refusal.split(". ")[0]]
     return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 

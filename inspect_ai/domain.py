@@ -1,4 +1,4 @@
-"""The words of the house: what crosses the borders between rooms. Frozen dataclasses, NumPy at most.
+"""Domain values that packages pass to each other: frozen dataclasses, NumPy at most.
 
 Patient coordinates are LPS millimetres (DICOM PS3.3 C.7.6.2.1.1). Scores are probabilities of the positive side, 0..1.
 Arrays are `field(compare=False, repr=False)`: a frozen dataclass with a compared array raises in == and hash.
@@ -19,12 +19,12 @@ Floats: TypeAlias = NDArray[np.float32]
 Millimetres: TypeAlias = tuple[float, float, float]
 
 
-# What may be known of a study before it is decided: a threshold of its own can follow from these, from nothing else.
+# Attributes of a study that are known before it is decided: only these can give it a threshold of its own.
 OBSERVABLE = ("manufacturer", "model", "slice_thickness", "age_band", "site", "camera")
 
 
 class Outcome(StrEnum):
-    """What a person is told about one study."""
+    """Outcome of one study, as a person sees it."""
 
     CLEAR = "clear"
     FLAG = "flag"
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One file as it was found: its path relative to the scanned root, its content digest (SHA-256, hex) and size."""
+    """One file that was found: its path relative to the scanned root, its content digest (SHA-256, hex) and size."""
 
     path: str
     sha256: str
@@ -42,7 +42,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A file that will not be decided on, and the sentence that says why. Counted, logged, shown."""
+    """A file that will not be decided on, and the sentence with the reason. Counted, logged, shown."""
 
     file: str
     reason: str
@@ -125,9 +125,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What a task decides on: the reference plus its decoded pixels. Pictures or volumes, never neither unless
-    `problems`.
-    """
+    """A study with its decoded pixels, ready for a task. Pictures or volumes, never neither unless `problems`."""
 
     ref: StudyRef
     images: tuple[Image, ...] = ()
@@ -139,16 +137,16 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One question of the quality gate: passed when value >= limit."""
+    """One measure of the quality gate: passed when value >= limit."""
 
     name: str
     value: float
     limit: float
-    advice: str  # what the person at the device can do
+    advice: str  # an action for the person at the device
 
     @property
     def passed(self) -> bool:
-        """False for NaN too."""
+        """True when the value reaches the limit; False for NaN."""
         return self.value >= self.limit
 
 
@@ -172,10 +170,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitOutput:
-    """What the network says of one unit.
+    """Output of the network for one unit.
 
-    logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1; features: [F], what the network saw
-    in short, or None from graphs that do not tell.
+    logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1; features: [F], the pooled tokens, or
+    None from graphs without this output.
     """
 
     logits: Floats = field(compare=False, repr=False)
@@ -185,7 +183,7 @@ class UnitOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something seen in one unit, in source pixels and, where there is geometry, in millimetres."""
+    """A finding in one unit, in source pixels and, where there is geometry, in millimetres."""
 
     name: str
     score: float
@@ -204,7 +202,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Outcome of one score at one operating point, and whether the operating point's promise stands behind it."""
+    """Outcome of one score at one operating point, and whether the operating point's promise holds for it."""
 
     outcome: Outcome
     reason: str
@@ -213,7 +211,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What made the decision besides the pixels; together with the study's digest it is the decision's key."""
+    """Origin of a decision besides the pixels; together with the study's digest it is the decision's key."""
 
     task: str
     task_version: str
@@ -222,7 +220,7 @@ class Provenance:
     operating_point_sha256: str
     engine: str
     software: str
-    certificate_sha256: str = ""  # of the certificate that lay there, sound or not; no part of the decision's key
+    certificate_sha256: str = ""  # of the certificate present, sound or not; no part of the decision's key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@
     ├── AuditError          4   the log is damaged, foreign, locked or cannot be written
     └── SetupError          5   a missing decoder, engine, package, weight file or free disk
 
-The class owns the exit code; cli.main alone turns an error into one sentence and leaves with it.
+The class owns the exit code; cli.main alone turns an error into one sentence and exits with it.
 """
 
 from __future__ import annotations
@@ -45,4 +45,4 @@ class SetupError(InspectError):
 
 
 class CalibrationRefused(UsageError):
-    """The calibration data cannot prove what was asked; the message names what would, and what can be proved."""
+    """The calibration data cannot prove what was asked; the message names data that could, and what can be proved."""

@@ -1,6 +1,6 @@
-"""The operating point: thresholds, what they prove, and what they were made for. Frozen values, no NumPy.
+"""Operating point: thresholds, their proof, and the model and data they belong to. Frozen values, no NumPy.
 
-On disk it is one flat record (calibration/point_record.py); in the program each part stands by itself.
+On disk it is one flat record (calibration/point_record.py); in the program each part is a value of its own.
 """
 
 from __future__ import annotations
@@ -13,31 +13,43 @@ from inspect_ai.domain import OBSERVABLE
 
 
 class Guarantee(StrEnum):
-    """The kind of promise that a threshold carries."""
+    """Kind of promise that a threshold carries."""
 
     CONFIDENCE = "confidence"  # this threshold keeps it, with the stated confidence
-    AVERAGE = "average"  # the weaker tier: kept on average over calibrations, of this one nothing is known
+    AVERAGE = "average"  # the weaker tier: kept on average over calibrations, nothing is known of this one
+
+
+class ScoreScale(StrEnum):
+    """The numbers that scores may be, and with it the way in which they meet a threshold."""
+
+    PROBABILITY = "probability"  # 0..1, rounded to a grid before they are compared (decide.py)
+    EXACT = "exact"  # any finite number, compared as it is: scores that another program made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Where scores become outcomes: clear below `clear_below`, flag from `flag_from`, abstain between."""
+    """Thresholds between outcomes: clear below `clear_below`, flag from `flag_from`, abstain between."""
 
     clear_below: float
     flag_from: float
     flag_volume_from: float | None = None  # for whole volumes, where one finding among many flags; proves nothing
+    score_scale: ScoreScale = ScoreScale.PROBABILITY
+
+    def written(self, score: float) -> str:
+        """A score so that no two that are compared as different read alike: five digits on the grid, else all."""
+        return repr(float(score)) if self.score_scale is ScoreScale.EXACT else f"{score:.5f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPoint:
-    """One group's threshold and what it proves, at the group's share of the doubt: (1 - confidence) / groups."""
+    """One group's threshold and its proof, at the group's share of the doubt: (1 - confidence) / groups."""
 
     value: str  # of the column that groups
     clear_below: float
     n_positive: int
     n_missed: int
     proved_sensitivity: float
-    refusal: str | None = None  # what the group lacks, such as "it needs 214 more positives"
+    refusal: str | None = None  # the group's lack, such as "it needs 214 more positives"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +95,14 @@ class Digests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingPoint:
-    """Where scores become outcomes, and what that proves. Made by calibration.
+    """Thresholds with their proof and what they belong to. Made by calibration.
 
     A refused point carries a refusal in its proof and still usable thresholds, so that work can go on uncertified.
     With groups, its thresholds are those that hold for all of them: the lowest.
     """
 
     task: str
-    covers: str  # what one unit of the statement is, and what is outside it
+    covers: str  # the unit of the statement, and the limits of the statement
     thresholds: Thresholds
     proof: SensitivityProof
     false_alarms: FalseAlarmProof | None = None  # None where nothing was asked about negatives
@@ -113,15 +125,15 @@ class OperatingPoint:
 
     @property
     def promise(self) -> str:
-        """The proved statement in words, with the kind of its guarantee. Of a refused point it is not true."""
+        """Proved statement in words, with the kind of its guarantee. It is not true of a refused point."""
         share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
-        what = f"{share} of {self._positives} {self._reach} {self.thresholds.clear_below:.5f}"
+        what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
             return f"promised on average over calibrations only, the weaker tier: {what}; this one may fall short"
         return f"proved: at least {what} ({sure} confidence)"
 
     def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
-        """The point for a study: its group's threshold where a group can be known, and never another group's promise.
+        """Point for a study: its group's threshold where a group can be known, and never another group's promise.
 
         A group that is not certified keeps its own threshold, an unknown one the lowest of all; both are refused.
         """
@@ -151,7 +163,7 @@ class OperatingPoint:
         )
 
     def for_volume(self) -> OperatingPoint:
-        """The point for a whole volume: no promise, a higher line for flags, and between the lines a person looks."""
+        """Point for a whole volume: no promise, a higher threshold for flags, and abstention between the thresholds."""
         why = "the promise was proved for single pictures of candidates, not for whole series"
         line = max(self.thresholds.flag_from, self.thresholds.flag_volume_from or 0.0)
         return replace(
@@ -175,5 +187,5 @@ class OperatingPoint:
 
 
 def _percent(share: float) -> str:
-    """As asked, without rounding up: 0.9995 is 99.95 %."""
+    """Per cent as asked for, without rounding up: 0.9995 is 99.95 %."""
     return f"{100 * share:.10g} %"

@@ -1,4 +1,4 @@
-"""What a task is, and how tasks are found: by folder or by entry point, never by registration.
+"""Task plugins: the base class of a task, and the search for tasks by folder or entry point, without registration.
 
 A task is a folder with a `task.py` that defines one subclass of Task. Folders are looked for below the bundled `tasks`,
 the folders on INSPECT_AI_TASKS, and `./tasks`; packages add theirs through the entry-point group `inspect_ai.tasks`,
@@ -38,13 +38,13 @@ HEAT_SUPPORT = 0.5  # of the peak: cells above it belong to the spot whose diame
 
 
 class Task:
-    """What is special about one kind of image; the house does the rest. Subclass it in tasks/NAME/task.py."""
+    """Base of all tasks: all that is special about one kind of image. Subclass it in tasks/NAME/task.py."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
     modalities: ClassVar[tuple[str, ...]] = ()  # DICOM modalities that it reads
-    image_files: ClassVar[bool] = True  # whether it reads camera files
+    image_files: ClassVar[bool] = True  # True if it reads camera files
     covers: ClassVar[str] = "single images like those it was trained on"
 
     def __init__(self, config: TaskConfig, folder: Path) -> None:
@@ -52,30 +52,30 @@ class Task:
         self.folder = folder
 
     def with_config(self, config: TaskConfig) -> Self:
-        """The same task under another configuration."""
+        """Make the same task with another configuration."""
         return type(self)(config, self.folder)
 
     def claims(self, ref: StudyRef) -> str | None:
-        """Why a study is this task's own, from its header alone; None if it is not."""
+        """Reason why a study belongs to this task, from its header alone; None if it does not."""
         if ref.kind == "image":
             return "an image file" if self.image_files else None
         return f"DICOM modality {ref.modality}" if ref.modality in self.modalities else None
 
     def accepts(self, study: Study) -> str | None:
-        """Why a decoded study is this task's own; None if it is not. Asked only after `claims`, for --task auto."""
+        """Reason why a decoded study belongs to this task; None if not. Called after `claims`, for --task auto."""
         return self.claims(study.ref)
 
     def quality(self, study: Study) -> list[Measure]:
-        """Measures of which each must pass before a score may decide."""
+        """Measures of picture quality; each must pass before a score may decide."""
         return [measure for image in study.images for measure in picture_quality(image.unit_range())]
 
     def units(self, study: Study) -> Iterator[Unit]:
-        """Inputs of the network. Default: each picture whole, resized to the configured size."""
+        """Inputs of the network. Default: each whole picture, resized to the configured size."""
         for index, image in enumerate(study.images):
             yield whole_picture(image.unit_range(), self.config, index, image.sop_instance_uid)
 
     def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
-        """Default: one finding a unit, its score the probability of the positive side, placed where the heat peaks."""
+        """Findings of a unit. Default: one, scored by the probability of the positive side, at the peak of the heat."""
         row, col, _ = hottest(output.heat[0], unit)
         return [
             Finding(
@@ -96,7 +96,7 @@ class Task:
         return max(finding.score for finding in findings)
 
     def positive_name(self, output: UnitOutput) -> str:
-        """What to call a positive; default: the first deciding label set's positive value."""
+        """Name of a positive; default: the first deciding label set's positive value."""
         del output
         return next(labels.positive[0] for labels in self.config.labels if labels.decides)
 
@@ -144,7 +144,7 @@ def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundTask:
-    """A task as it was found: loaded, or broken with its error."""
+    """A task that was found: loaded, or broken with its error."""
 
     name: str
     origin: str  # "bundled", "INSPECT_AI_TASKS", "./tasks" or "entry point DISTRIBUTION"
@@ -163,25 +163,25 @@ def find_tasks(extra: str = "") -> list[FoundTask]:
 
 
 def task_named(name: str, extra: str = "") -> Task:
-    """The one task of that name. Raises UsageError if there is none, two, or it is broken."""
+    """Load the task of that name. Raises UsageError if there is none, if there are two, or if it is broken."""
     everything = find_tasks(extra)
-    mine = [f for f in everything if f.name == name]
-    if not mine:
+    same = [f for f in everything if f.name == name]
+    if not same:
         known = ", ".join(sorted({f.name for f in everything})) or "none"
         raise UsageError(
             f"There is no task {name!r}. Installed tasks: {known}. `inspect-ai tasks` says where each came from."
         )
-    if len(mine) > 1:
-        raise UsageError(f"Two tasks are called {name!r}: {mine[0].folder} and {mine[1].folder}. Rename or remove one.")
-    task = mine[0].task
+    if len(same) > 1:
+        raise UsageError(f"Two tasks are called {name!r}: {same[0].folder} and {same[1].folder}. Rename or remove one.")
+    task = same[0].task
     if task is None:
-        raise UsageError(f"Task {name!r} in {mine[0].folder} is broken: {mine[0].error}")
+        raise UsageError(f"Task {name!r} in {same[0].folder} is broken: {same[0].error}")
     return task
 
 
 @lru_cache(maxsize=32)
 def cached_task(name: str, extra: str = "") -> Task:
-    """`task_named`, loaded once a process; for decoding children, which get tasks by name."""
+    """Load a task once per process; for decoding children, which get tasks by name."""
     return task_named(name, extra)
 
 
@@ -242,16 +242,16 @@ def _module(name: str, folder: Path) -> ModuleType:
 
 
 def _subclass(module: ModuleType, folder: Path) -> type[Task]:
-    mine = [
+    defined = [
         v
         for v in vars(module).values()
         if isinstance(v, type) and issubclass(v, Task) and v.__module__ == module.__name__
     ]
-    if len(mine) != 1:
+    if len(defined) != 1:
         raise UsageError(
-            f"{folder} must define exactly one subclass of inspect_ai.plugins.Task; it defines {len(mine)}."
+            f"{folder} must define exactly one subclass of inspect_ai.plugins.Task; it defines {len(defined)}."
         )
-    task = mine[0]
+    task = defined[0]
     if not isinstance(getattr(task, "name", None), str):
         task.name = folder.name
     return task
@@ -265,7 +265,7 @@ def _config(name: str, folder: Path) -> TaskConfig:
 
 
 def config_file(name: str, folder: Path) -> Path | None:
-    """The task's own config.yaml beside task.py, else configs/NAME.yaml beside its tasks, else the bundled one."""
+    """Path of the task's config.yaml beside task.py, else configs/NAME.yaml beside its tasks, else the bundled one."""
     for file in (
         folder / "config.yaml",
         folder.parent.parent / "configs" / f"{name}.yaml",

@@ -1,7 +1,7 @@
-"""What can be measured of a picture before any network sees it: exposure, focus, noise, compression, detail.
+"""Measures of a picture before any network sees it: exposure, focus, noise, compression, detail.
 
-Each measure is good where it is high. Limits refuse only what nobody could read; what is merely unlike the pictures of
-calibration is for calibration/typicality.py to say, which reads these same measures. Noise is estimated after Immerkaer
+Each measure is good where it is high. Limits refuse only what nobody could read; pictures merely unlike those of
+calibration are found by calibration/out_of_distribution.py from the same measures. Noise is estimated after Immerkaer
 (Computer Vision and Image Understanding 64, 1996), by the median in place of the mean, so that edges count as none.
 """
 
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from inspect_ai.domain import Floats, Measure
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-SMALLEST = 1e-4  # of full scale: no detail or noise of an 8-bit picture is told below it
+SMALLEST = 1e-4  # of full scale: detail and noise of an 8-bit picture are not measured below it
 BLOCK_PX = 8  # side of a JPEG block
-BLOCKS_SEEN = 3.0  # steps at block borders are this much larger than elsewhere before an eye sees them
+BLOCKS_SEEN = 3.0  # ratio of steps at block borders to others from which an eye sees them
 SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer's mask
 UNIT_NOISE = 6.0  # its standard deviation on white noise of 1
 MEDIAN_TO_SIGMA = 0.6745  # median of |x| of a standard normal
-NOISE_IN_BAND = (0.187, 0.0935, 0.0468)  # what white noise of 1 leaves between Gaussians of 1-2, 2-4 and 4-8 px
+NOISE_IN_BAND = (0.187, 0.0935, 0.0468)  # rest of white noise of 1 between Gaussians of 1-2, 2-4 and 4-8 px
 
 MORE_LIGHT = "use more light or a longer exposure"
 GREY_LEAST = 0.98  # one less the mean distance of colours from grey, 0..1
@@ -69,10 +69,10 @@ def frame_quality(grey: Floats) -> list[Measure]:
 
 
 def detail_quality(grey: Floats, inside: Region) -> list[Measure]:
-    """How light, how sharp, how noisy and how compressed a region [H, W] of a grey picture is."""
+    """Brightness, sharpness, noise and compression of a region [H, W] of a grey picture."""
     if inside[1:-1, 1:-1].sum() < BLOCK_PX**2:
         inside = np.ones(grey.shape, np.bool_)
-    small = min(grey.shape) < BLOCK_PX  # the limit on the smaller side says so; nothing finer can be measured
+    small = min(grey.shape) < BLOCK_PX  # the limit on the smaller side refuses it; nothing finer can be measured
     detail = _Detail(fine=0.0, coarse=0.0, direction=1.0, signal=0.0) if small else _detail(grey, inside)
     return [
         Measure(name="brightness", value=float(np.median(grey[inside])), limit=0.01, advice=MORE_LIGHT),
@@ -100,7 +100,7 @@ def detail_quality(grey: Floats, inside: Region) -> list[Measure]:
 
 
 def greyness(picture: Floats) -> Measure:
-    """Whether a picture is grey, though it may be stored in colours."""
+    """Greyness of a picture, which may be stored in colours."""
     away = 0.0 if picture.ndim == 2 else float(np.abs(picture - picture.mean(axis=-1, keepdims=True)).mean())
     return Measure(
         name="greyness", value=1.0 - away, limit=GREY_LEAST, advice="this task reads grey pictures: check the camera"
@@ -108,7 +108,7 @@ def greyness(picture: Floats) -> Measure:
 
 
 def with_limits(measures: Sequence[Measure], limits: Mapping[str, float]) -> list[Measure]:
-    """The same measures under a task's own limits."""
+    """Copy the measures with a task's own limits."""
     return [replace(m, limit=limits.get(m.name, m.limit)) for m in measures]
 
 
@@ -116,7 +116,7 @@ def with_limits(measures: Sequence[Measure], limits: Mapping[str, float]) -> lis
 class _Detail:
     """Ratios, so that light and contrast of the object cancel out.
 
-    fine: detail of 1-2 px over that of 2-4 px, less noise; blur lowers it, whatever is shown. coarse: 2-4 over 4-8 px.
+    fine: detail of 1-2 px over that of 2-4 px, less noise; blur lowers it for any subject. coarse: 2-4 over 4-8 px.
     direction: slopes across columns over slopes across rows. signal: contrast over the standard deviation of noise.
     """
 
@@ -144,9 +144,9 @@ def _detail(grey: Floats, inside: Region) -> _Detail:
 
 
 def _bands(least: Floats, inside: Region) -> list[float]:
-    """Standard deviations between Gaussians of 1-2, 2-4 and 4-8 px of what was blurred by 1 px.
+    """Standard deviations between Gaussians of 1-2, 2-4 and 4-8 px of a picture blurred by 1 px.
 
-    Every doubling is measured on every second pixel of the one before, where nothing finer is left.
+    Each doubling is measured on every second pixel of the one before, where nothing finer is left.
     """
     second = _blurred(least, 3.0**0.5)
     found = [float((least - second)[inside].std())]
@@ -163,7 +163,7 @@ def _blurred(grey: Floats, sigma: float) -> Floats:
 
 
 def noise_of(grey: Floats, inside: Region | None = None) -> float:
-    """Standard deviation of the noise in [H, W], told from second differences that edges and slopes do not have."""
+    """Standard deviation of the noise in [H, W], from second differences, which edges and slopes do not have."""
     found = np.abs(cv2.filter2D(grey, cv2.CV_32F, SECOND_DIFFERENCE))[1:-1, 1:-1]
     if inside is not None and inside[1:-1, 1:-1].any():
         found = found[inside[1:-1, 1:-1]]
@@ -171,7 +171,7 @@ def noise_of(grey: Floats, inside: Region | None = None) -> float:
 
 
 def unblocked(grey: Floats) -> float:
-    """1 where no blocks are seen; less the higher the steps at every eighth pixel stand above those between.
+    """Freedom from blocks: 1 where none are seen; less the more the steps at every eighth pixel exceed those between.
 
     One-sided on purpose: pictures that were never compressed are no worse than those that were a little.
     """

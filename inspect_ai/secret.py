@@ -1,4 +1,4 @@
-"""A secret in a file: made once, whole or not at all, and read by its owner alone."""
+"""Secrets in files: made once, whole or not at all, and readable by their owner alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_secret(path: Path, text: str) -> None:
-    """Write `text` (ASCII) with mode 600, unless `path` is there already. Raises OSError.
+    """Write `text` (ASCII) with mode 600, unless `path` exists already. Raises OSError.
 
     The first of two processes wins: linking a finished file does not overwrite.
     """
@@ -30,7 +30,7 @@ def make_secret(path: Path, text: str) -> None:
 
 
 def read_secret(path: Path) -> str:
-    """The text, after taking the file away from everybody but its owner. Raises OSError or UnicodeDecodeError."""
+    """Read the text, after closing the file to all but its owner. Raises OSError or UnicodeDecodeError."""
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return path.read_text("ascii")

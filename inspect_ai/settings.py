@@ -1,6 +1,4 @@
-"""One typed object of settings: flag > INSPECT_AI_* variable > ./inspect_ai.toml > default. And where bundled folders
-lie.
-"""
+"""Settings in one typed object: flag > INSPECT_AI_* variable > ./inspect_ai.toml > default; and bundled folders."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ import difflib
 import os
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +35,14 @@ class Settings:
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
     site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)
-    camera: str = ""  # which device makes them, where no header says it; likewise
+    camera: str = ""  # the device that makes them, where no header says it; likewise
     trusted_keys: str = ""  # folder with public keys (*.pub) that count besides this site's and the maker's
-    audit_rate: float = 0.0  # share of clear cases that chance draws for a person
+    audit_rate: float = 0.0  # share of clear cases drawn at random for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
 
 
 def load(*, folder: Path | None = None, **flags: object) -> Settings:
-    """Settings from all four sources. A flag that is None was not given.
+    """Load settings from all four sources. A flag that is None was not given.
 
     Raises UsageError for an unknown key or a value of the wrong type, naming the source and the nearest known key.
     """
@@ -97,9 +96,10 @@ def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     return typed
 
 
+@lru_cache
 def bundled(name: str) -> Path:
-    """The folder `tasks`, `configs`, `data_cards` or `migrations`, in a wheel (below the package) or in a checkout
-    (beside it).
+    """Path of the folder `tasks`, `configs`, `data_cards` or `migrations`: below the package in a wheel, beside it in a
+    checkout.
     """
     package = Path(__file__).resolve().parent
     for folder in (package / name, package.parent / name):

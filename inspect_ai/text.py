@@ -12,8 +12,15 @@ _HIDDEN = frozenset(
 
 def printable(text: str, limit: int = 200) -> str:
     """One bounded line: control, bidi and unassigned characters and lone surrogates become \\xNN or \\uNNNN escapes."""
-    shown = "".join(_escaped(c) for c in text[: limit + 1])
+    shown = text[: limit + 1]
+    if not (shown.isascii() and shown.isprintable()):  # most text is both, and costs no look at each character
+        shown = "".join(_escaped(c) for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def on_page(value: object, limit: int) -> object:
+    """A value of a template: markup and numbers as they are, everything else as printable text."""
+    return value if hasattr(value, "__html__") or isinstance(value, int | float) else printable(str(value), limit)
 
 
 def _escaped(character: str) -> str:

@@ -1,3 +1,3 @@
-"""The version of this program, which every decision names."""
+"""Version of this program, which every decision names."""
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inspect_ai.decide import GRID, decide
 from inspect_ai.domain import Measure, Outcome
-from inspect_ai.operating_point import OperatingPoint
+from inspect_ai.operating_point import OperatingPoint, ScoreScale
 from tests.support.points import changed, make_point
 
 POINT = make_point(
@@ -182,3 +182,34 @@ def test_a_whole_series_is_decided_without_a_promise() -> None:
     assert decide(0.75, point).outcome is Outcome.FLAG
     assert not decide(0.75, point).certified
     assert "whole series" in decide(0.75, point).reason
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+EXACT = changed(ONE_LINE, score_scale=ScoreScale.EXACT)
+
+
+@EXAMPLES
+@given(score=NUMBERS, low=NUMBERS, high=NUMBERS)
+def test_scores_of_another_program_are_compared_as_they_are(score: float, low: float, high: float) -> None:
+    low, high = sorted((low, high))
+
+    verdict = decide(score, changed(EXACT, clear_below=low, flag_from=high))
+
+    expected = Outcome.FLAG if score >= high else Outcome.CLEAR if score < low else Outcome.ABSTAIN
+    assert verdict.outcome is expected
+    assert verdict.certified
+
+
+@pytest.mark.parametrize("line", [0.5, -3.25, 71.3, 1e-9, -1e300])
+def test_the_nearest_number_below_an_exact_line_is_below_it_and_reads_otherwise(line: float) -> None:
+    point, below = changed(EXACT, clear_below=line, flag_from=line), math.nextafter(line, -math.inf)
+
+    assert decide(line, point).outcome is Outcome.FLAG
+    assert decide(below, point).outcome is Outcome.CLEAR
+    assert decide(below, point).reason.startswith(f"score {below!r} is below {line!r}; proved: ")
+
+
+@pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf])
+def test_no_number_is_left_to_a_person_whoever_made_it(score: float | None) -> None:
+    assert decide(score, EXACT).outcome is Outcome.ABSTAIN
+    assert "the score is not a number" in decide(score, EXACT).reason

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ import numpy as np
 from benchmarks.guarantee.draws import Array
 from inspect_ai.calibration import per_group, prove
 from inspect_ai.config import LabelSet
-from inspect_ai.errors import CalibrationRefused, InputError, UsageError
+from inspect_ai.datasets.score_file import read_score_file
+from inspect_ai.errors import CalibrationRefused, UsageError
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
-
-COLUMNS = {"file", "group", "label", "positive", "score"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,24 +60,14 @@ def read_scores(named: str, settings: Settings) -> RealScores:
     if not file:
         raise UsageError(f"{named!r} names no task; give --scores TASK=FILE.csv, as lung_nodule=scores.csv.")
     path = Path(file)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as f:
-            rows = list(csv.DictReader(f))
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
-        raise InputError(f"{path} cannot be read as CSV ({e}). Make it: inspect-ai evaluate --scores FILE.csv.") from e
-    if not rows or set(rows[0]) < COLUMNS:
-        raise UsageError(f"{path} lacks columns; it needs {', '.join(sorted(COLUMNS))}, as evaluate --scores writes.")
+    read = read_score_file(path)
     config = task_named(task_name, settings.tasks).config
-    positives = tuple(
-        Positive(file=r["file"], group=r["group"] or r["file"], score=_number(r["score"], path))
-        for r in rows
-        if r["positive"] == "1"
-    )
+    positives = tuple(Positive(file=r.unit, group=r.group, score=r.score) for r in read.rows if r.positive)
     if not positives:
         raise UsageError(f"{path} holds no positives; there is nothing to calibrate on.")
-    labels = config.label_set({r["label"] for r in rows}, str(path))
+    labels = config.label_set({r.label for r in read.rows}, str(path))
     name = path.name.removesuffix(".csv")
-    return RealScores(name=name, task=task_name, labels=labels, pictures=len(rows), positives=positives)
+    return RealScores(name=name, task=task_name, labels=labels, pictures=len(read.rows), positives=positives)
 
 
 def certifiable(scores: RealScores, sensitivity: float, confidence: float) -> str:
@@ -101,13 +88,3 @@ def arrays(units: Sequence[tuple[str, float]]) -> tuple[Array, Array]:
     """Scores, and the index of each one's group."""
     groups = {name: i for i, name in enumerate(dict.fromkeys(group for group, _ in units))}
     return np.array([score for _, score in units]), np.array([groups[group] for group, _ in units], dtype=np.float64)
-
-
-def _number(text: str, path: Path) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"{path} has a score that is not a number ({text!r}). Evaluate again.")
-    return value

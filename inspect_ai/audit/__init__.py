@@ -1,4 +1,4 @@
-"""The audit log: what happened, append-only, chained by hashes, in one SQLite file."""
+"""Audit log: decisions and all that follows from them, append-only, chained by hashes, in one SQLite file."""
 
 from inspect_ai.audit.chain import Head
 from inspect_ai.audit.checking import Verification, verify

@@ -1,16 +1,16 @@
-"""The chain: each entry's hash covers the hash before it, so that a change to one entry breaks all that follow."""
+"""Hash chain: each entry's hash covers the hash before it, so that a change to one entry breaks all that follow."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-ORIGIN = "0" * 64  # what stands before the first entry
+ORIGIN = "0" * 64  # the previous hash of the first entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """How long the log is, and the hash of its last entry (ORIGIN for an empty one)."""
+    """Length of the log and the hash of its last entry (ORIGIN for an empty one)."""
 
     rows: int
     hash: str

@@ -1,7 +1,7 @@
-"""Verify: walk the chain and name the first entry that is altered, missing, reordered or foreign.
+"""Verification: walk the chain and name the first entry that is altered, missing, reordered or foreign.
 
-What a chain cannot see by itself is a tail that was cut off or a log rewritten from some entry on: for that there are
-anchors, heads that were exported or printed earlier and kept elsewhere.
+A chain alone does not show a tail that was cut off or a log rewritten from some entry on. Anchors show these: heads
+that were exported or printed earlier and kept elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from inspect_ai.errors import AuditError, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What verifying found. `rows` and `head` tell the sound entries from the first on; `fault` is None if all are.
+    """Result of a verification. `rows` and `head`: the sound entries from the first on; `fault`: None if all are sound.
 
     `remarks` are no faults: entries at which the clock went back.
     """
@@ -82,10 +82,10 @@ def read_anchor(file: Path) -> dict[int, str]:
 
 
 def _head_in(line: str) -> tuple[int, str]:
-    """Rows and hash of a line that tells a head, 0 and "" of any other."""
+    """Rows and hash in a line that holds a head, 0 and "" for any other line."""
     try:
-        told = json.loads(line)
-        rows, head = told["rows"], told["head"]
+        fields = json.loads(line)
+        rows, head = fields["rows"], fields["head"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return 0, ""
     return (rows, head) if isinstance(rows, int) and isinstance(head, str) else (0, "")
@@ -105,7 +105,7 @@ def _check_file(connection: Connection, path: Path) -> None:
 
 
 def _check_schema(connection: Connection, path: Path) -> None:
-    """Tables, indexes and triggers have the very text with which they were made, and there are no others."""
+    """Check that tables, indexes and triggers have the text with which they were made, and that there are no others."""
     found = _objects(connection)
     expected = _expected()
     for name in sorted(expected.keys() | found.keys()):
@@ -135,7 +135,7 @@ def _expected() -> dict[str, tuple[str, str, str | None]]:
 
 
 def _rows(engine: Engine, path: Path) -> Iterator[Any]:
-    """All rows by number, a page in a transaction, so that appending goes on meanwhile."""
+    """Read all rows by number, one page per transaction, so that appending goes on meanwhile."""
     last = None
     while True:
         query = select(TABLE).order_by(TABLE.c.seq).limit(PAGE)
@@ -148,7 +148,7 @@ def _rows(engine: Engine, path: Path) -> Iterator[Any]:
 
 
 class _Walk:
-    """The chain as far as it is sound."""
+    """Walk along the chain, as far as it is sound."""
 
     def __init__(self) -> None:
         self.head = Head(rows=0, hash=ORIGIN)
@@ -156,7 +156,7 @@ class _Walk:
         self.remarks: list[str] = []
 
     def verification(self, *, fault: str | None) -> Verification:
-        """What was found up to here."""
+        """Result up to the current row."""
         head = self.head
         return Verification(ok=fault is None, rows=head.rows, head=head.hash, fault=fault, remarks=tuple(self.remarks))
 
@@ -175,7 +175,7 @@ class _Walk:
         self.head = Head(rows=seq, hash=row.hash)
 
     def _out_of_order(self, row: Any, plain: dict[str, Any], engine: Engine, path: Path) -> str:
-        """A row that is sound in itself but does not follow the one before: why."""
+        """Sentence on a row that is sound in itself but does not follow the one before."""
         seq = row.seq
         query = select(TABLE.c.seq).where(TABLE.c.previous == self.head.hash).limit(1)
         with reading(engine, path) as connection:
@@ -232,7 +232,7 @@ def _parsed(row: Any, path: Path) -> dict[str, Any]:
 
 
 def _compare(row: Any, expected: Columns, path: Path) -> None:
-    """Columns as the document tells them."""
+    """Check that the columns are those that follow from the document."""
     for name, value in asdict(expected).items():
         stored = getattr(row, name)
         if stored != value:

@@ -1,7 +1,7 @@
-"""One way to open the SQLite file: its pragmas, its transactions, and what its errors mean to a person.
+"""Opening of the SQLite file: its pragmas, its transactions, and its errors as sentences for a person.
 
-Rollback journal, not WAL: a log is copied and mailed as one file. The driver begins nothing by itself; a transaction
-that will write begins IMMEDIATE, so that two processes take turns instead of failing halfway.
+Rollback journal, not WAL: a log is copied and mailed as one file. The driver begins no transaction; one that
+will write begins IMMEDIATE, so that two processes take turns instead of failing halfway.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def sentences(path: Path) -> Iterator[None]:
         raise _explained(path, e.orig) from e
     except sqlite3.Error as e:
         raise _explained(path, e) from e
-    except UnicodeDecodeError as e:  # sqlite3 failed on the very words in which SQLite named the damage
+    except UnicodeDecodeError as e:  # sqlite3 could not decode SQLite's own message about the damage
         raise DamagedLog(_DAMAGE[sqlite3.SQLITE_CORRUPT].format(path=path, name="text that is no UTF-8")) from e
 
 

@@ -1,4 +1,4 @@
-"""Export: every entry and the head, so that a copy kept elsewhere can prove the log later."""
+"""Export of every entry and the head, so that a copy kept elsewhere can prove the log later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMULA = frozenset("=+-@\t\r")  # what spreadsheets take for the start of a fo
 
 
 def export_jsonl(log: Log, to: IO[str]) -> Head:
-    """One line an entry (the document as it is hashed, previous, hash) and last {"type": "head", "rows", "head"}."""
+    """Write one line per entry (document as hashed, previous, hash) and last {"type": "head", "rows", "head"}."""
     head = Head(rows=0, hash=ORIGIN)
     for entry in log.entries():
         chained = {"document": entry.document, "previous": entry.previous, "hash": entry.hash}
@@ -30,7 +30,7 @@ def export_jsonl(log: Log, to: IO[str]) -> Head:
 
 
 def export_csv(log: Log, to: IO[str]) -> Head:
-    """One row an entry for spreadsheets. Cells that would be formulas get a leading quote, control characters go."""
+    """Write one row per entry for spreadsheets. Formulas get a leading quote, control characters are left out."""
     head = Head(rows=0, hash=ORIGIN)
     table = csv.writer(to, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -41,7 +41,7 @@ def export_csv(log: Log, to: IO[str]) -> Head:
 
 
 def export(log: Log, to: Path, *, as_csv: bool = False) -> Head:
-    """Write the file `to` (JSON Lines, or CSV), whole or not at all, and tell the head.
+    """Write the file `to` (JSON Lines, or CSV), whole or not at all, and return the head.
 
     Raises UsageError if it cannot be written.
     """
@@ -58,7 +58,7 @@ def export(log: Log, to: Path, *, as_csv: bool = False) -> Head:
 
 
 def _line(to: IO[str], value: dict[str, Any]) -> None:
-    """ASCII, so that no text from a header reaches a terminal as a control code."""
+    """Write one line in ASCII, so that no text from a header reaches a terminal as a control code."""
     to.write(json.dumps(value, ensure_ascii=True) + "\n")
 
 

@@ -10,7 +10,7 @@ NAMES = frozenset({"after_decode", "after_score", "inside_transaction", "after_c
 
 
 def reach(name: str) -> None:
-    """Die by SIGKILL, as in a power cut, if the variable names this place. Raises ValueError for an unknown place."""
+    """Kill this process by SIGKILL if the variable names this place. Raises ValueError for an unknown place."""
     if name not in NAMES:
         raise ValueError(f"there is no failpoint {name!r}; known: {', '.join(sorted(NAMES))}")
     if os.environ.get(VARIABLE) == name:

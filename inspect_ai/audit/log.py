@@ -1,4 +1,4 @@
-"""The open log: append, find, read. Reading goes in short transactions, so that no reader holds up a writer."""
+"""Open log: append, find, read. Reads use short transactions, so that no reader holds up a writer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ENTRY = select(*(TABLE.c[name] for name in (
 
 
 class Log:
-    """An audit log, open. Made by `open_log`."""
+    """Open audit log, made by `open_log`."""
 
     def __init__(self, engine: Engine, path: Path, operator: str, clock: Callable[[], datetime]) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class Log:
         self._clock = clock
 
     def append(self, items: Sequence[Item]) -> list[Entry]:
-        """Write all items in one transaction and return their entries, on disk. What stands in the log already is not
+        """Write all items in one transaction and return their entries, on disk. What the log holds already is not
         written again: its entry is returned. Raises UsageError for a review whose case has moved on or is not there,
         AuditError where nothing could be written.
         """
@@ -107,13 +107,13 @@ class Log:
             left = None if left is None else left - len(found)
 
     def head(self) -> Head:
-        """How long the log is and its last hash: written down elsewhere, it proves the log later."""
+        """Length of the log and its last hash: kept elsewhere, they prove the log later."""
         with reading(self._engine, self.path) as connection:
             last = _one(connection, _ENTRY.order_by(TABLE.c.seq.desc()))
         return Head(rows=0, hash=ORIGIN) if last is None else Head(rows=last.id, hash=last.hash)
 
     def _last(self, connection: Connection) -> Entry | None:
-        """The entry to follow. Raises DamagedLog if it is not what was written."""
+        """Last entry of the log. Raises DamagedLog if it is not what was written."""
         last = _one(connection, _ENTRY.order_by(TABLE.c.seq.desc()))
         if last is not None and link(last.previous, last.document) != last.hash:
             raise DamagedLog(
@@ -123,7 +123,7 @@ class Log:
         return last
 
     def _known(self, connection: Connection, item: Item) -> Entry | None:
-        """The entry that stands for this item already."""
+        """Entry that holds this item already."""
         key = records.key(item)
         if key is None:
             return None
@@ -164,7 +164,7 @@ class Log:
 
 
 def clock_back_us(earlier: str, later: str) -> int:
-    """How many microseconds the clock went back between two entries, 0 if it did not."""
+    """Microseconds by which the clock went back between two entries, 0 if it did not."""
     return max(0, (datetime.fromisoformat(earlier) - datetime.fromisoformat(later)) // timedelta(microseconds=1))
 
 

@@ -1,4 +1,4 @@
-"""From a path to a log that may be used: made if new, migrated if old, refused if foreign, newer or damaged."""
+"""Opening of the log at a path: made if new, migrated if old, refused if foreign, newer or damaged."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def check_pages(connection: Connection, path: Path) -> None:
 
 
 def login_name() -> str:
-    """Who is logged in, or "unknown" where the system does not say."""
+    """Name of the logged-in user, or "unknown" where the system does not say."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # ImportError: no pwd module and no variable
@@ -105,7 +105,7 @@ def login_name() -> str:
 
 
 def _has_journal(path: Path) -> bool:
-    """A journal at opening: the last writer died in a transaction (or is at work just now)."""
+    """Tell whether a journal lies beside the log: the last writer died in a transaction, or one is writing now."""
     journal = path.with_name(path.name + "-journal")
     try:
         return journal.stat().st_size > 0

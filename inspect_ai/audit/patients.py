@@ -1,4 +1,4 @@
-"""The key behind patient hashes: the same patient can be recognised in one log, and named from none."""
+"""Key of patient hashes: it lets one log recognise the same patient and lets no log name them."""
 
 from __future__ import annotations
 

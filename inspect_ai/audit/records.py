@@ -1,4 +1,4 @@
-"""What the log holds: the things that may be written, their documents, and the columns that follow from a document.
+"""Records of the log: the items that may be written, their documents, and the columns that follow from a document.
 
 A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}} and, where the
 clock went back, "clock_back_us". Every column except the hashes follows from it, at writing and again at verifying.
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Kind(StrEnum):
-    """What one entry is about."""
+    """Kind of entry."""
 
     DECISION = "decision"
     REJECTION = "rejection"
@@ -34,9 +34,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A person's word on a decision. `after` is the review that the person had before them, None for the first.
+    """A person's answer to a decision. `after` is the review that the person had read, None for the first.
 
-    The log takes one review after each, so that of two people who answer the same case at once, one hears of the other.
+    The log takes one review after each, so that of two people who answer a case at once, the second is refused.
     """
 
     entry_id: int
@@ -47,7 +47,7 @@ class Review:
 
 
 class Action(StrEnum):
-    """What became of a certificate."""
+    """Change of a certificate's status."""
 
     ISSUED = "issued"
     SUSPENDED = "suspended"  # by an alarm or a person: nothing is cleared without a person until it is enabled
@@ -57,7 +57,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNote:
-    """What became of a certificate or, where there is none, of an operating point; `statement` says why."""
+    """Change of status of a certificate or, where there is none, of an operating point; `statement` says why."""
 
     task: str
     operating_point_sha256: str
@@ -70,7 +70,7 @@ class CertificateNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """Something drifted: what watched it, its evidence against the limit that it crossed, and over which entries."""
+    """Alarm on drift or misses: the value watched, its evidence, the limit that it crossed, and the entries covered."""
 
     task: str
     certificate_sha256: str
@@ -96,7 +96,7 @@ _TYPES: dict[str, type] = {kind.value: item for item, kind in _KINDS.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What people filter by. Texts hold no lone surrogates, which SQLite cannot store."""
+    """Columns that entries are filtered by. Texts hold no lone surrogates, which SQLite cannot store."""
 
     time: str
     kind: str
@@ -131,18 +131,18 @@ class Entry:
 
     @property
     def operator(self) -> str:
-        """Who stood behind it."""
+        """Name of the operator in charge."""
         return text_from_plain(json.loads(self.document)["operator"])
 
     @property
     def certified(self) -> bool | None:
-        """Whether the promise stood behind this decision; None if this entry is none."""
+        """True when this decision was certified; None if this entry is no decision."""
         decision = json.loads(self.document).get(Kind.DECISION.value)
         return None if decision is None else bool(decision["verdict"]["certified"])
 
     @property
     def source(self) -> str:
-        """Where the decided study lay, read without the whole decision. Raises KeyError if this is none."""
+        """Path of the decided study, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
 
     def decision(self) -> Decision:
@@ -200,10 +200,10 @@ def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: i
 
 
 def columns(plain: Plain) -> Columns:
-    """The columns that follow from a document. Raises KeyError, TypeError or ValueError if it is none of ours."""
+    """The columns that follow from a document. Raises KeyError, TypeError or ValueError if it is none of this log."""
     kind = plain["kind"]
     item: object = from_plain(_TYPES[kind], plain[kind])
-    subject, task, outcome, score, reason, refers = _told(item)
+    subject, task, outcome, score, reason, refers = _indexed(item)
     return Columns(
         time=plain["time"],
         kind=kind,
@@ -217,7 +217,7 @@ def columns(plain: Plain) -> Columns:
     )
 
 
-def _told(item: object) -> tuple[str, str, str | None, float | None, str, int | None]:
+def _indexed(item: object) -> tuple[str, str, str | None, float | None, str, int | None]:
     """Subject, task, outcome, score, reason and the entry it refers to."""
     if isinstance(item, Decision):
         verdict = item.verdict
@@ -243,7 +243,7 @@ def _told(item: object) -> tuple[str, str, str | None, float | None, str, int | 
 
 
 def key(item: object) -> str | None:
-    """What may stand in the log once only: a digest, or None where repetition is meant."""
+    """Digest of an item that the log may hold only once, or None for one that may be repeated."""
     if isinstance(item, Decision):
         return decision_key(item.study.digest, item.provenance, item.supersedes)
     if isinstance(item, Rejection):
@@ -253,14 +253,14 @@ def key(item: object) -> str | None:
     if isinstance(item, Alarm):
         return _digest("alarm", item.task, item.certificate_sha256, item.watched, item.first_entry)
     if isinstance(item, CertificateNote) and item.action is Action.ISSUED and item.certificate_sha256:
-        return _digest("issued", item.task, item.certificate_sha256)  # two scans that start at once say it once
+        return _digest("issued", item.task, item.certificate_sha256)  # two scans that start at once write it once
     if isinstance(item, CertificateNote) and item.action is Action.SUSPENDED and item.alarm is not None:
         return _digest("suspended", item.task, item.alarm)  # likewise two monitors
     return None
 
 
 def decision_key(study_digest: str, provenance: Provenance, supersedes: int | None = None) -> str:
-    """One decision for the same content, task, model, configuration and operating point; and one that supersedes it."""
+    """Key of the decision on one content by one task, model, configuration and operating point, or of its successor."""
     p = provenance
     again = [] if supersedes is None else [supersedes]
     return _digest("decision", study_digest, p.task, p.model_sha256, p.config_sha256, p.operating_point_sha256, *again)

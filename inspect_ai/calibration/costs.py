@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspect_ai.calibration.groups import Units
 from inspect_ai.errors import UsageError
@@ -40,16 +41,22 @@ class Costs:
             raise UsageError(f"The prevalence must lie between 0 and 1, for example 0.01; it is {self.prevalence:g}.")
 
 
-def cheapest(positives: Units, negatives: Sequence[float], costs: Costs) -> float:
+def cheapest(positives: Units, negatives: Sequence[float], costs: Costs, highest: float = 1.0) -> float:
     """The threshold of least expected cost a unit; among equals the lowest, which misses least.
 
-    A positive that the gate hands to a person costs no escape. Raises UsageError without negatives.
+    `highest`: the highest score that there is; infinity where there is none, then the threshold may lie above all. A
+    positive that the gate hands to a person costs no escape. Raises UsageError without negatives.
     """
     if not negatives:
         raise UsageError("There is no negative unit among the calibration pictures; no cost can be weighed.")
     found, spared = np.sort(np.asarray(positives.scores, float)), np.sort(np.asarray(negatives, float))
-    candidates = np.unique(np.concatenate([found, spared, [1.0]]))  # [T]
+    candidates = np.unique(np.concatenate([found, spared, [_top(found, spared, highest)]]))  # [T]
     missed = np.searchsorted(found, candidates, side="left") / positives.n  # [T] share of positives below
     flagged = 1.0 - np.searchsorted(spared, candidates, side="left") / len(spared)  # [T] share of negatives at or above
     cost = costs.prevalence * costs.escape * missed + (1.0 - costs.prevalence) * costs.overkill * flagged
     return float(candidates[int(np.argmin(cost))])
+
+
+def _top(found: NDArray[np.float64], spared: NDArray[np.float64], highest: float) -> float:
+    """The threshold that clears most: the highest score, or above all scores where there is no highest."""
+    return highest if math.isfinite(highest) else math.nextafter(max(found[-1], spared[-1]), math.inf)

@@ -1,7 +1,8 @@
 """The operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
 
-The fields are those of point_record.py. Schema 1, from before there were groups and overkill, is read too; its new
-fields take their defaults. The claims of a file are judged in point_validation.py.
+The fields are those of point_record.py. Schema 1 is from before there were groups and overkill, schema 2 from before
+scores of another program; fields that a schema does not know take their defaults. The claims of a file are judged in
+point_validation.py.
 """
 
 from __future__ import annotations
@@ -10,24 +11,26 @@ import dataclasses
 import hashlib
 import json
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.calibration.point_record import PointRecord, point_of, record_of
+from inspect_ai.calibration.point_record import PointRecord, plain_record, point_of
 from inspect_ai.calibration.point_validation import faults
-from inspect_ai.canonical import to_plain
 from inspect_ai.errors import UsageError
-from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint, ScoreScale
 from inspect_ai.text import printable
 
-SCHEMA = 2
-SCHEMAS = (1, 2)
-NEW_IN_2 = frozenset(
+SCHEMA, SCHEMA_OF_EXACT = 2, 3  # written: 3 only where its field says something
+NEW_IN_3 = frozenset({"score_scale"})
+NEW_IN_2 = NEW_IN_3 | frozenset(
     {"guarantee", "group_by", "groups", "group_score", "n_abstained", "overkill", "n_negative", "n_flagged"}
     | {"proved_overkill", "overkill_refusal"}
 )
+LATER = {1: NEW_IN_2, 2: NEW_IN_3, 3: frozenset[str]()}  # fields that came after each schema
 LARGEST_BYTES = 1_000_000
 AGAIN = "Calibrate again."
+WORDS: dict[str, type[StrEnum]] = {"Guarantee": Guarantee, "ScoreScale": ScoreScale}
 
 
 def write_point(point: OperatingPoint, path: Path) -> None:
@@ -45,9 +48,9 @@ def read_point(path: Path) -> OperatingPoint:
     """Read and check the file and the proofs that it claims. Raises UsageError that says what is wrong with it."""
     values = _json(path)
     schema = values.pop("schema", None) if isinstance(values, dict) else None
-    if type(schema) is not int or schema not in SCHEMAS:
-        raise UsageError(f"{path} is no operating point of schema {' or '.join(map(str, SCHEMAS))}. {AGAIN}")
-    record = _filled(PointRecord, values, str(path), optional=NEW_IN_2 if schema == 1 else frozenset())
+    if type(schema) is not int or schema not in LATER:
+        raise UsageError(f"{path} is no operating point of schema {', '.join(map(str, LATER))}. {AGAIN}")
+    record = _filled(PointRecord, values, str(path), optional=LATER[schema])
     try:
         point = point_of(record)
     except ValueError as e:
@@ -103,7 +106,8 @@ def _short(text: str) -> str:
 
 
 def _plain(point: OperatingPoint) -> dict[str, Any]:
-    return {"schema": SCHEMA, **to_plain(record_of(point))}
+    exact = point.thresholds.score_scale is ScoreScale.EXACT
+    return {"schema": SCHEMA_OF_EXACT if exact else SCHEMA, **plain_record(point)}
 
 
 def _value(where: str, name: str, kind: str, value: Any) -> Any:
@@ -114,10 +118,10 @@ def _value(where: str, name: str, kind: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(part, dict) for part in value):
             return tuple(_filled(GroupPoint, part, f"{where}: group {i + 1}") for i, part in enumerate(value))
         wanted = "list of groups"
-    elif kind == "Guarantee":
-        if value in list(Guarantee):
-            return Guarantee(value)
-        wanted = f"guarantee ({' or '.join(Guarantee)})"
+    elif kind in WORDS:
+        if value in list(WORDS[kind]):
+            return WORDS[kind](value)
+        wanted = f"{name.replace('_', ' ')} ({' or '.join(WORDS[kind])})"
     elif "float" in kind:
         number = _float(value)
         if math.isfinite(number):

@@ -1,18 +1,22 @@
 """The flat record of an operating point: the fields that files and certificates hold, and their way to the parts.
 
-Names, order and types are the format: a digest is over them, and a signature. New fields need a new schema.
+Names, order and types are the format: a digest is over them, and a signature. A field that came later is left out where
+it says nothing new, so that what was written before keeps its bytes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from inspect_ai.canonical import to_plain
 from inspect_ai.operating_point import (
     Digests,
     FalseAlarmProof,
     GroupPoint,
     Guarantee,
     OperatingPoint,
+    ScoreScale,
     SensitivityProof,
     Thresholds,
 )
@@ -47,6 +51,7 @@ class PointRecord:
     n_flagged: int = 0
     proved_overkill: float | None = None
     overkill_refusal: str | None = None
+    score_scale: ScoreScale = ScoreScale.PROBABILITY
 
 
 def record_of(point: OperatingPoint) -> PointRecord:
@@ -78,7 +83,16 @@ def record_of(point: OperatingPoint) -> PointRecord:
         n_flagged=0 if alarms is None else alarms.n_flagged,
         proved_overkill=None if alarms is None else alarms.proved_overkill,
         overkill_refusal=None if alarms is None else alarms.overkill_refusal,
+        score_scale=lines.score_scale,
     )
+
+
+def plain_record(point: OperatingPoint) -> dict[str, Any]:
+    """The record as plain JSON values, floats in hex, without `score_scale` where scores are probabilities."""
+    plain: dict[str, Any] = to_plain(record_of(point))
+    if point.thresholds.score_scale is ScoreScale.PROBABILITY:
+        del plain["score_scale"]
+    return plain
 
 
 def point_of(record: PointRecord) -> OperatingPoint:
@@ -87,7 +101,10 @@ def point_of(record: PointRecord) -> OperatingPoint:
         task=record.task,
         covers=record.covers,
         thresholds=Thresholds(
-            clear_below=record.clear_below, flag_from=record.flag_from, flag_volume_from=record.flag_volume_from
+            clear_below=record.clear_below,
+            flag_from=record.flag_from,
+            flag_volume_from=record.flag_volume_from,
+            score_scale=record.score_scale,
         ),
         proof=SensitivityProof(
             sensitivity=record.sensitivity,

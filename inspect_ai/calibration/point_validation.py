@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from inspect_ai.calibration.bounds import lower_bound, proves, upper_bound
 from inspect_ai.calibration.conformal_risk import expected_sensitivity, misses_on_average
 from inspect_ai.calibration.overkill import proves_overkill
 from inspect_ai.calibration.planning import split_confidence
-from inspect_ai.operating_point import FalseAlarmProof, GroupPoint, Guarantee, OperatingPoint, SensitivityProof
+from inspect_ai.operating_point import (
+    FalseAlarmProof,
+    GroupPoint,
+    Guarantee,
+    OperatingPoint,
+    ScoreScale,
+    SensitivityProof,
+)
 from inspect_ai.text import printable
 
 ROUNDING = 1e-9  # of a bound computed by another version of SciPy
@@ -35,12 +43,18 @@ def faults(point: OperatingPoint) -> Iterator[str]:
 def _out_of_range(point: OperatingPoint) -> str | None:
     lines, proof = point.thresholds, point.proof
     for name, value in (("clear_below", lines.clear_below), ("flag_from", lines.flag_from)):
-        if not 0.0 <= value <= 1.0:
-            return f"{name} is {value:g}; a threshold lies between 0 and 1"
+        if fault := _no_threshold(value, lines.score_scale):
+            return f"{name} is {value:g}; {fault}"
     for name, value in (("sensitivity", proof.sensitivity), ("confidence", proof.confidence)):
         if not 0.0 < value < 1.0:
             return f"{name} is {value:g}; it lies between 0 and 1, both excluded"
     return _count_fault(proof.n_missed, proof.n_positive, "")
+
+
+def _no_threshold(value: float, scale: ScoreScale) -> str | None:
+    if scale is ScoreScale.EXACT:
+        return None if math.isfinite(value) else "a threshold is a finite number"
+    return None if 0.0 <= value <= 1.0 else "a threshold lies between 0 and 1"
 
 
 def _count_fault(missed: int, n: int, whose: str) -> str | None:
@@ -74,8 +88,8 @@ def _group_faults(point: OperatingPoint) -> Iterator[str]:
     confidence = split_confidence(proof.confidence, len(values))
     for group in proof.groups:
         whose = f"group {printable(repr(group.value), 60)}: "
-        if not 0.0 <= group.clear_below <= 1.0:
-            yield f"{whose}clear_below is {group.clear_below:g}; a threshold lies between 0 and 1"
+        if fault := _no_threshold(group.clear_below, point.thresholds.score_scale):
+            yield f"{whose}clear_below is {group.clear_below:g}; {fault}"
         if fault := _count_fault(group.n_missed, group.n_positive, whose):
             yield fault
             return

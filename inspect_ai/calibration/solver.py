@@ -72,10 +72,13 @@ class CalibrationResult:
     false_alarms: FalseAlarmProof | None = None
 
 
-def solve(pictures: CalibrationScores, request: CalibrationRequest, *, step: float = 0.0) -> CalibrationResult:
+def solve(
+    pictures: CalibrationScores, request: CalibrationRequest, *, step: float = 0.0, highest: float = 1.0
+) -> CalibrationResult:
     """The thresholds that the request asks for; where they cannot be proved, thresholds to work with and the refusal.
 
-    `step`: how far below a line a score is still taken as reaching it, at work. Raises UsageError where there are no
+    `step`: how far below a line a score is still taken as reaching it, at work. `highest`: the highest score that there
+    is; no threshold lies above. Raises UsageError where there are no
     positives, no negatives though they are asked about, or the request makes no sense.
     """
     units = pictures.positives(request.group_score)
@@ -83,10 +86,10 @@ def solve(pictures: CalibrationScores, request: CalibrationRequest, *, step: flo
         raise UsageError("The quality gate hands every positive to a person: there is no score to set a threshold by.")
     found = _for_groups(pictures, units, request) if request.group_by else _for_all(pictures, units, request)
     if request.costs is not None:
-        found = _priced(found, units, pictures.negatives(request.group_score), request.costs)
+        found = _priced(found, units, pictures.negatives(request.group_score), request.costs, highest)
     if request.overkill is None:
         return found
-    return _with_flag_line(found, pictures.negatives(request.group_score), request.overkill, step)
+    return _with_flag_line(found, pictures.negatives(request.group_score), request.overkill, step, highest)
 
 
 def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequest) -> CalibrationResult:
@@ -170,9 +173,11 @@ def _values(pictures: CalibrationScores, request: CalibrationRequest) -> list[st
     return sorted(values)
 
 
-def _priced(found: CalibrationResult, units: Units, negatives: Sequence[float], costs: Costs) -> CalibrationResult:
+def _priced(
+    found: CalibrationResult, units: Units, negatives: Sequence[float], costs: Costs, highest: float
+) -> CalibrationResult:
     """The result with its thresholds lowered to that of least cost; raised to it only where nothing is proved."""
-    price, proof = cheapest(units, negatives, costs), found.proof
+    price, proof = cheapest(units, negatives, costs, highest), found.proof
     if proof.refusal is not None and not proof.groups:
         return replace(
             found,
@@ -190,7 +195,7 @@ def _priced(found: CalibrationResult, units: Units, negatives: Sequence[float], 
 
 
 def _with_flag_line(
-    found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float
+    found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float, highest: float
 ) -> CalibrationResult:
     """The result with its own line for flags, never below that for clearing: there fewer still are flagged."""
     confidence, refusal = found.proof.confidence, None
@@ -200,8 +205,8 @@ def _with_flag_line(
         refusal = str(e)
         alarms = best_effort_overkill(negatives, overkill=overkill, confidence=confidence)
     line = line_above(alarms.above, step)
-    if line > 1.0:
-        line = 1.0
+    if line > highest:
+        line = highest
         refusal = refusal or "Negatives reach the highest score that there is; no line for flags keeps the overkill."
     flag_from = max(line, found.thresholds.clear_below)
     n_flagged = sum(score >= flag_from - step for score in negatives)

@@ -43,6 +43,12 @@ def write_typicality(known: Typicality, path: Path) -> None:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another place with --out.") from e
 
 
+def read_reference(folder: Path) -> Typicality | None:
+    """The reference beside a model; None where there is none. Raises UsageError for a damaged one."""
+    path = folder / TYPICAL_FILE
+    return read_typicality(path) if path.is_file() else None
+
+
 def read_typicality(path: Path) -> Typicality:
     """Read and check the file. Raises UsageError that says what is wrong with it."""
     arrays = _load(path)

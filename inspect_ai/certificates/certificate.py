@@ -21,7 +21,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from inspect_ai.calibration.point_record import PointRecord, point_of, record_of
+from inspect_ai.calibration.point_record import PointRecord, plain_record, point_of
 from inspect_ai.calibration.point_validation import faults
 from inspect_ai.canonical import canonical, from_plain, to_plain
 from inspect_ai.certificates.signing import public_hex, sign, signed_by
@@ -30,6 +30,7 @@ from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
 
 SCHEMA = 1
+SCORES_FROM = "scores from "  # how the engine of a record begins where another program made the scores
 LARGEST_BYTES = 50_000_000  # half a million units
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -55,6 +56,11 @@ class DeploymentRecord:
     engine: str  # name, version and precision
     config_sha256: str  # of what the configuration says, as in each decision
     files: tuple[FileDigest, ...]  # by name
+
+    @property
+    def of_scores(self) -> bool:
+        """True where another program made the scores: then the files are scores, operating point and named model."""
+        return self.engine.startswith(SCORES_FROM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +147,7 @@ def read_certificate(path: Path) -> Signed:
 
 def plain_of(certificate: Certificate) -> dict[str, Any]:
     """The certificate as plain JSON values, its operating point as one flat record."""
-    return {**to_plain(certificate), "point": to_plain(record_of(certificate.point))}
+    return {**to_plain(certificate), "point": plain_record(certificate.point)}
 
 
 def unit_digests(units: Iterable[str]) -> tuple[str, ...]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inspect_ai.calibration.typical_file import TYPICAL_FILE
-from inspect_ai.certificates.certificate import Certificate, DeploymentRecord, FileDigest, Signed, read_certificate
+from inspect_ai.certificates.certificate import (
+    SCORES_FROM,
+    Certificate,
+    DeploymentRecord,
+    FileDigest,
+    Signed,
+    read_certificate,
+)
 from inspect_ai.certificates.signing import trusted_keys
 from inspect_ai.config import config_sha256
 from inspect_ai.errors import InputError
@@ -55,6 +63,40 @@ def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> D
     )
 
 
+def scores_record(name: str, scores: Path, point: Path, model: Path | None = None) -> DeploymentRecord:
+    """The files behind an operating point for scores of another program: scores, point, and the named model file.
+
+    Each is named by its path from the certificate's folder, so that the folder may move as a whole.
+    Raises SetupError for a file that cannot be read.
+    """
+    files = {_from(point.parent, path): path for path in (scores, point, model) if path is not None}
+    return DeploymentRecord(
+        task=name,
+        task_version="",
+        engine=f"{SCORES_FROM}{scores.name}",
+        config_sha256="",
+        files=tuple(FileDigest(name=name, sha256=file_sha256(path)) for name, path in sorted(files.items())),
+    )
+
+
+def scores_checks(made: Signed, folder: Path, settings: Settings) -> list[Check]:
+    """Everything that must hold of a certificate in `folder` about scores: whose key it is, and that no file changed.
+
+    Raises SetupError for a file that cannot be read.
+    """
+    record = made.certificate.at_work
+    there = tuple(
+        FileDigest(name=file.name, sha256=file_sha256(folder / file.name))
+        for file in record.files
+        if (folder / file.name).is_file()
+    )
+    return [
+        Check("signed by a trusted key", _untrusted(made, settings)),
+        Check("program", _differs("the program", made.certificate.software, SOFTWARE)),
+        *_files(made.certificate, replace(record, files=there)),
+    ]
+
+
 def certificate_path(point: Path) -> Path:
     """Beside the operating point: certificate.json, or NAME.certificate.json beside one of another name."""
     return point.with_name(CERTIFICATE_FILE if point.name == POINT_FILE else f"{point.stem}.{CERTIFICATE_FILE}")
@@ -83,6 +125,11 @@ def certificate_for(
         return None, [f"the certificate does not hold: {e}".replace(str(place), place.name).rstrip(".")]
     found = checks(made, deployment_record(task, engine, model, path), settings)
     return made, [check.fault for check in found if check.fault is not None]
+
+
+def _from(folder: Path, path: Path) -> str:
+    """The path of a file as seen from a folder, with forward slashes."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def _code(folder: Path) -> Iterator[Path]:

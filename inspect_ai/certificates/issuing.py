@@ -14,6 +14,7 @@ from inspect_ai.calibration import point_sha256
 from inspect_ai.certificates.certificate import (
     SCHEMA,
     Certificate,
+    DeploymentRecord,
     Signed,
     method_of,
     read_certificate,
@@ -21,12 +22,10 @@ from inspect_ai.certificates.certificate import (
     unit_digests,
     write_certificate,
 )
-from inspect_ai.certificates.deployment import CERTIFICATE_FILE, SOFTWARE, certificate_path, deployment_record
+from inspect_ai.certificates.deployment import CERTIFICATE_FILE, SOFTWARE, certificate_path
 from inspect_ai.certificates.signing import site_key
 from inspect_ai.errors import InputError
-from inspect_ai.model.engine import Engine
 from inspect_ai.operating_point import OperatingPoint
-from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 
 
@@ -34,16 +33,14 @@ def issue(
     point: OperatingPoint,
     path: Path,
     *,
-    task: Task,
-    engine: Engine,
-    model: Path,
+    record: DeploymentRecord,
     units: Iterable[str],
     settings: Settings,
     key: Ed25519PrivateKey | None = None,
 ) -> Path | None:
     """Certify the operating point that was just written to `path`, and record it in the log of `settings`.
 
-    model: folder of the weights and the graph. units: id of each independent positive unit that was counted. key: the
+    record: every file that the point holds for. units: id of each independent positive unit that was counted. key: the
     site's own if None. A point that proves nothing is recorded and gets no certificate (None); one that lies there from
     before stays, since it is still true of the files that it names, and counts for no others.
     Raises UsageError where the certificate cannot be written, SetupError for a damaged key, AuditError for the log.
@@ -52,13 +49,13 @@ def issue(
     statement = point.promise if point.proof.refusal is None else point.proof.refusal
     if not point.certified_somewhere:
         _record(CertificateNote(
-            task=task.name, operating_point_sha256=digest, certified=False, statement=statement
+            task=point.task, operating_point_sha256=digest, certified=False, statement=statement
         ), settings)  # fmt: skip
         return None
     place = certificate_path(path)
     certificate = Certificate(
         schema=SCHEMA,
-        at_work=deployment_record(task, engine, model, path),
+        at_work=record,
         point=point,
         operating_point_sha256=digest,
         method=method_of(point),
@@ -71,7 +68,7 @@ def issue(
     made = signed(certificate, key or site_key(settings.db))
     write_certificate(made, place)
     _record(CertificateNote(
-        task=task.name,
+        task=point.task,
         operating_point_sha256=digest,
         certified=True,
         statement=statement,

@@ -1,4 +1,4 @@
-"""The command `inspect-ai`. Here alone an error becomes one sentence on stderr and its exit code.
+"""Command `inspect-ai`. Here alone an error becomes one sentence on stderr and its exit code.
 
 0 done   1 findings (scan with --fail-on-flag), an alarm that stands (monitor), a certificate that does not hold
 (certificate verify)   2 usage   3 some inputs unreadable   4 audit integrity   5 environment
@@ -24,14 +24,14 @@ ERROR_LOG = "inspect_ai_error.log"
 
 
 def main(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, name: str = "inspect-ai") -> None:
-    """Run one command and leave with its exit code. A traceback is shown only where INSPECT_AI_DEBUG is set."""
+    """Run one command and exit with its code. A traceback is shown only where INSPECT_AI_DEBUG is set."""
     raise SystemExit(run(args, app=app, name=name))
 
 
 def run(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, name: str = "inspect-ai") -> int:
-    """Run one command; returns its exit code and has said on stderr what went wrong, if anything did.
+    """Run one command, report an error on stderr and return the exit code.
 
-    `app`: another program with the same manners, called `name` in its help; None for `inspect-ai`.
+    `app`: another program with the same conventions, called `name` in its help; None for `inspect-ai`.
     """
     from inspect_ai.cli.commands import built, root
     from inspect_ai.errors import InspectError
@@ -39,14 +39,14 @@ def run(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, na
     code = 0
     try:
         (root() if app is None else built(app)).main(args=args, prog_name=name)
-    except SystemExit as e:  # typer leaves so from every command, and from a usage error that it has shown
+    except SystemExit as e:  # typer exits so from every command, and after a usage error that it has shown
         code = e.code if isinstance(e.code, int) else FAULT
     except InspectError as e:
         if _debug():
             traceback.print_exc()
         _say(str(e))
         return e.exit_code
-    except Exception as e:  # noqa: BLE001 - the last resort: a user never meets a bare traceback
+    except Exception as e:  # noqa: BLE001 - the last resort: a user never sees a bare traceback
         return _fault(e)
     if code == INTERRUPTED:
         _say("Interrupted. What was committed stands; the same command goes on from there.")

@@ -94,14 +94,14 @@ def verify(
 
     Example: inspect-ai audit verify --anchor last_month.jsonl
     """
-    from inspect_ai import audit as room
+    from inspect_ai import audit as package
 
     db, as_json = _given(context, db, as_json)
     path = common.settings(db=db).db
-    found = room.verify(path, anchor=anchor)
+    found = package.verify(path, anchor=anchor)
     if as_json:
-        told = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
-        common.emit({**told, "fault": found.fault, "remarks": list(found.remarks)})
+        head = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
+        common.emit({**head, "fault": found.fault, "remarks": list(found.remarks)})
     else:
         for remark in found.remarks:
             print(remark)
@@ -145,13 +145,13 @@ def export(
 
 
 def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:
-    """What was said before the command's name counts too: `inspect-ai audit --db FILE verify`."""
+    """Options given before the command's name count too: `inspect-ai audit --db FILE verify`."""
     before_db, before_json = context.obj
     return db or before_db, as_json or before_json
 
 
 def _say_head(head: Head, where: str) -> None:
-    """On stderr: stdout may be the export."""
+    """Print the head on stderr: stdout may be the export."""
     print(f"{head.rows} entries {where}; head {head.hash}", file=sys.stderr)
 
 
@@ -202,7 +202,7 @@ def _newest(log: Log, limit: int, **wanted: str | None) -> Any:
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
-    """An entry's columns, for programs."""
+    """Columns of an entry as plain values."""
     return {
         "type": "entry",
         "entry": entry.id,
@@ -220,7 +220,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Every value of a document with the path to it, as text that is safe on a terminal."""
+    """Values of a document, each with the path to it, as text that is safe on a terminal."""
     from inspect_ai.text import printable
 
     if isinstance(value, dict) and value:
@@ -231,5 +231,5 @@ def _leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
         try:
             return [(name, f"{float.fromhex(value):.6g}")]
         except ValueError:
-            pass  # a text that only looks so
+            pass  # a text that only looks like a number
     return [(name, printable(str(value), 500))] if value not in (None, [], {}, "") else []

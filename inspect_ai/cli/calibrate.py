@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,8 @@ from inspect_ai.cli import common
 
 if TYPE_CHECKING:
     from inspect_ai.calibration.costs import Costs
+    from inspect_ai.calibration.solver import CalibrationRequest
+    from inspect_ai.journeys.calibrate import Calibrated
     from inspect_ai.operating_point import FalseAlarmProof, GroupPoint, OperatingPoint
 
 app = common.app()
@@ -22,6 +25,8 @@ class Unit(StrEnum):
 
     PICTURE = "picture"
     STUDY = "study"
+    LOWEST = "lowest"  # the same as picture, in the words of score files
+    HIGHEST = "highest"  # the same as study
 
 
 class GuaranteeKind(StrEnum):
@@ -33,13 +38,28 @@ class GuaranteeKind(StrEnum):
 
 @app.command()
 def calibrate(
-    task: Annotated[str, typer.Argument(help="Name of an installed task.")],
-    data: Annotated[Path, typer.Option("--data", help="Labelled folder.")],
+    task: Annotated[
+        str | None, typer.Argument(help="Name of an installed task; not needed with --scores.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Labelled folder.", show_default=False)] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option("--scores", help="CSV file of scores that another program made: unit, group, positive, score."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the statement about --scores.", show_default="the file's stem")
+    ] = None,
+    model_file: Annotated[
+        Path | None,
+        typer.Option("--model-file", help="File of the model that made --scores; the certificate binds it."),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", help="Folder of a model, or its weights file.", show_default="the task's own"),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which split of the folder counts.")] = "calibration",
+    split: Annotated[
+        str | None, typer.Option("--split", help="Which split of the folder counts.", show_default="calibration")
+    ] = None,
     sensitivity: Annotated[float, typer.Option("--sensitivity", help="The sensitivity to promise.")] = 0.987,
     confidence: Annotated[float, typer.Option("--confidence", help="How sure the promise is to be.")] = 0.95,
     guarantee: Annotated[
@@ -48,10 +68,16 @@ def calibrate(
     ] = GuaranteeKind.CONFIDENCE,
     score: Annotated[
         Unit,
-        typer.Option("--score", help="Promise that each positive picture is found, or that any of a study's is."),
+        typer.Option(
+            "--score",
+            help="Promise that each positive picture is found (lowest), or that any of a study's is (highest).",
+        ),
     ] = Unit.PICTURE,
     group_by: Annotated[
-        str, typer.Option("--group-by", help="Column of labels.csv; each of its values is proved on its own.")
+        str,
+        typer.Option(
+            "--group-by", help="Column of labels.csv or of --scores; each of its values is proved on its own."
+        ),
     ] = "",
     overkill: Annotated[
         float | None, typer.Option("--overkill", help="Largest share of negatives to flag; a person sees the rest.")
@@ -60,7 +86,10 @@ def calibrate(
     cost_overkill: Annotated[float | None, typer.Option("--cost-overkill", help="Price of a flagged negative.")] = None,
     prevalence: Annotated[float | None, typer.Option("--prevalence", help="Share of positives at work.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write the operating point.", show_default="beside the model")
+        Path | None,
+        typer.Option(
+            "--out", help="Where to write the operating point.", show_default="beside the model, or the scores"
+        ),
     ] = None,
     as_json: common.Json = False,
 ) -> None:
@@ -69,51 +98,123 @@ def calibrate(
     Where it cannot be proved, say what would be needed and what can be proved. A refused threshold is written too, so
     that work can go on; every decision made with it is uncertified.
 
+    With --scores the scores of any other program are proved instead; see docs/any_model.md.
+
     Example: inspect-ai calibrate lung_nodule --data ./luna16_candidates --sensitivity 0.987 --out point.json
     """
     from inspect_ai.calibration import GroupScore
     from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.errors import CalibrationRefused
-    from inspect_ai.journeys.calibrate import calibrate_task, without_path
     from inspect_ai.operating_point import Guarantee
 
     request = CalibrationRequest(
         sensitivity=sensitivity,
         confidence=confidence,
         guarantee=Guarantee(guarantee.value),
-        group_score=GroupScore.LOWEST if score is Unit.PICTURE else GroupScore.HIGHEST,
+        group_score=GroupScore.LOWEST if score in (Unit.PICTURE, Unit.LOWEST) else GroupScore.HIGHEST,
         group_by=group_by,
         overkill=overkill,
         costs=_costs(cost_escape, cost_overkill, prevalence),
     )
+    if scores is not None:
+        _refuse_together("--scores", data=data, model=model, split=split)
+        made = _of_scores(scores, request, name or task, model_file, out)
+    else:
+        _refuse_together("a task", name=name, model_file=model_file)
+        made = _of_task(task, data, request, model, split, out)
+    if as_json:
+        common.emit(_plain(made))
+    else:
+        _tell(made.point)
+        _tell_frontier(made)
+        _tell_rest(made)
+    if not made.point.certified_somewhere:
+        raise CalibrationRefused(made.point.proof.refusal or "")
+
+
+def _of_scores(
+    scores: Path, request: CalibrationRequest, name: str | None, model_file: Path | None, out: Path | None
+) -> Calibrated:
+    from inspect_ai.journeys.calibrate_scores import calibrate_scores
+
+    return calibrate_scores(
+        scores, settings=common.settings(), request=request, name=name, model_file=model_file, out=out
+    )
+
+
+def _of_task(
+    task: str | None,
+    data: Path | None,
+    request: CalibrationRequest,
+    model: Path | None,
+    split: str | None,
+    out: Path | None,
+) -> Calibrated:
+    from inspect_ai.errors import UsageError
+    from inspect_ai.journeys.calibrate import calibrate_task
+
+    if task is None or data is None:
+        raise UsageError("Give a task and its labelled folder (TASK --data DIR), or a file of scores (--scores FILE).")
     with common.counting("pictures scored") as progress:
-        made = calibrate_task(
+        return calibrate_task(
             task,
             data,
             settings=common.settings(),
             request=request,
             model=model,
-            split=split,
+            split=split or "calibration",
             out=out,
             progress=progress,
         )
-    point = made.point
-    if as_json:
-        common.emit(
-            without_path(point)
-            | {"certificate": made.certificate and str(made.certificate), "left_to_a_person": made.left_to_a_person}
+
+
+def _refuse_together(what: str, **given: object) -> None:
+    """Raises UsageError for an option that says nothing about what is calibrated."""
+    from inspect_ai.errors import UsageError
+
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"--{option.replace('_', '-')} does not go with {what}.")
+
+
+def _plain(made: Calibrated) -> dict[str, Any]:
+    from inspect_ai.journeys.calibrate import without_path
+
+    return {
+        **without_path(made.point),
+        "certificate": made.certificate and str(made.certificate),
+        "left_to_a_person": made.left_to_a_person,
+        "frontier": [asdict(row) for row in made.frontier],
+    }
+
+
+def _tell_frontier(made: Calibrated) -> None:
+    """Print the sensitivities that these positives prove, and what each costs in false alarms."""
+    proof = made.point.proof
+    each = f" in each {proof.group_by}" if proof.group_by else ""
+    rows = [
+        (
+            f"{row.sensitivity:g}",
+            "yes" if row.provable else f"no: takes {row.positives_needed} positives{each}",
+            None if row.clear_below is None else f"{row.clear_below:.6g}",
+            row.n_missed,
+            None if row.false_positive_rate is None else f"{100 * row.false_positive_rate:.1f} %",
         )
-    else:
-        _tell(point)
-        if made.no_reference is not None:
-            print(f"Unlike pictures cannot be told: {made.no_reference}")
-        else:
-            left = 100 * made.left_to_a_person
-            print(f"With what is unlike these pictures, the gate leaves {left:.1f} % of positive pictures to a person.")
-        if made.certificate is not None:
-            print(f"Certificate: {made.certificate} (page: {made.certificate.with_suffix('.html')}).")
-    if not point.certified_somewhere:
-        raise CalibrationRefused(point.proof.refusal or "")
+        for row in made.frontier
+    ]
+    columns = "sensitivity", "provable", "threshold", "positives below", "negatives at or above"
+    common.table("What these positives can prove", *columns, rows=rows)
+    print("Each row is proved by itself. A row that is picked after looking needs other positives to prove it.")
+
+
+def _tell_rest(made: Calibrated) -> None:
+    if made.no_reference is not None:
+        print(f"Unlike pictures cannot be told: {made.no_reference}")
+    elif made.left_to_a_person is not None:
+        left = 100 * made.left_to_a_person
+        print(f"With what is unlike these pictures, the gate leaves {left:.1f} % of positive pictures to a person.")
+    if made.certificate is not None:
+        print(f"Certificate: {made.certificate} (page: {made.certificate.with_suffix('.html')}).")
 
 
 def _costs(escape: float | None, overkill: float | None, prevalence: float | None) -> Costs | None:
@@ -138,7 +239,7 @@ def _tell(point: OperatingPoint) -> None:
     if point.certified:
         print(_certified(point))
     elif not point.certified_somewhere:
-        print(f"Not certified. The threshold to work with, uncertified, is {point.thresholds.clear_below:.6f}.")
+        print(f"Not certified. The threshold to work with, uncertified, is {_line(point)}.")
     if point.false_alarms is not None:
         print(_of_overkill(point, point.false_alarms))
     print(_of_units(point))
@@ -153,7 +254,7 @@ def _row(group: GroupPoint, point: OperatingPoint) -> tuple[object, ...]:
 
     allowed = allowed_misses(group.n_positive, point.proof)
     certified = "yes" if group.refusal is None else f"no: {group.refusal}"
-    line, bound = f"{group.clear_below:.6f}", f"{group.proved_sensitivity:.4f}"
+    line, bound = _digits(group.clear_below, point), f"{group.proved_sensitivity:.4f}"
     return group.value, group.n_positive, "none" if allowed < 0 else allowed, line, bound, certified
 
 
@@ -178,7 +279,7 @@ def _of_groups(point: OperatingPoint) -> str:
         )
     return (
         f"{certified} of {n} groups are certified. At work nobody knows the {proof.group_by} beforehand, so one "
-        f"threshold must hold for every one: the lowest, {point.thresholds.clear_below:.6f}.{split}"
+        f"threshold must hold for every one: the lowest, {_line(point)}.{split}"
     )
 
 
@@ -189,12 +290,12 @@ def _counts(point: OperatingPoint) -> str:
     bound = "the expected sensitivity" if _average(point) else "the proved bound"
     return (
         f"{proof.n_positive} positives, {proof.n_missed} below the proved threshold; the threshold is "
-        f"{point.thresholds.clear_below:.6f}; {bound} is {proof.proved_sensitivity:.4f}"
+        f"{_line(point)}; {bound} is {proof.proved_sensitivity:.4f}"
     )
 
 
 def _of_overkill(point: OperatingPoint, alarms: FalseAlarmProof) -> str:
-    clear, flag = f"{point.thresholds.clear_below:.6f}", f"{point.thresholds.flag_from:.6f}"
+    clear, flag = _line(point), _digits(point.thresholds.flag_from, point)
     counted = f"{alarms.n_flagged} of {alarms.n_negative} independent negatives reach {flag}"
     if alarms.overkill_refusal is not None:
         return f"Overkill not proved: {alarms.overkill_refusal} {counted}."
@@ -204,12 +305,29 @@ def _of_overkill(point: OperatingPoint, alarms: FalseAlarmProof) -> str:
     )
 
 
+def _line(point: OperatingPoint) -> str:
+    return _digits(point.thresholds.clear_below, point)
+
+
+def _digits(threshold: float, point: OperatingPoint) -> str:
+    """Six digits of a probability, all of any other score."""
+    return point.thresholds.written(threshold) if _exact(point) else f"{threshold:.6f}"
+
+
+def _exact(point: OperatingPoint) -> bool:
+    from inspect_ai.operating_point import ScoreScale
+
+    return point.thresholds.score_scale is ScoreScale.EXACT
+
+
 def _of_units(point: OperatingPoint) -> str:
-    proof = point.proof
+    proof, exact = point.proof, _exact(point)
     how = {
         "lowest": "Each independent unit counts once, by its lowest positive picture",
         "highest": "Each study counts once, by its highest picture",
-    }.get(proof.group_score, "Each picture is a unit of its own")
+    }.get(proof.group_score, f"Each {'row' if exact else 'picture'} is a unit of its own")
+    if exact:
+        return f"{how}. Scores are compared as they are: decide on scores with the same digits as those in the file."
     share = proof.n_abstained / proof.n_positive
     return (
         f"{how}. The quality gate hands {proof.n_abstained} of {proof.n_positive} positives ({100 * share:.1f} %) to a "

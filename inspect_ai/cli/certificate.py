@@ -71,7 +71,8 @@ def verify(which: Which, db: common.Db = None, engine: common.Engine = None, as_
         common.table(f"Certificate {found.made.sha256[:12]}", "check", "result", rows=rows)
         _say_faults(found)
         if found.holds:
-            print("It holds: decisions made now are certified.")
+            what = "these are the files that were certified" if found.of_scores else "decisions made now are certified"
+            print(f"It holds: {what}.")
     if not found.holds:
         raise typer.Exit(DOES_NOT_HOLD)
 

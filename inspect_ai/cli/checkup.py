@@ -1,4 +1,4 @@
-"""The questions that `inspect-ai doctor` asks of the machine; each answers with a state, a value and advice."""
+"""Checks of the machine for `inspect-ai doctor`; each has a state, a value and advice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEAST_SQLITE, LEAST_FREE_GIB = (3, 35, 0), 1.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer. state: ok, note (works, but), missing."""
+    """Result of one check. state: ok, note (works, but), missing."""
 
     name: str
     state: str
@@ -42,7 +42,7 @@ class Check:
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """All checks that take no time."""
+    """Run all checks that are quick."""
     python = Check(
         "Python",
         "ok",
@@ -52,7 +52,7 @@ def checkup(settings: Settings) -> list[Check]:
 
 
 def measure(settings: Settings) -> list[Check]:
-    """Pictures a second: decoding one made JPEG, and each ready task's engine on one thread."""
+    """Measure pictures per second: decoding one made JPEG, and each ready task's engine on one thread."""
     import cv2
     import numpy as np
 
@@ -98,7 +98,7 @@ def _packages() -> list[Check]:
 
 
 def _twin() -> Check:
-    """The distribution `inspect-ai` (another project) installs the same import package."""
+    """Check for the distribution `inspect-ai` (another project), which installs the same import package."""
     try:
         version = importlib.metadata.version("inspect-ai")
     except importlib.metadata.PackageNotFoundError:
@@ -135,7 +135,7 @@ def _sqlite() -> Check:
 
 
 def _gpu() -> Check:
-    """Asked of the driver's files, so that doctor needs no torch."""
+    """Check the driver's files, so that doctor needs no torch."""
     version = Path("/proc/driver/nvidia/version")
     if version.is_file():
         return Check("GPU", "ok", version.read_text("utf-8", errors="replace").splitlines()[0][:100])

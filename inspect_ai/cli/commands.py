@@ -1,4 +1,4 @@
-"""The tree of commands. A command's module is imported when the command is named, so that the others cost nothing."""
+"""Tree of commands. A command's module is imported when the command is called, so that the others cost no time."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NAMES = (
 
 
 class Commands(TyperGroup):
-    """Finds `inspect_ai.cli.NAME` when NAME is asked for; each such module defines `app`."""
+    """Group that imports `inspect_ai.cli.NAME` when NAME is called; each such module defines `app`."""
 
     def list_commands(self, ctx: object) -> list[str]:
-        """In the order in which a person meets them."""
+        """Names in the order in which a person needs them."""
         return list(NAMES)
 
     def get_command(self, ctx: object, cmd_name: str) -> Command | None:
-        """The command or group of that name, None if there is none."""
+        """Load the command or group of that name, None if there is none."""
         if cmd_name not in NAMES:
             return None
         command = built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
@@ -49,7 +49,7 @@ class Commands(TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command named. Ends that typer would give exit code 1, which means findings here, get their own."""
+        """Run the command. Exits to which typer gives code 1, which means findings here, get codes of their own."""
         try:
             return super().invoke(ctx)
         except typer.Abort:
@@ -59,12 +59,12 @@ class Commands(TyperGroup):
 
 
 def root() -> Command:
-    """The whole tree below `inspect-ai`."""
+    """Build the whole tree below `inspect-ai`."""
     return built(_app)
 
 
 def built(app: typer.Typer) -> Command:
-    """The command or group that a Typer application describes."""
+    """Build the command or group that a Typer application describes."""
     command = get_command(app)
     if not isinstance(command, TyperCommand | TyperGroup):
         raise TypeError(f"typer made a {type(command).__name__} of {app}")

@@ -1,4 +1,4 @@
-"""What the commands share: options, settings from them, and the two ways of showing results (tables or JSON)."""
+"""Code that the commands share: options, settings from them, and the two forms of results (tables or JSON)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Operator = Annotated[
 
 
 class Device(StrEnum):
-    """Where training computes."""
+    """Device that training runs on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -53,7 +53,7 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads t
 def training_run(
     name: str, *, out: Path | None, seed: int, device: Device, resume: bool, threads: int | None, as_json: bool
 ) -> TrainingRun:
-    """The TrainingRun of the flags that train, joint and pretrain share. Its folder is runs/NAME-SEED without --out."""
+    """Make a TrainingRun from the flags that train, joint and pretrain share; in runs/NAME-SEED without --out."""
     from inspect_ai.training.run import TrainingRun
 
     return TrainingRun(
@@ -67,19 +67,19 @@ def training_run(
 
 
 def app() -> typer.Typer:
-    """A Typer application in the house's manner: plain help, no completion commands."""
+    """Make a Typer application with plain help and without completion commands."""
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def settings(**flags: Any) -> Settings:
-    """Settings from flags (None: not given), environment, ./inspect_ai.toml and defaults."""
+    """Load settings from flags (None: not given), environment, ./inspect_ai.toml and defaults."""
     from inspect_ai.settings import load
 
     return load(**flags)
 
 
 def emit(value: object) -> None:
-    """One JSON object on one line of stdout; ASCII alone, so no header text reaches a terminal as control codes."""
+    """Print JSON on one line of stdout; ASCII alone, so no header text reaches a terminal as control codes."""
     try:
         print(json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str), flush=True)
     except BrokenPipeError:
@@ -88,7 +88,7 @@ def emit(value: object) -> None:
 
 
 def _finite(value: object) -> object:
-    """JSON knows neither NaN nor infinity: null in their place."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -97,14 +97,14 @@ def _finite(value: object) -> object:
 
 
 def results() -> Console:
-    """Where tables go: stdout, without rich's reading of markup and emoji in names of files."""
+    """Console for tables: stdout, where rich reads no markup and emoji in names of files."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
 
 
 def progress() -> Console:
-    """Where everything goes that is not a result: stderr."""
+    """Console for everything but results: stderr."""
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
@@ -112,7 +112,7 @@ def progress() -> Console:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """A call-back for journeys that count what they have done; shows it on stderr where that is a terminal."""
+    """Provide a call-back that takes a journey's count and shows it on stderr where that is a terminal."""
     console = progress()
     if not console.is_terminal:
         yield lambda done: None
@@ -122,7 +122,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
-    """A table on stdout; cells are shown as text, None as nothing."""
+    """Print a table on stdout; cells are shown as text, None as nothing."""
     from rich import box
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`inspect-ai demo`: the main job on studies made here."""
+"""`inspect-ai demo`: a scan of made studies."""
 
 from __future__ import annotations
 

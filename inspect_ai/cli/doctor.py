@@ -1,4 +1,4 @@
-"""`inspect-ai doctor`: what this machine has, and how fast it is."""
+"""`inspect-ai doctor`: parts and speed of this machine."""
 
 from __future__ import annotations
 

@@ -17,9 +17,17 @@ app = common.app()
 
 @app.command()
 def evaluate(
-    task: Annotated[str, typer.Argument(help="Name of an installed task.")],
-    data: Annotated[Path, typer.Option("--data", help="Labelled folder.")],
-    split: Annotated[str, typer.Option("--split", help="Which split of the folder counts.")] = "test",
+    task: Annotated[
+        str | None, typer.Argument(help="Name of an installed task; not needed with --scores-from.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Labelled folder.", show_default=False)] = None,
+    scores_from: Annotated[
+        Path | None,
+        typer.Option("--scores-from", help="CSV file of scores that another program made, in place of task and data."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Which split of the folder counts.", show_default="test")
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", help="Folder of a model, or its weights file.", show_default="the task's own"),
@@ -41,13 +49,27 @@ def evaluate(
     ] = None,
     as_json: common.Json = False,
 ) -> None:
-    """Measure TASK on a labelled folder.
+    """Measure TASK on a labelled folder, or the scores of another program.
 
     AUC with its interval, and what the operating point makes of the scores.
 
     Example: inspect-ai evaluate metal_surface --data ./magnetic_tile --split val --report page.html
     """
     from inspect_ai.errors import UsageError
+
+    if scores_from is not None:
+        given = {"TASK": task, "--data": data, "--split": split, "--model": model, "--scores": scores}
+        if unfit := [name for name, value in {**given, "--agreement": agreement}.items() if value is not None]:
+            raise UsageError(f"{', '.join(unfit)} does not go with --scores-from: scores are read, not made.")
+        from inspect_ai.journeys.evaluate_scores import evaluate_scores
+
+        result = evaluate_scores(
+            scores_from, settings=common.settings(), operating_point=operating_point, report=report
+        )
+        _show(result, as_json)
+        return
+    if task is None or data is None:
+        raise UsageError("Give a task and its labelled folder (TASK --data DIR), or scores (--scores-from FILE).")
     from inspect_ai.journeys.evaluate import evaluate_task
 
     if agreement is not None and report is None:
@@ -57,7 +79,7 @@ def evaluate(
             task,
             data,
             settings=common.settings(),
-            split=split,
+            split=split or "test",
             model=model,
             operating_point=operating_point,
             scores=scores,
@@ -65,13 +87,17 @@ def evaluate(
             agreement=agreement,
             progress=progress,
         )
+    _show(result, as_json)
+
+
+def _show(result: Evaluation, as_json: bool) -> None:
     values = as_plain(result)
     if as_json:
         common.emit(values)
         return
     hidden = ("classes", "confusion")
     rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
-    common.table(f"{task} on {data}", "figure", "value", rows=rows)
+    common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
     if result.classes:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)

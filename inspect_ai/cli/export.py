@@ -14,7 +14,7 @@ app = common.app()
 
 
 class Views(StrEnum):
-    """Pictures whose answers are averaged: one, with its mirror image, all flips, or all eight of a square."""
+    """Views of a picture to average outputs over: one, with its mirror image, all flips, or all eight of a square."""
 
     ONE = "one"
     MIRROR = "mirror"

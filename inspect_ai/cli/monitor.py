@@ -1,4 +1,4 @@
-"""`inspect-ai monitor`: is the line still the one that was certified?"""
+"""`inspect-ai monitor`: drift and misses since a certificate came into force."""
 
 from __future__ import annotations
 
@@ -138,12 +138,12 @@ def _miss_row(misses: Misses, limit: float) -> tuple[Any, ...]:
     evidence = "" if bound.evidence is None else f"{bound.evidence:.3g}"
     crossed = "" if bound.crossed is None else f"entry {misses.entries[bound.crossed]}"
     allowed = "promise unknown" if promised is None else f"promised: at most {promised:.2%}"
-    said = f"{bound.missed} missed, between {bound.at_least:.2%} and {bound.at_most:.2%} ({allowed})"
-    return MISS_RATE, bound.positives, evidence, "" if promised is None else f"{limit:.4g}", crossed, said
+    counts = f"{bound.missed} missed, between {bound.at_least:.2%} and {bound.at_most:.2%} ({allowed})"
+    return MISS_RATE, bound.positives, evidence, "" if promised is None else f"{limit:.4g}", crossed, counts
 
 
 def _plain(w: Watched) -> dict[str, Any]:
-    """One certificate for programs."""
+    """State of one certificate as plain values."""
     from dataclasses import asdict
 
     return {

@@ -1,4 +1,4 @@
-"""How results read: one JSON object a line for programs, one line of text for people."""
+"""Forms of results: one JSON object per line for programs, one line of text for people."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def plan_json(item: Planned | Rejection) -> dict[str, Any]:
 
 
 def as_text(event: StudyDecided | FileRejected | Summary | Progress) -> None:
-    """One event of a scan as a line on stdout."""
+    """Print one event of a scan as a line."""
     if isinstance(event, StudyDecided):
         study_text(event.decision, event.entry, "already in the log" if event.known else "")
     elif isinstance(event, FileRejected):
@@ -86,7 +86,7 @@ def as_text(event: StudyDecided | FileRejected | Summary | Progress) -> None:
 
 
 def study_text(decision: Decision, entry: int, remark: str = "") -> None:
-    """A decision as a line: outcome, study, task, score against threshold, reason, number of its row in the log."""
+    """Print a decision as a line: outcome, study, task, score against threshold, reason, number of its entry."""
     from rich.text import Text
 
     outcome = decision.verdict.outcome.value
@@ -111,7 +111,7 @@ def _rejected(rejection: Rejection) -> None:
 
 
 def summary_text(summary: Summary) -> None:
-    """The counts, and that they add up."""
+    """Print the counts and their sum."""
     common.results().print(
         f"\n{summary.studies} studies: {summary.flag} flag, {summary.abstain} abstain, {summary.clear} clear"
         f"{f' ({summary.known} of them already in the log)' if summary.known else ''}, in {summary.seconds:.1f} s.\n"
@@ -120,7 +120,7 @@ def summary_text(summary: Summary) -> None:
 
 
 def decisions_table(decided: list[StudyDecided], rejected: list[FileRejected]) -> None:
-    """All results of a small scan in one table, ordered by name; what all decisions of a task share, once below."""
+    """Print the results of a small scan in a table by name; what all decisions of a task share comes once below."""
     rows: list[tuple[Any, ...]] = []
     promises: dict[str, str] = {}
     for event in decided:
@@ -148,7 +148,7 @@ def decisions_table(decided: list[StudyDecided], rejected: list[FileRejected]) -
 
 
 def plan_text(item: Planned | Rejection) -> None:
-    """One line of a dry run."""
+    """Print one line of a dry run."""
     if isinstance(item, Rejection):
         _rejected(item)
         return

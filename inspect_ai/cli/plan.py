@@ -1,4 +1,4 @@
-"""`inspect-ai plan`: what to collect for a promise, and what it takes to prove it again at work."""
+"""`inspect-ai plan`: numbers of cases that a promise needs, in calibration and at work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inspect-ai pretrain`: teach the trunk to see before any task does."""
+"""`inspect-ai pretrain`: train the trunk on pictures without labels, before any task."""
 
 from __future__ import annotations
 

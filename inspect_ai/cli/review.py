@@ -1,4 +1,4 @@
-"""`inspect-ai review`: the queue of flagged and abstained cases, and a person's word on each."""
+"""`inspect-ai review`: the queue of flagged and abstained cases, and a person's answer to each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AuditRate = Annotated[
     ),
 ]
 EntryId = Annotated[int, typer.Argument(metavar="ID", help="Number of the decision's entry (see `review list`).")]
-# What --help must say without importing the journey; a test compares it with the journey's table.
+# Text of --help, written here to save an import; a test compares it with the table of answers.
 VERDICTS = "positive (or defect), negative (or good), retake, second_reader, reopen"
 
 
@@ -83,9 +83,9 @@ def show(
     settings = common.settings(db=db, out=out)
     with open_log(settings.db, create=False) as log:
         case = journey.case(log, entry_id)
-        said = list(journey.history(log, entry_id))
+        history = list(journey.history(log, entry_id))
         pictures = ImageStore(settings.out).find(entry_id, log)
-    (_show_json if as_json else _show_text)(case, said, pictures)
+    (_show_json if as_json else _show_text)(case, history, pictures)
 
 
 @app.command("decide")
@@ -121,7 +121,7 @@ def decide(
 
 
 def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:
-    """What was said before the command's name counts too: `inspect-ai review --db FILE list`."""
+    """Options given before the command's name count too: `inspect-ai review --db FILE list`."""
     before_db, before_json = context.obj
     return db or before_db, as_json or before_json
 
@@ -157,7 +157,7 @@ def _say_next(waiting: list[Case]) -> None:
         print("None is waiting.")
 
 
-def _show_json(case: Case, said: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+def _show_json(case: Case, history: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
     decision = case.decision.decision()
     picture, heat = (None if path is None else str(path) for path in pictures)
     findings = [
@@ -174,13 +174,14 @@ def _show_json(case: Case, said: list[Entry], pictures: tuple[Path | None, Path 
         for finding in decision.findings
     ]
     reviews = [
-        {"entry": e.id, "time": e.time, "verdict": e.outcome, "reason": e.reason, "operator": e.operator} for e in said
+        {"entry": e.id, "time": e.time, "verdict": e.outcome, "reason": e.reason, "operator": e.operator}
+        for e in history
     ]
     shown = {"answers": list(case.answers), "threshold": decision.threshold, "certified": decision.verdict.certified}
     common.emit({**_plain(case), **shown, "findings": findings, "picture": picture, "heat": heat, "reviews": reviews})
 
 
-def _show_text(case: Case, said: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+def _show_text(case: Case, history: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
     from inspect_ai.text import printable
 
     decision = case.decision.decision()
@@ -202,10 +203,10 @@ def _show_text(case: Case, said: list[Entry], pictures: tuple[Path | None, Path 
     common.table(f"Case {case.decision.id}", "field", "value", rows=[fact for fact in facts if fact[1]])
     if decision.findings:
         _findings(decision)
-    if said:
+    if history:
         rows = [
             (e.time[:19].replace("T", " "), printable(e.operator, 60), e.outcome, printable(e.reason, 500))
-            for e in said
+            for e in history
         ]
         common.table("Said so far", "time (UTC)", "by", "verdict", "reason", rows=rows)
 
@@ -231,7 +232,7 @@ def _findings(decision: Decision) -> None:
 
 
 def _plain(case: Case) -> dict[str, Any]:
-    """A case for programs."""
+    """A case as plain values."""
     entry, study = case.decision, case.decision.decision().study
     return {
         "type": "case",

@@ -1,4 +1,4 @@
-"""The further tables of `inspect-ai plan`: figures from calibration, each with a sentence that says what it means."""
+"""Further tables of `inspect-ai plan`: figures from calibration, each with a sentence on its meaning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANCES = (0.8, 0.9)  # customary powers of a test
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What is to be proved, and the numbers of misses that are shown."""
+    """Promise to prove, and the numbers of misses that are shown."""
 
     sensitivity: float
     confidence: float
@@ -25,7 +25,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeTable:
-    """One table: `values` for programs, `rows` below `columns` for people, and what it says in plain words."""
+    """One table: `values` for programs, `rows` below `columns` for people, and its meaning in plain words."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class SizeTable:
 
 
 def of_have(promise: Promise, n: int) -> SizeTable:
-    """What the positives that there are can carry."""
+    """Promises that the available positives can prove."""
     rows = have(n, promise.sensitivity, promise.confidence, promise.misses)
     allowed = misses_allowed(n, promise.sensitivity, promise.confidence)
     if allowed >= 0:
@@ -57,7 +57,7 @@ def of_have(promise: Promise, n: int) -> SizeTable:
 
 
 def of_power(promise: Promise, assumed: float, n: int | None) -> SizeTable:
-    """The chance that fresh positives prove the promise at a fixed threshold."""
+    """Chance that fresh positives prove the promise at a fixed threshold."""
     s, c = promise.sensitivity, promise.confidence
     enough = {chance: power.positives_for(chance, s, c, assumed) for chance in CHANCES}
     sizes = {smallest_n(m, s, c) for m in promise.misses} | {row.positives for row in enough.values()}
@@ -79,7 +79,7 @@ def of_power(promise: Promise, assumed: float, n: int | None) -> SizeTable:
 
 
 def of_acceptance(promise: Promise, sizes: Sequence[int], n: int | None) -> SizeTable:
-    """How a threshold that was just calibrated fares on a later, finite test."""
+    """Chance that a new threshold passes a later, finite test."""
     s, c = promise.sensitivity, promise.confidence
     doubt = ""
     if n is None:
@@ -105,7 +105,7 @@ def of_acceptance(promise: Promise, sizes: Sequence[int], n: int | None) -> Size
 
 
 def of_groups(promise: Promise, groups: int, n: int | None) -> SizeTable:
-    """A promise for each of several groups."""
+    """Positives for a promise to each of several groups."""
     s, each = promise.sensitivity, split_confidence(promise.confidence, groups)
     rows = in_parts(s, promise.confidence, groups, promise.misses)
     return SizeTable(
@@ -122,7 +122,7 @@ def of_groups(promise: Promise, groups: int, n: int | None) -> SizeTable:
 
 
 def of_folds(promise: Promise, folds: int, n: int | None) -> SizeTable:
-    """Each fold's model proved on the positives that it never saw."""
+    """Promise of each fold's model, proved on the positives that it never saw."""
     s, joint = promise.sensitivity, split_confidence(promise.confidence, folds)
     alone = in_parts(s, promise.confidence, 1, promise.misses)
     together = in_parts(s, promise.confidence, folds, promise.misses)
@@ -195,7 +195,7 @@ def of_field(promise: Promise, prevalence: float, specificity: float) -> SizeTab
 
 
 def of_audits(promise: Promise, sizes: Sequence[int]) -> SizeTable:
-    """What an audit of clears rules out."""
+    """Share of escapes that an audit of clears rules out."""
     rows = [
         field_sample_size.audits_prove(size, found, promise.confidence)
         for size in sizes
@@ -213,7 +213,7 @@ def of_audits(promise: Promise, sizes: Sequence[int]) -> SizeTable:
 
 
 def _shared(n: int | None, parts: int, *confidences: float) -> str:
-    """What n positives in equal parts prove, with no miss."""
+    """Sensitivity that n positives in equal parts prove, with no miss."""
     if n is None:
         return ""
     each = n // parts
@@ -224,5 +224,5 @@ def _shared(n: int | None, parts: int, *confidences: float) -> str:
 
 
 def _down(share: float) -> str:
-    """Four digits, never rounded up to what is not proved."""
+    """Share with four digits, rounded down to stay proved."""
     return f"{int(share * 10_000) / 10_000:.4f}"

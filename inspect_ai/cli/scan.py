@@ -82,7 +82,7 @@ def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
 
 
 def following(events: Iterator[ScanEvent]) -> Iterator[ScanEvent]:
-    """All events but those of progress, which move a bar on stderr."""
+    """Pass on all events but progress, which moves a bar on stderr."""
     from inspect_ai.journeys.scan import Progress
 
     with _bar() as bar:
@@ -110,7 +110,7 @@ def _plan(path: Path, settings: Settings, as_json: bool) -> int:
 
 @contextmanager
 def _bar() -> Iterator[Bar]:
-    """Rate and time left on stderr; silent where stderr is no terminal."""
+    """Show rate and time left on stderr; silent where stderr is no terminal."""
     from rich import progress
 
     console = common.progress()
@@ -121,7 +121,7 @@ def _bar() -> Iterator[Bar]:
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
-    both = sys.stdout.isatty()  # else results must stay on stdout, wherever that leads
+    both = sys.stdout.isatty()  # else results must stay on stdout, even if redirected
     shown = progress.Progress(
         *columns,
         console=console,

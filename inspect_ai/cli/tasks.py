@@ -1,4 +1,4 @@
-"""`inspect-ai tasks`: what is installed, and a start for a new one."""
+"""`inspect-ai tasks`: the installed tasks, and a template for a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `inspect-ai tasks new` writes: the smallest task that trains, calibrates, evaluates and scans."""
+"""Template of `inspect-ai tasks new`: the smallest task that trains, calibrates, evaluates and scans."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_black_picture_is_refused() -> None:
 
 
 def write_task(name: str, into: Path) -> list[Path]:
-    """Write INTO/NAME and return its files. Raises UsageError for a bad name or where something lies already."""
+    """Write INTO/NAME and return its files. Raises UsageError for a bad name or where a file exists already."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
         raise UsageError(f"{name!r} is no name for a task: use small letters, digits and _, beginning with a letter.")
     folder = into / name

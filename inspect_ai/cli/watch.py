@@ -49,7 +49,7 @@ def watch(
     )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
-    )  # a service is stopped so; it is an interrupt like any other
+    )  # services are stopped by it; it is an interrupt like any other
     for event in watch_folder(folder, settings, once=once, patience_s=patience_s):
         _show(event, as_json)
 

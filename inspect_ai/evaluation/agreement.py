@@ -24,7 +24,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppraisedPart:
-    """One part as it was judged, look by look."""
+    """One part and its outcome at each look."""
 
     bad: bool
     calls: tuple[Outcome, ...]
@@ -32,12 +32,12 @@ class AppraisedPart:
 
     @property
     def right(self) -> bool:
-        """Every look says what the reference says."""
+        """True when every look agrees with the reference."""
         return all(call is (Outcome.FLAG if self.bad else Outcome.CLEAR) for call in self.calls)
 
     @property
     def steady(self) -> bool:
-        """Every look says the same."""
+        """True when all looks have the same outcome."""
         return len(set(self.calls)) == 1
 
 
@@ -51,7 +51,7 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Shares of parts have exact intervals; shares of looks are what AIAG's limits are about."""
+    """Figures of one study. Shares of parts have exact intervals; AIAG's limits apply to shares of looks."""
 
     parts: int
     looks: int
@@ -67,7 +67,7 @@ class Agreement:
 
     @property
     def limits_met(self) -> dict[str, bool | None]:
-        """Each AIAG limit on the point value; None where nothing stands behind it."""
+        """Results of the AIAG limits on the point values; None where there is no value."""
         return {
             "effectiveness": _at_least(self.effectiveness, LEAST_EFFECTIVENESS),
             "missed": _at_most(self.missed, MOST_MISSED),
@@ -77,7 +77,7 @@ class Agreement:
 
 
 def agreement(parts: Sequence[AppraisedPart]) -> Agreement:
-    """The study of these parts; each has at least one look."""
+    """Figures of these parts; each has at least one look."""
     bad, good = [p for p in parts if p.bad], [p for p in parts if not p.bad]
     several = [p for p in parts if len(p.calls) > 1]
     return Agreement(
@@ -96,7 +96,7 @@ def agreement(parts: Sequence[AppraisedPart]) -> Agreement:
 
 
 def cohens_kappa(parts: Sequence[AppraisedPart]) -> float | None:
-    """Calls against the reference; looks that leave the part to a person are left out."""
+    """Kappa of calls against the reference; looks that leave the part to a person are left out."""
     table = np.zeros((2, 2))  # reference good, bad x called good, bad
     for part in parts:
         for call in part.calls:
@@ -110,7 +110,7 @@ def cohens_kappa(parts: Sequence[AppraisedPart]) -> float | None:
 
 
 def fleiss_kappa(parts: Sequence[AppraisedPart]) -> float | None:
-    """Between the looks at each part, over clear, abstain and flag; parts have two looks or more."""
+    """Kappa between the looks at each part, over clear, abstain and flag; parts have two looks or more."""
     counts = np.array([[p.calls.count(o) for o in Outcome] for p in parts], float).reshape(-1, len(Outcome))
     looks = counts.sum(axis=1)
     if not len(parts):

@@ -1,4 +1,4 @@
-"""From scored pictures to the page about them: columns of figures, places, repeated looks, and the sheets of errors."""
+"""Contents of an evaluation page from scored pictures: columns of figures, places, repeated looks, error sheets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.operating_point import OperatingPoint
 
 SHEET_MOST = 12  # pictures on a sheet
-PARTS_MOST = 50  # moved about in the agreement study, as many as AIAG asks for at best
+PARTS_MOST = 50  # parts shifted in the agreement study, as many as AIAG asks for at best
 JITTER_SAYS = (
     "One picture of each part, again as it is, moved by a few pixels and mirrored; half of the parts bad where there "
     "are enough, those nearest to the line first."
@@ -76,7 +76,7 @@ def study_of_agreement(
     column: str,
     progress: Progress,
 ) -> AgreementStudy:
-    """Repeated looks at one part: its pictures that differ in `column`, and one of them moved about.
+    """Agreement over repeated looks at a part: its pictures that differ in `column`, and one of them shifted.
 
     Raises UsageError without an operating point, without that column, or where it names no repeated look.
     """
@@ -104,7 +104,7 @@ def study_of_agreement(
 
 
 def sheets_of(scored: Sequence[Scored], folder: LabelledFolder, inspector: Inspector) -> list[Sheet]:
-    """The worst misses and the worst false alarms, one of each group; where there are none, what came nearest."""
+    """The worst misses and the worst false alarms, one of each group; where there are none, the nearest cases."""
     labels = folder.labels
     positives = sorted((s for s in scored if s.row.label in labels.positive), key=lambda s: s.score)
     negatives = sorted((s for s in scored if s.row.label not in labels.positive), key=lambda s: -s.score)
@@ -158,12 +158,12 @@ def _cards(ordered: Sequence[Scored], folder: LabelledFolder, inspector: Inspect
 
 
 def _part_of(row: Row, column: str) -> tuple[object, ...]:
-    """Looks at one part share group, label, and whatever else labels.csv says of it."""
+    """Key of a part: its looks share group, label and all other columns of labels.csv."""
     return (row.group, row.label, *(c for c in row.columns if c[0] != column))
 
 
 def _lighting(parts: Sequence[Sequence[Scored]], labels: LabelSet, column: str) -> Looks:
-    """Each value of the column is a look."""
+    """Agreement with each value of the column as a look."""
     looks: dict[str, list[Scored]] = {}
     for part in parts:
         for s in part:
@@ -184,14 +184,14 @@ def _lighting(parts: Sequence[Sequence[Scored]], labels: LabelSet, column: str) 
 
 
 def _jitter(again: Sequence[Repeat], labels: LabelSet) -> Looks:
-    """Each move is a look."""
+    """Agreement with each jitter as a look."""
     by_file: dict[str, list[Repeat]] = {}
     by_move: dict[str, list[Repeat]] = {}
     for repeat in again:
         by_file.setdefault(repeat.row.file, []).append(repeat)
         by_move.setdefault(repeat.jitter, []).append(repeat)
     scores = [np.array([r.score for r in part if r.score is not None]) for part in by_file.values()]
-    spreads = [float(np.ptp(log_odds(mine))) for mine in scores if mine.size]
+    spreads = [float(np.ptp(log_odds(looks))) for looks in scores if looks.size]
     return Looks(
         change="In another position",
         explained=JITTER_SAYS,
@@ -202,7 +202,7 @@ def _jitter(again: Sequence[Repeat], labels: LabelSet) -> Looks:
 
 
 def _nearest_parts(parts: Sequence[Sequence[Scored]], labels: LabelSet, point: OperatingPoint) -> list[Scored]:
-    """One picture a part, the one nearest to the clear line; both sides in turn, nearest first."""
+    """One picture per part, the one nearest to the clear threshold; both sides in turn, nearest first."""
     line = float(log_odds(np.array([point.thresholds.clear_below]))[0])
 
     def away(s: Scored) -> float:

@@ -32,7 +32,7 @@ class RowPictures:
 
 
 def drawn(folder: LabelledFolder, rows: Sequence[Row], inspector: Inspector) -> Iterator[RowPictures]:
-    """Each row's picture, and its heat map with the mask's outline and the findings."""
+    """Draw each row's picture, and its heat map with the mask's outline and the findings."""
     with folder.unpacked(rows) as root:
         for row in rows:
             study = study_of(root, row.file, inspector.settings)

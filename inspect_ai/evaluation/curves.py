@@ -1,4 +1,4 @@
-"""Curves over all thresholds: ROC, precision and recall, expected cost. Counts alone; equal to a threshold reaches it.
+"""Curves over all thresholds: ROC, precision and recall, expected cost. Counts alone; equal scores reach a threshold.
 
 Cost curves after C. Drummond and R. Holte, Machine Learning 2006: each threshold is a straight line, and what a person
 could reach at best, with the threshold chosen afterwards, is the lower envelope of all.
@@ -29,12 +29,12 @@ class Share:
 
     @property
     def value(self) -> float:
-        """NaN of nothing."""
+        """k / n; NaN where n is 0."""
         return self.k / self.n if self.n else float("nan")
 
     @property
     def interval(self) -> Interval:
-        """Two-sided Clopper-Pearson; nothing seen says nothing: 0 to 1."""
+        """Two-sided Clopper-Pearson interval; 0 to 1 where n is 0."""
         return clopper_pearson(self.k, self.n, self.confidence) if self.n else (0.0, 1.0)
 
 
@@ -50,7 +50,7 @@ class Curve:
 
     @property
     def sensitivity(self) -> Values:
-        """[T]."""
+        """[T] share of the positives."""
         return self.hits / self.n_positive
 
     @property
@@ -74,7 +74,7 @@ class Curve:
 
 
 def curve(score: Values, positive: Flags) -> Curve:
-    """All thresholds that part the scores. score, positive: [n]."""
+    """Counts at all thresholds that separate the scores. score, positive: [n]."""
     falling = np.argsort(-score, kind="stable")
     ordered, truth = score[falling], positive[falling]
     last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if len(ordered) else np.zeros(0, int)
@@ -109,7 +109,7 @@ def escape_weight(prevalence: float, cost_ratio: float) -> float:
 
 
 def units_with(happened: Sequence[bool] | Flags, units: Sequence[str], among: Sequence[bool] | Flags) -> Share:
-    """Of the independent units that have a picture `among`, how many have one such picture where it `happened`.
+    """Share of the independent units with a picture `among` that have one such picture where it `happened`.
 
     Pictures of one patient or tile go together: a unit counts once, however many pictures it has.
     """

@@ -1,4 +1,4 @@
-"""Where there are positions: how many places are marked at so many false marks a picture (FROC; Bunch et al., 1977)."""
+"""Free response: share of places marked against false marks per picture (FROC; Bunch et al., 1977)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FreeResponse:
 
 
 def free_response(marks: Sequence[CandidateMark], places: int, pictures: int) -> FreeResponse:
-    """Places of all pictures together, at least one. A second mark on a place that is found counts neither way."""
+    """Curve over all pictures with at least one place. A second mark on a place that is found counts neither way."""
     if places < 1 or pictures < 1:
         raise ValueError("free response needs a place to find and a picture to look at")
     threshold, false, found = [np.inf], [0], [0]

@@ -20,7 +20,7 @@ from inspect_ai.inspection.inspector import Inspector
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """One picture's findings against its mask. places: how many there are; marks: where each finding lies."""
+    """One picture's findings against its mask. places: their number; marks: the place of each finding."""
 
     row: Row
     marks: tuple[CandidateMark, ...]
@@ -34,7 +34,7 @@ def placed(
     tolerance_px: float,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Iterator[Placed]:
-    """Findings of each row against the places of its masks; rows without masks are negatives."""
+    """Compare the findings of each row with the places of its masks; rows without masks are negatives."""
     wanted = list(rows)
     with folder.unpacked(wanted) as root:
         for number, row in enumerate(wanted):

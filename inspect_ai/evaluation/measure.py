@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspect_ai.calibration import clopper_pearson
-from inspect_ai.config import LabelSet, TaskConfig
+from inspect_ai.config import LabelSet
 from inspect_ai.decide import reaches
 from inspect_ai.domain import Outcome
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
@@ -24,7 +24,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a task reaches on a labelled folder. Figures that are not defined are None."""
+    """Figures of a task on a labelled folder. Those that are not defined are None."""
 
     task: str
     data: str
@@ -54,7 +54,7 @@ class Evaluation:
 def measure(
     scored: Sequence[Scored],
     labels: LabelSet,
-    config: TaskConfig,
+    outputs: Sequence[str],
     task: str,
     data: str,
     split: str,
@@ -62,16 +62,17 @@ def measure(
     mismatches: Sequence[str] = (),
     unscored: Sequence[Unscored] = (),
 ) -> Evaluation:
-    """All figures from scores. Pure: the same scores give the same figures."""
+    """All figures from scores. Pure: the same scores give the same figures. outputs: names of the network's logits."""
     positive = np.array([s.row.label in labels.positive for s in scored], bool)
     score = np.array([s.score for s in scored], np.float64)
     groups = [s.row.group for s in scored]
     auc = _auc(score, positive)
     applied = [(s, s.point) for s in scored if s.point is not None]
-    detected = sum(reaches(s.score, p.thresholds.clear_below) for s, p in applied if s.row.label in labels.positive)
-    alarms = sum(reaches(s.score, p.thresholds.flag_from) for s, p in applied if s.row.label not in labels.positive)
+    hit = [reaches(s.score, p.thresholds.clear_below, p.thresholds) for s, p in applied if _is_positive(s, labels)]
+    false = [reaches(s.score, p.thresholds.flag_from, p.thresholds) for s, p in applied if not _is_positive(s, labels)]
+    detected, alarms = sum(hit), sum(false)
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    classes = _classes(scored, labels, config)
+    classes = _classes(scored, labels, outputs)
     hits = sum(classes[i][i] for i in range(len(classes)))
     refusal = [] if point is None or point.proof.refusal is None else [point.proof.refusal]
     why_not = "no operating point" if point is None else "; ".join([*refusal, *mismatches])
@@ -104,6 +105,10 @@ def measure(
     )
 
 
+def _is_positive(scored: Scored, labels: LabelSet) -> bool:
+    return scored.row.label in labels.positive
+
+
 def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
     from sklearn.metrics import roc_auc_score
 
@@ -127,13 +132,13 @@ def _auc_interval(score: NDArray[np.float64], positive: NDArray[np.bool_], group
     return float(low), float(high)
 
 
-def _classes(scored: Sequence[Scored], labels: LabelSet, config: TaskConfig) -> tuple[tuple[int, ...], ...]:
+def _classes(scored: Sequence[Scored], labels: LabelSet, outputs: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """Confusion matrix [truth][answer] of a label set with classes; empty without."""
     if not labels.class_outputs:
         return ()
     from sklearn.metrics import confusion_matrix
 
-    first = config.outputs.index(labels.class_outputs[0])
+    first = outputs.index(labels.class_outputs[0])
     truth = [labels.classes.index(s.row.label) for s in scored]
     answer = [int(s.logits[first : first + len(labels.classes)].argmax()) for s in scored]
     return tuple(

@@ -1,4 +1,4 @@
-"""Perturbation: labelled pictures looked at again, moved by a few pixels and mirrored, each judged as at work."""
+"""Perturbation: labelled pictures, shifted by a few pixels and mirrored, each decided again as at work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP_PX = 4  # of position jitter: half a cell of the heat map
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """One picture under one jitter. score: None where the network's answer is none, and the outcome ABSTAIN."""
+    """One picture under one jitter. score: None where the network gave no finite number, and the outcome ABSTAIN."""
 
     row: Row
     jitter: str
@@ -33,7 +33,7 @@ def jittered(
     inspector: Inspector,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Iterator[Repeat]:
-    """Each row as it is and under every jitter, judged as at work."""
+    """Decide each row as it is and under every jitter, as at work."""
     with folder.unpacked(rows) as root:
         for done, row in enumerate(rows, 1):
             study = study_of(root, row.file, inspector.settings)
@@ -51,7 +51,7 @@ def _repeat(study: Study, row: Row, jitter: str, inspector: Inspector) -> Repeat
 
 
 def shifted(pixels: Pixels, down: int, right: int) -> Pixels:
-    """[H, W] or [H, W, 3] moved by whole pixels; what comes in is the mirrored edge."""
+    """[H, W] or [H, W, 3] shifted by whole pixels; the border is filled with the mirrored edge."""
     height, width = pixels.shape[:2]
     edge = [(abs(down), abs(down)), (abs(right), abs(right))] + [(0, 0)] * (pixels.ndim - 2)
     wide = np.pad(pixels, edge, mode="symmetric")

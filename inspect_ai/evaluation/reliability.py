@@ -1,4 +1,4 @@
-"""Whether a score means what it says: reliability bins, calibration error, Brier score, before and after Platt's map.
+"""Reliability of scores as probabilities: bins, calibration error, Brier score, before and after Platt's map.
 
 Platt's map is two numbers, fitted to log-odds with his softened targets (J. Platt 1999; H.-T. Lin, C.-J. Lin, R. Weng
 2007). It is cross-fitted over groups: no picture, and no other picture of its patient or tile, calibrates itself.
@@ -22,7 +22,7 @@ EDGE = 1.0 / 65536.0  # the grid of scores: log-odds of 0 and 1 are taken half a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Scores between two quantiles: what they say on average, and how many of them are positive."""
+    """Scores between two quantiles: their mean `said`, and the share `seen` of positives among them."""
 
     said: float
     seen: Share
@@ -33,18 +33,18 @@ class Reliability:
     """Bins of about equally many pictures, and two summaries."""
 
     bins: tuple[Bin, ...]
-    calibration_error: float  # ECE: mean distance of said and seen, each bin by its pictures
+    calibration_error: float  # ECE: mean distance of said and seen, weighted by pictures
     brier: float  # mean squared distance of score and truth
 
 
 def reliability(probability: Values, positive: Flags, bins: int = BINS) -> Reliability:
-    """probability, positive: [n], n >= 1. Equal scores stay in one bin."""
+    """Bin scores by quantiles. probability, positive: [n], n >= 1. Equal scores stay in one bin."""
     edges = np.unique(np.quantile(probability, np.linspace(0.0, 1.0, bins + 1)))
     place = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, max(len(edges) - 2, 0))
     made = tuple(
-        Bin(said=float(probability[mine].mean()), seen=Share(k=int(positive[mine].sum()), n=int(mine.sum())))
-        for mine in (place == b for b in range(max(len(edges) - 1, 1)))
-        if mine.any()
+        Bin(said=float(probability[inside].mean()), seen=Share(k=int(positive[inside].sum()), n=int(inside.sum())))
+        for inside in (place == b for b in range(max(len(edges) - 1, 1)))
+        if inside.any()
     )
     error = sum(b.seen.n * abs(b.said - b.seen.value) for b in made) / len(probability)
     return Reliability(
@@ -55,17 +55,17 @@ def reliability(probability: Values, positive: Flags, bins: int = BINS) -> Relia
 def cross_fitted(score: Values, positive: Flags, groups: Sequence[str], folds: int = FOLDS) -> Values | None:
     """[n]: each score through a Platt map of the other groups; None where they lack one side.
 
-    Which fold a group is in follows from its name and its side alone.
+    The fold of a group follows from its name and its side alone.
     """
     fold = _folds(positive, groups, folds)
     odds = log_odds(score)
     calibrated = np.full(len(score), np.nan)
     for f in np.unique(fold):
-        mine, rest = fold == f, fold != f
+        held, rest = fold == f, fold != f
         if not rest.any() or positive[rest].all() or not positive[rest].any():
             return None
         slope, offset = platt(odds[rest], positive[rest])
-        calibrated[mine] = _sigmoid(slope * odds[mine] + offset)
+        calibrated[held] = _sigmoid(slope * odds[held] + offset)
     return calibrated
 
 
@@ -85,13 +85,13 @@ def platt(odds: Values, positive: Flags) -> tuple[float, float]:
 
 
 def log_odds(score: Values) -> Values:
-    """Of scores in 0..1; the ends lie half a step of the grid inside."""
+    """Log-odds of scores in 0..1; the ends lie half a step of the grid inside."""
     inside = np.clip(score, EDGE / 2.0, 1.0 - EDGE / 2.0)
     return np.asarray(np.log(inside / (1.0 - inside)), np.float64)
 
 
 def _folds(positive: Flags, groups: Sequence[str], folds: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """[n]: groups with a positive are dealt out first, so that every fold has some of both sides."""
+    """[n] fold numbers; groups with a positive are dealt out first, so that every fold has some of both sides."""
     sides: dict[str, bool] = {}
     for group, side in zip(groups, positive, strict=True):
         sides[group] = sides.get(group, False) or bool(side)

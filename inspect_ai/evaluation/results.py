@@ -1,4 +1,4 @@
-"""What a page about an evaluation is made from: scores with their truth, what they came from, and pictures of a few."""
+"""Results that an evaluation page is made from: scores with their truth, their origin, and pictures of a few cases."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TOLERANCE_PX = 15  # from a finding to the mask that it hits (pointing game; Zha
 
 
 def in_order(values: Iterable[str]) -> list[str]:
-    """Numbers by size, words by their letters after them."""
+    """Sort numbers by size, then words by their letters."""
     return sorted(values, key=lambda v: (not v.isdecimal(), int(v) if v.isdecimal() else 0, v))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """One entry a picture, in columns. `unit`: what a statement counts once, as calibration does (tile, patient)."""
+    """One entry per picture, in columns. `unit`: counted once in a statement, as in calibration (tile, patient)."""
 
     score: Values = field(compare=False, repr=False)  # [n]
     positive: Flags = field(compare=False, repr=False)  # [n]
@@ -38,31 +38,31 @@ class Cases:
         return len(self.score)
 
     def had(self, *outcomes: Outcome) -> Flags:
-        """[n]: which pictures ended as one of these."""
+        """[n] True for pictures with one of these outcomes."""
         return np.array([o in outcomes for o in self.outcome], bool)
 
     def pictures(self, happened: Flags, among: Flags) -> Share:
-        """Counted picture by picture."""
+        """Share of pictures."""
         return Share(k=int((happened & among).sum()), n=int(among.sum()))
 
     def units(self, happened: Flags, among: Flags) -> Share:
-        """Counted unit by unit: one where it happened to any picture of it."""
+        """Share of units; a unit counts where it happened to any of its pictures."""
         return units_with(happened, self.unit, among)
 
     def units_kept(self, lost: Flags, among: Flags) -> Share:
-        """Units of which no picture was lost."""
+        """Share of units of which no picture was lost."""
         hurt = self.units(lost, among)
         return Share(k=hurt.n - hurt.k, n=hurt.n)
 
     @property
     def grouped(self) -> bool:
-        """Some units have several pictures."""
+        """True when some units have several pictures."""
         return len(set(self.unit)) < len(self.unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was evaluated, and what stands behind it."""
+    """The evaluated task and data, and what stands behind the decisions."""
 
     task: str
     title: str
@@ -84,11 +84,12 @@ class Subject:
     accuracy_interval: Interval | None
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    scores_from: str = ""  # name and digest of the file of scores, where another program made them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Positions:
-    """Findings against the places that masks mark. absent: why there is nothing to show."""
+    """Findings against the places that masks mark. absent: the reason why there is nothing to show."""
 
     response: FreeResponse | None = None
     reachable: int = 0  # places that could be found, by how many marks each picture has
@@ -108,7 +109,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementStudy:
-    """All changes, and whether the same picture twice gave the bit-same score."""
+    """Studies under all changes, and the share of pictures that scored bit-identically when scored twice."""
 
     looks: tuple[Looks, ...]
     twice: Share

@@ -22,8 +22,17 @@ from inspect_ai.ingest.header import TAGS
 from inspect_ai.ingest.header_validation import NATIVE, SYNTAXES
 
 AIR_HU = -1024
-PALETTE = [f"{c}PaletteColorLookupTable{what}" for c in ("Red", "Green", "Blue") for what in ("Descriptor", "Data")]
-PALETTE += [f"Segmented{c}PaletteColorLookupTableData" for c in ("Red", "Green", "Blue")]
+PALETTE = [
+    "RedPaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData",
+]
 LOSSY = (".50", ".51", ".81", ".91", ".203")
 # One decoder for each kind of stream, and no second try: GDCM refuses broken JPEG streams that libjpeg fills with grey,
 # but ends the process on broken JPEG 2000 ones, which openjpeg refuses. What GDCM cannot read at all (JPEG Extended of

@@ -23,6 +23,7 @@ class ImageStore:
         self._left = dict(MOST)
         self._lock = threading.Lock()
         self._opened = False
+        self._ours = False  # whether the pictures there were found to be of this log
 
     def wants(self, outcome: Outcome) -> bool:
         """Whether one more picture of this outcome is to be drawn. Safe to ask from several threads."""
@@ -41,7 +42,8 @@ class ImageStore:
 
     def find(self, entry_id: int, log: Log) -> tuple[Path | None, Path | None]:
         """Picture and heat map of an entry of this log, None where there is none. Nothing is written or removed."""
-        if not self._is_of(log):
+        self._ours = self._ours or self._is_of(log)
+        if not self._ours:
             return None, None
         picture, heat = self.folder / f"{entry_id}.png", self.folder / f"{entry_id}_heat.png"
         return picture if picture.is_file() else None, heat if heat.is_file() else None
@@ -65,3 +67,4 @@ class ImageStore:
                 if _OURS.fullmatch(file.name):
                     file.unlink()
             (self.folder / _ORIGIN).write_text(next(iter(log.entries(limit=1))).hash + "\n", "utf-8")
+        self._ours = True

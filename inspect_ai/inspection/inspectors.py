@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from inspect_ai.audit import CertificateNote, Entry, Kind, Log
@@ -14,6 +14,7 @@ from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 from inspect_ai.version import __version__
 
+UNKNOWN = CertificateStatus(state=CertificateState.UNKNOWN)
 NOBODY = ""  # the task of a study that no task claims
 
 
@@ -67,19 +68,21 @@ class Inspectors:
 
         The first time, certificates that this log has not heard of come into force there.
         """
-        if self._seen is None:
-            self._record_new(log)
         newest = next(log.entries(kind=Kind.CERTIFICATE, newest_first=True, limit=1), None)
         seen = 0 if newest is None else newest.id
-        if seen != self._seen:
-            self._seen = seen
-            self._held = {name: _under(held, _status(held, log)) for name, held in self._held.items()}
+        if seen == self._seen:
+            return
+        status = {name: _status(held, log) if seen else UNKNOWN for name, held in self._held.items()}
+        if self._seen is None:
+            self._record_new(status, log)
+        self._seen = seen
+        self._held = {name: _under(held, status[name]) for name, held in self._held.items()}
 
     def remarks(self) -> list[str]:
         """Suspensions that a reader of results must know of."""
         return [f"Task {name}: {held.suspended}" for name, held in self._held.items() if held.suspended]
 
-    def _record_new(self, log: Log) -> None:
+    def _record_new(self, status: Mapping[str, CertificateStatus], log: Log) -> None:
         notes = [
             CertificateNote(
                 task=name,
@@ -92,7 +95,7 @@ class Inspectors:
             if held.point is not None
             and held.provenance.certificate_sha256
             and not held.mismatches
-            and _status(held, log).state is CertificateState.UNKNOWN
+            and status[name].state is CertificateState.UNKNOWN
         ]
         if notes:
             log.append(notes)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from inspect_ai.calibration import matches, point_sha256, read_point
+from inspect_ai.calibration.typical_file import read_reference
 from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Provenance
 from inspect_ai.errors import InspectError, SetupError
-from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.operating_point import OperatingPoint
@@ -67,7 +67,7 @@ def load(
         ),
         mismatches=tuple(mismatches),
         settings=settings,
-        reference=None if point is None else out_of_distribution.load(path.parent),
+        reference=None if point is None else read_reference(path.parent),
     )
     inspector._engines.engine = engine  # the thread that loads needs no second one
     return inspector

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspect_ai.calibration.out_of_distribution import LEVEL, Typicality, p_value, together
-from inspect_ai.calibration.typical_file import TYPICAL_FILE, read_typicality
 from inspect_ai.domain import Measure, Unit, UnitOutput
 
 NAME = "typical (p)"
@@ -36,12 +34,6 @@ def measure(
         if inside
     ]
     return as_measure(together(p))
-
-
-def load(folder: Path) -> Typicality | None:
-    """The reference beside a model; None where there is none. Raises UsageError for a damaged one."""
-    path = folder / TYPICAL_FILE
-    return read_typicality(path) if path.is_file() else None
 
 
 def names_of(measures: Sequence[Measure]) -> tuple[str, ...]:

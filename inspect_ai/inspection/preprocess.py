@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai import ingest
 from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
+from inspect_ai.ingest import load
 from inspect_ai.plugins import Task, cached_task
 from inspect_ai.settings import Settings
 
@@ -65,7 +65,7 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
 
     Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
     """
-    study = ingest.load(root, ref, settings)
+    study = load(root, ref, settings)
     if not study.images and not study.volumes:
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
         return _without_units(study, None, (*ref.problems, *study.problems), unread=unread)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -50,8 +50,8 @@ class Source(Protocol):
     def least_pause_s(self) -> float:
         """A wake shortens the pause to no less than this."""
 
-    def items(self, has_room: Callable[[], bool]) -> Iterator[Job | Rejection]:
-        """What is there now, as long as there is room."""
+    def items(self, room: int) -> Iterator[Job | Rejection]:
+        """What is there now, no more than `room` studies."""
 
     @property
     def ended(self) -> bool:
@@ -74,7 +74,7 @@ class Observer(Protocol[Event_co]):
         """A study whose decision stood in the log before."""
 
     def progress(self) -> Iterator[Event_co]:
-        """Said once a round."""
+        """What has changed besides; asked for once a round."""
 
 
 class Runner:
@@ -127,25 +127,29 @@ class Runner:
 
     def run(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
         """Until the source has ended and everything is committed. Raises what the source or a worker raised."""
-        while True:
-            self._inspectors.refresh(self._log)  # another process may have suspended a certificate
-            for item in source.items(self._has_room):
-                if isinstance(item, Rejection):
-                    self._hold(item)
-                else:
-                    yield from self._start(item, observer)
-                if len(self._group) >= GROUP:
-                    yield from self._commit(observer)
+        while not source.ended or self._under_way or self._group:
+            yield from self._feed(source, observer)
             self._receive(source, observer)
-            if self._group and (len(self._group) >= GROUP or time.monotonic() - self._group_since >= self._group_s):
+            if self._group and (self._is_due() or (source.ended and not self._under_way)):
                 yield from self._commit(observer)
             yield from observer.progress()
-            if source.ended and not self._under_way:
-                yield from self._commit(observer)
-                return
 
-    def _has_room(self) -> bool:
-        return self._under_way < self._most
+    def _feed(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
+        """Start what the source has."""
+        refreshed = False
+        for item in source.items(self._most - self._under_way):
+            if not refreshed:
+                self._inspectors.refresh(self._log)  # another process may have suspended a certificate
+            refreshed = True
+            if isinstance(item, Rejection):
+                self._hold(item)
+            else:
+                yield from self._start(item, observer)
+            if len(self._group) >= GROUP:
+                yield from self._commit(observer)
+
+    def _is_due(self) -> bool:
+        return len(self._group) >= GROUP or time.monotonic() - self._group_since >= self._group_s
 
     def _start(self, job: Job, observer: Observer[Event]) -> Iterator[Event]:
         """Answer one study from the log, leave it to a person, or give it to the workers."""

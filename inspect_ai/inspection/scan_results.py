@@ -25,6 +25,7 @@ class ScanResults:
         self._counts: Counter[str] = Counter()
         self._rejected_before: dict[tuple[str, str | None], int] | None = None
         self._started = time.monotonic()
+        self._told: Progress | None = None
 
     def received(self, job: Job, result: StudyResult) -> StudyResult:
         """Every result counts."""
@@ -58,8 +59,11 @@ class ScanResults:
                 yield from self.rejected(row.rejection(), row)
 
     def progress(self) -> Iterator[ScanEvent]:
-        """So far."""
-        yield Progress(found=self._source.found, finished=self._counts["finished"], all_found=self._source.ended)
+        """How far it is, where that has changed."""
+        now = Progress(found=self._source.found, finished=self._counts["finished"], all_found=self._source.ended)
+        if now != self._told:
+            self._told = now
+            yield now
 
     def summary(self) -> Summary:
         """The counts so far."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from inspect_ai import ingest
 from inspect_ai.domain import Image, Pixels, Rejection, SourceFile, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
+from inspect_ai.ingest import DecoderPool, discover, load
 from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.settings import Settings
 
@@ -46,14 +46,14 @@ def as_study(source: Source, settings: Settings, *, patient_key: bytes | None = 
 
 def _from_path(path: Path, settings: Settings, patient_key: bytes | None) -> Study:
     """The one study that a file is or a folder holds."""
-    with ingest.DecoderPool(1, settings.decode_memory_gib) as pool:
-        found = list(ingest.discover(path, settings=settings, pool=pool, patient_key=patient_key))
+    with DecoderPool(1, settings.decode_memory_gib) as pool:
+        found = list(discover(path, settings=settings, pool=pool, patient_key=patient_key))
     refs = [item for item in found if isinstance(item, StudyRef)]
     if len(refs) != 1:
         reasons = "; ".join(f"{r.file}: {r.reason}" for r in found if isinstance(r, Rejection))
         what = f"{len(refs)} studies" if refs else f"no study{f' ({reasons})' if reasons else ''}"
         raise InputError(f"{path} holds {what}. Give one picture or one series here; scan takes whole folders.")
-    study = ingest.load(path, refs[0], settings)
+    study = load(path, refs[0], settings)
     if not study.images and not study.volumes:
         reasons = "; ".join(r.reason for r in study.rejections) or "; ".join(study.problems) or "no pixels"
         raise InputError(f"{path} cannot be read: {reasons}.")

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from inspect_ai import ingest
+from inspect_ai.audit import patient_key
 from inspect_ai.domain import Rejection, StudyRef
+from inspect_ai.ingest import DecoderPool, discover
+from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
 
 FOUND_AHEAD = 256  # studies and rejections that the walk may be ahead
-PAUSE_S = 0.25  # so often the walk asks whether anybody still waits for it
+ASK_S = 0.25  # so often the walk asks whether anybody still waits for it
+PAUSE_S = 5.0  # each item wakes the runner, so it need not look again by itself
 
 
 class StudySource:
@@ -23,20 +26,13 @@ class StudySource:
     least_pause_s = 0.0
     pause_s = PAUSE_S
 
-    def __init__(
-        self, root: Path, settings: Settings, pool: ingest.DecoderPool, patient_key: bytes, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, root: Path, settings: Settings, pool: DecoderPool, wake: Callable[[], None]) -> None:
         self.found = 0  # studies
-        self._items = studies_below(root, settings, pool, patient_key)
+        self._root, self._settings, self._pool = root, settings, pool
         self._wake = wake
         self._queue: queue.Queue[StudyRef | Rejection | BaseException | None] = queue.Queue(FOUND_AHEAD)
         self._stopped = threading.Event()
-        self._ended = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether everything below the folder was handed over."""
-        return self._ended
+        self.ended = False  # everything below the folder was handed over
 
     def __enter__(self) -> StudySource:
         threading.Thread(target=self._walk, name="walk", daemon=True).start()
@@ -47,23 +43,25 @@ class StudySource:
     ) -> None:
         self._stopped.set()
 
-    def items(self, has_room: Callable[[], bool]) -> Iterator[Job | Rejection]:
+    def items(self, room: int) -> Iterator[Job | Rejection]:
         """What the walk has found. Raises what it raised."""
-        while not self._ended and has_room():
+        while not self.ended and room > 0:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 return
+            room -= isinstance(item, StudyRef)
             if isinstance(item, BaseException):
                 raise item
             if item is None:
-                self._ended = True
+                self.ended = True
             else:
                 yield item if isinstance(item, Rejection) else Job(item)
 
     def _walk(self) -> None:
         try:
-            for item in self._items:
+            key = patient_key(self._settings.db)
+            for item in studies_below(self._root, self._settings, self._pool, key):
                 self.found += isinstance(item, StudyRef)
                 if not self._put(item):
                     return
@@ -75,7 +73,7 @@ class StudySource:
         """False where nobody waits any more."""
         while not self._stopped.is_set():
             try:
-                self._queue.put(item, timeout=PAUSE_S)
+                self._queue.put(item, timeout=ASK_S)
             except queue.Full:
                 continue
             self._wake()
@@ -84,16 +82,14 @@ class StudySource:
 
 
 def studies_below(
-    root: Path, settings: Settings, pool: ingest.DecoderPool, patient_key: bytes | None = None
+    root: Path, settings: Settings, pool: DecoderPool, key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
     """Every study and every refused file below `root`, without what this program wrote: the log with its companions,
     and the folder of reports.
     """
-    base = base_of(root).resolve()
-    out, db = settings.out.resolve(), settings.db.resolve()
-    for item in ingest.discover(root, settings=settings, pool=pool, patient_key=patient_key):
-        path = base / (item.file if isinstance(item, Rejection) else item.files[0].path)
-        if not path.is_relative_to(out) and not (path.parent == db.parent and path.name.startswith(db.name)):
+    own = OwnFiles(settings, base_of(root))
+    for item in discover(root, settings=settings, pool=pool, patient_key=key):
+        if (item.file if isinstance(item, Rejection) else item.files[0].path) not in own:
             yield item
 
 

@@ -7,15 +7,16 @@ same size, time and inode and it is whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from inspect_ai import ingest
 from inspect_ai.domain import Rejection
+from inspect_ai.ingest import DecoderPool, discover
 from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.watched_files import FileState, WatchedFile, list_files, watched_file
 from inspect_ai.inspection.events import PartWaiting
+from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
 
@@ -33,7 +34,7 @@ class WatchedFolder:
 
     folder: Path
     settings: Settings
-    pool: ingest.DecoderPool
+    pool: DecoderPool
     last_entry: dict[str, int]
     once: bool
     patience_s: float
@@ -47,6 +48,9 @@ class WatchedFolder:
 
     least_pause_s = LOOK_S
 
+    def __post_init__(self) -> None:
+        self._own = OwnFiles(self.settings, self.folder)
+
     @property
     def pause_s(self) -> float:
         """Short while anything moves, is under way, or is to end."""
@@ -57,10 +61,10 @@ class WatchedFolder:
         """With `once`: whether two looks found nothing left to do."""
         return self.once and self._looks >= 2 and not self._moving and not self._busy
 
-    def items(self, has_room: Callable[[], bool]) -> Iterator[Job | Rejection]:
+    def items(self, room: int) -> Iterator[Job | Rejection]:
         """One look over the folder: the parts that count now, newest first (a new part before what the log knows)."""
         now = time.monotonic()
-        found = list_files(self.folder)
+        found = {path: seen for path, seen in list_files(self.folder).items() if path not in self._own}
         moving = False
         for path, seen in sorted(found.items(), key=lambda item: -item[1].mtime_ns):
             before = self._looked.get(path)
@@ -70,12 +74,13 @@ class WatchedFolder:
                 continue
             if state is not before or now - state.since < LOOK_S:
                 moving = True  # seen so for the first time, or just now: a later look decides
-            elif not has_room() or time.monotonic() - now > LOOK_S:
+            elif room <= 0 or time.monotonic() - now > LOOK_S:
                 moving = (
                     True  # its turn comes; the folder is looked at again before, so that nothing new waits for long
                 )
             elif (part := self._considered(path, state)) is not None:
                 self._busy[path] = part
+                room -= 1
                 yield Job(part.ref, part.problem)
         for gone in self._looked.keys() - found.keys():
             self._settled.pop(gone, None)
@@ -129,7 +134,7 @@ class WatchedFolder:
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
         """A DICOM file with what its header says of it, or with the reason why there is none."""
-        for item in ingest.discover(self.folder / part.path, settings=self.settings, pool=self.pool):
+        for item in discover(self.folder / part.path, settings=self.settings, pool=self.pool):
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)
             own = part.ref

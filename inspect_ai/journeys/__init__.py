@@ -1,1 +1,1 @@
-"""The journeys: what each command does, told as one story a file."""
+"""Journeys: the work of each command from start to end, one file each."""

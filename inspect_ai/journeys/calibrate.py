@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from inspect_ai.calibration import GroupScore, lower_bound, write_point
+from inspect_ai.calibration import GroupScore, write_point
+from inspect_ai.calibration.frontier import FrontierRow, frontier
 from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.calibration.point_record import record_of
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
+from inspect_ai.calibration.statement import counted_units, limits, not_independent
 from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
-from inspect_ai.certificates.deployment import POINT_FILE
+from inspect_ai.certificates.deployment import POINT_FILE, deployment_record
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder, with_splits
@@ -32,20 +34,20 @@ from inspect_ai.plugins import Task
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
 
-SILENT_MOST = 8  # values without positives that a statement names
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """The operating point, the file of its certificate (None where nothing is proved), why nothing can be told about
-    unlike pictures (None where something can), and the share of positive pictures that the whole gate leaves to a
-    person.
+    """The operating point, the file of its certificate (None where nothing is proved), and the provable sensitivities.
+
+    no_reference: why nothing can be told about unlike pictures, None where something can. left_to_a_person: share of
+    positive pictures that the whole gate leaves to a person. Both None where another program made the scores.
     """
 
     point: OperatingPoint
     certificate: Path | None
-    no_reference: str | None
-    left_to_a_person: float
+    frontier: tuple[FrontierRow, ...]
+    no_reference: str | None = None
+    left_to_a_person: float | None = None
 
 
 def calibrate_task(
@@ -78,12 +80,18 @@ def calibrate_task(
     path = out or inspector.model / POINT_FILE
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
-    units = _counted(pictures)
-    certificate = issue(point, path, task=task, engine=engine, model=inspector.model, units=units, settings=settings)
+    record = deployment_record(task, engine, inspector.model, path)
+    certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
     unlike = pictures_of(fitted.scored, folder.labels, request)
-    return Calibrated(point=point, certificate=certificate, no_reference=fitted.refusal, left_to_a_person=_left(unlike))
+    return Calibrated(
+        point=point,
+        certificate=certificate,
+        frontier=tuple(frontier(pictures, request, step=GRID)),
+        no_reference=fitted.refusal,
+        left_to_a_person=_left(unlike),
+    )
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:
@@ -144,11 +152,6 @@ def _left(pictures: CalibrationScores) -> float:
     return 1.0 - sum(passed) / len(passed)
 
 
-def _counted(pictures: CalibrationScores) -> set[str]:
-    """The independent positive units: what the certificate lists, hashed."""
-    return {unit for unit, positive in zip(pictures.units, pictures.positive, strict=True) if positive}
-
-
 def _point(
     scored: list[Scored],
     pictures: CalibrationScores,
@@ -160,7 +163,7 @@ def _point(
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = _in_pictures(scored, labels, proof.n_positive, request)
+        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
@@ -179,26 +182,15 @@ def _point(
 
 
 def _covers(pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest) -> str:
-    """What one unit of the statement is, what the threshold was moved for, and about what nothing is said."""
-    whole = labels.independent_name if labels.independent == "group" else "group"
+    """The unit of the statement, the reasons that moved the threshold, and the limits of the statement."""
+    whole = _whole(labels)
     highest = request.group_score is GroupScore.HIGHEST
-    words = [f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"]
-    words.append(task.covers)
-    if request.costs is not None:
-        costs = request.costs
-        words.append(
-            f"the threshold weighs an escape at {costs.escape:g} and an overkill at {costs.overkill:g}, "
-            f"at a prevalence of {costs.prevalence:g}; that choice is no part of the proof"
-        )
-    heard = (
-        {v for v, positive in zip(pictures.values, pictures.positive, strict=True) if positive}
-        if request.group_by
-        else set()
-    )
-    if silent := sorted(set(pictures.values) - heard):
-        named = ", ".join(repr(value) for value in silent[:SILENT_MOST])
-        words.append(f"nothing is said about {request.group_by} {named}, which had no positives")
-    return "; ".join(word for word in words if word)
+    unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
+    return "; ".join(word for word in (unit, task.covers, *limits(pictures, request)) if word)
+
+
+def _whole(labels: LabelSet) -> str:
+    return labels.independent_name if labels.independent == "group" else "group"
 
 
 def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
@@ -209,21 +201,6 @@ def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: fl
     if not share or not negatives:
         return None
     return max(least, math.nextafter(negatives[int(share * len(negatives))], 1.0))
-
-
-def _in_pictures(scored: list[Scored], labels: LabelSet, units: int, request: CalibrationRequest) -> str:
-    """What the same positives would prove if each picture were independent, so that nobody mistakes one count for the
-    other.
-    """
-    pictures = sum(s.row.label in labels.positive for s in scored)
-    if pictures == units:
-        return ""
-    name = labels.independent_name if labels.independent == "group" else "group"
-    bound = lower_bound(pictures, pictures, request.confidence)
-    return (
-        f" Counted are {units} {name}s; their {pictures} positive pictures are not independent "
-        f"(if they were, the best provable sensitivity would be {bound:.3f})."
-    )
 
 
 def without_path(point: OperatingPoint) -> dict[str, object]:

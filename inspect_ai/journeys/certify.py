@@ -1,4 +1,4 @@
-"""What a person does with a certificate: look at it, verify it, suspend, enable or revoke it, sign it once more."""
+"""Handling of a certificate by a person: look at it, verify, suspend, enable or revoke it, sign it once more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from inspect_ai.certificates.deployment import (
     checks,
     deployment_record,
     point_path,
+    scores_checks,
 )
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import read_key
@@ -28,7 +29,7 @@ from inspect_ai.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A sound certificate, everything that was asked of it, and what the log says."""
+    """A sound certificate, all checks of it, and its status in the log."""
 
     path: Path
     made: Signed
@@ -37,12 +38,17 @@ class Verified:
 
     @property
     def holds(self) -> bool:
-        """Whether decisions made now are certified."""
+        """True when decisions made now are certified."""
         return all(check.fault is None for check in self.checks)
+
+    @property
+    def of_scores(self) -> bool:
+        """True when it is about scores of another program, not about an installed task."""
+        return self.made.certificate.at_work.of_scores
 
 
 def verify(what: str, settings: Settings) -> Verified:
-    """Ask a certificate, given as its file, its folder or the name of its task, all that a scan would ask, and the log.
+    """Check a certificate, given as its file, folder or task name, as a scan would, and its status in the log.
 
     Raises InputError for a file that is no sound certificate, UsageError where there is none.
     """
@@ -54,7 +60,7 @@ def verify(what: str, settings: Settings) -> Verified:
 
 
 def find(what: str, settings: Settings) -> Path:
-    """The file that is meant. Raises UsageError where there is none."""
+    """Find the certificate's file. Raises UsageError where there is none."""
     given = Path(what)
     if given.is_file():
         return given
@@ -66,9 +72,9 @@ def find(what: str, settings: Settings) -> Path:
 
 
 def change(action: Action, task_name: str, reason: str, settings: Settings) -> int:
-    """Write a person's word on a task's certificate into the log; a suspension needs none. Returns the entry.
+    """Log a person's action on a task's certificate; a suspension needs no certificate. Returns the entry.
 
-    Raises UsageError for a missing reason, and where the word would change nothing (enabled, but not suspended).
+    Raises UsageError for a missing reason, and where nothing would change (enabled, but not suspended).
     """
     statement = " ".join(reason.split())
     if not statement:
@@ -91,9 +97,9 @@ def change(action: Action, task_name: str, reason: str, settings: Settings) -> i
 
 
 def sign(folder: Path, key: Path, settings: Settings) -> Signed:
-    """Sign the certificate in FOLDER with another key, after asking all that `verify` asks.
+    """Sign the certificate in FOLDER with another key, after all checks of `verify`.
 
-    Raises UsageError for one that does not hold here: a signature would say that it does.
+    Raises UsageError for one that does not hold here: a signature would state that it does.
     """
     found = verify(str(folder), settings)
     faults = [check.fault for check in found.checks if check.fault is not None]
@@ -105,8 +111,10 @@ def sign(folder: Path, key: Path, settings: Settings) -> Signed:
 
 
 def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
-    """Against the model beside the certificate and the installed task of its name."""
+    """The checks against the model beside the certificate and the task of its name, or against its score file."""
     try:
+        if made.certificate.at_work.of_scores:
+            return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
         engine = open_engine(path.parent, kind=settings.engine)
         return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
@@ -128,7 +136,7 @@ def _in_log(task: str, certificate: str, point: str, settings: Settings) -> Cert
 
 
 def _digests(task: Task) -> tuple[str, str]:
-    """Of the task's certificate ("" without a sound one) and of its operating point."""
+    """Digests of the task's certificate ("" without a sound one) and of its operating point."""
     point = point_sha256(read_point(task.folder / POINT_FILE))
     try:
         return read_certificate(task.folder / CERTIFICATE_FILE).sha256, point

@@ -1,4 +1,4 @@
-"""The demo: studies made here, scanned as a person's own would be. Nothing is fetched; a second run makes none."""
+"""Demo: made studies, scanned like any others. Nothing is downloaded; a second run makes none again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STUDIES, READY = "studies", ".studies_are_whole"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedOn:
-    """What real data the weights of one task learnt from, as its manifest says."""
+    """Real data that the weights of one task were trained on, by its manifest."""
 
     task: str
     data: tuple[str, ...]
@@ -32,7 +32,7 @@ def demo(folder: Path, settings: Settings) -> Iterator[scan.ScanEvent]:
 
 
 def demo_settings(folder: Path, settings: Settings) -> Settings:
-    """The person's settings, with log and report inside the demo's folder."""
+    """Copy the settings, with log and report inside the demo's folder."""
     return replace(settings, db=folder / "inspect_ai.db", out=folder / "report", task="auto")
 
 
@@ -51,7 +51,7 @@ def make_studies(folder: Path) -> Path:
 
 
 def trained_on(settings: Settings) -> list[TrainedOn]:
-    """For each ready task, the names of its data sets."""
+    """Names of the data sets of each ready task."""
     result = []
     for found in find_tasks(settings.tasks):
         manifest = found.folder / "manifest.json"

@@ -50,7 +50,7 @@ def evaluate_task(
     result = measure(
         scored,
         folder.labels,
-        task.config,
+        task.config.outputs,
         task.name,
         str(data),
         split,

@@ -1,4 +1,4 @@
-"""The export journey: a trained model's graph again, for another number of views. Weights stay what they are."""
+"""Export journey: a trained model's graph again, for another number of views. Weights do not change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inspect_ai.model.manifest import WEIGHTS, Manifest, read_manifest, write_ma
 def export_model(model: Path, out: Path, views: str) -> Manifest:
     """Write OUT with MODEL's weights and a graph that averages the answers to `views` of each picture.
 
-    The manifest's val figures are left out: they belong to other scores; so do operating points, which stay behind.
+    The manifest's val figures are left out: they belong to other scores; so do operating points, which are not copied.
     Raises UsageError for unknown views, or where OUT is MODEL.
     """
     from inspect_ai.model.export import export_graph

@@ -1,6 +1,4 @@
-"""The pretraining journey: pictures of all tasks, without their labels, become a trunk for `train --init` to start
-from.
-"""
+"""Pretraining journey: pictures of all tasks, without their labels, become a trunk to start `train --init` from."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ SHEET = "reconstruction.png"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
-    """The folder with trunk, record and sheet, the losses on held-out pictures, and how many files were rejected."""
+    """Folder with trunk, record and sheet, the losses on held-out pictures, and how many files were rejected."""
 
     folder: Path
     steps: int

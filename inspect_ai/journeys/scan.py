@@ -1,4 +1,4 @@
-"""Scan: a folder of studies becomes decisions in the audit log.
+"""Scan journey: a folder of studies becomes decisions in the audit log.
 
 walk -> headers -> route -> (children) decode, units -> (threads) score, decide -> commit in groups -> show.
 """
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai import ingest
-from inspect_ai.audit import Log, open_log, patient_key
+from inspect_ai.audit import Log, open_log
 from inspect_ai.domain import Rejection, StudyRef
 from inspect_ai.errors import UsageError
+from inspect_ai.ingest import DecoderPool
 from inspect_ai.inspection.events import FileRejected, Planned, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.inspectors import Inspectors
@@ -26,7 +26,7 @@ from inspect_ai.settings import Settings
 
 __all__ = ["FileRejected", "Planned", "Progress", "ScanEvent", "StudyDecided", "Summary", "plan_scan", "scan"]
 
-GROUP_S = 0.25  # so long a result may wait for others to share its commit
+GROUP_S = 0.25  # longest time for which a result waits for others to share its commit
 
 
 def scan(
@@ -56,7 +56,7 @@ def scan(
             force=force,
             lookup=_has_decisions(log),
         )
-        with runner, StudySource(root, settings, runner.workers.pool, patient_key(settings.db), runner.wake) as source:
+        with runner, StudySource(root, settings, runner.workers.pool, runner.wake) as source:
             results = ScanResults(source, log)
             yield from runner.run(source, results)
         remarks = (*remarks, *inspectors.remarks())
@@ -79,7 +79,7 @@ def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
     """Plan a scan from headers alone: no pixel is decoded and nothing is written."""
     _check(root)
     inspectors = Inspectors(load_all(settings)[0], settings)
-    with ingest.DecoderPool(settings.workers, settings.decode_memory_gib) as pool:
+    with DecoderPool(settings.workers, settings.decode_memory_gib) as pool:
         found = studies_below(root, settings, pool)
         if not settings.db.is_file():
             yield from (item if isinstance(item, Rejection) else _planned(item, inspectors, None) for item in found)
@@ -95,7 +95,7 @@ def _planned(ref: StudyRef, inspectors: Inspectors, log: Log | None) -> Planned:
 
 
 def _check(root: Path) -> None:
-    """Before any model is loaded. Raises UsageError."""
+    """Check the path before any model is loaded. Raises UsageError."""
     if not root.exists():
         raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
 

@@ -1,4 +1,4 @@
-"""The training journey: labelled folders become weights, an ONNX graph and a manifest in one folder."""
+"""Training journey: labelled folders become weights, an ONNX graph and a manifest in one folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """The folder with weights, graph and manifest; the manifest holds the metrics of these weights on val."""
+    """Folder with weights, graph and manifest; the manifest holds the metrics of these weights on val."""
 
     folder: Path
     manifest: Manifest
@@ -43,7 +43,7 @@ def train_task(
 ) -> Trained:
     """Train one task on labelled folders; the best epoch on val is kept.
 
-    backbone and init replace the config's; teachers: model folders of the same task, whose answers are learnt too.
+    backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt too.
     Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
@@ -66,7 +66,7 @@ def train_task(
 
 
 def _teacher(folder: Path, task: Task) -> Network:
-    """The network that teaches. Raises UsageError if its outputs are not the task's."""
+    """Load the teacher. Raises UsageError if its outputs are not the task's."""
     from inspect_ai.model.weights import load_network
 
     config = read_manifest(folder).config

@@ -1,4 +1,4 @@
-"""The joint training journey: labelled folders of several tasks become one shared trunk and a model folder a task."""
+"""Joint training journey: labelled folders of several tasks become one shared trunk and a model folder per task."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def train_multitask(
 
 
 def _write_record(run: TrainingRun, share: float, corpora: Sequence[Corpus]) -> None:
-    """OUT/joint.json beside the trunk: the pictures that a network which starts from this trunk has met."""
+    """Write OUT/joint.json beside the trunk: the pictures that a network which starts from this trunk has met."""
     use = [dataclasses.asdict(use) for corpus in corpora for use in corpus.use]
     record = {"seed": run.seed, "adapter_share": share, "data": use}
     (run.out / JOINT_RECORD).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def folders_of(tasks: Sequence[Task], data: Sequence[Path]) -> dict[str, list[Path]]:
-    """Labelled folders by the one task that knows their labels. Raises UsageError for a folder or task without."""
+    """Labelled folders by the one task that knows their labels. Raises UsageError for a folder or task without one."""
     folders: dict[str, list[Path]] = {task.name: [] for task in tasks}
     for folder in data:
         knowing = [task.name for task in tasks if _knows(task.config, folder)]

@@ -1,4 +1,4 @@
-"""Watch: every part that a camera puts into a folder becomes one decision, however often this program is killed.
+"""Watch journey: each part that a camera puts into a folder becomes one decision, even if this program is killed.
 
 Events of the file system only wake a pass over the folder. One decision for each path and content: the study's digest
 covers both, so the same picture under another name is another part.
@@ -24,7 +24,7 @@ __all__ = ["PartDecided", "PartWaiting", "WatchEvent", "WatchSummary", "watch"]
 
 
 def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: float = 600.0) -> Iterator[WatchEvent]:
-    """Decide parts as they come, or with `once` what is there now. Each event is committed before it is yielded.
+    """Decide parts as they come, or with `once` those that are there now. Each event is committed before it is yielded.
 
     A file that ends in the middle is waited for; after `patience_s` without growth it ends as ABSTAIN.
     Raises UsageError where there is no such folder or no task is named; AuditError when nothing can be logged.
@@ -48,5 +48,5 @@ def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: f
 
 
 def _last_entries(log: Log, settings: Settings) -> dict[str, int]:
-    """Path -> the row that decided it last."""
+    """Map each path to the row that decided it last."""
     return {entry.source: entry.id for entry in log.entries(kind="decision", task=settings.task)}

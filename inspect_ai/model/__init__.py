@@ -1,4 +1,4 @@
-"""The shared trunk, the readout over scales, weights on disk, and the engines that run them.
+"""Shared trunk, readout over scales, weights on disk, and the engines that run them.
 
-Nothing heavy loads here.
+Importing this package loads no torch.
 """

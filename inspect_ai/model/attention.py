@@ -24,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    """What the kinds share: one projection to q, k, v, the local term on V, one projection out."""
+    """Base of the kinds: one projection to q, k, v, the local term on V, one projection out."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class Attention(nn.Module):
 
 
 class Stripe(Attention):
-    """Cost: N * width**(axes - 1) * longest axis for N cells, where global attention pays N * N. Heads: a multiple of
-    6.
+    """Attention in stripes along each axis, heads a multiple of 6. Cost for N cells: N * width**(axes - 1) * longest
+    axis, where global attention costs N * N.
     """
 
     def __init__(self, channels: int, heads: int, width: int = 2) -> None:
@@ -64,14 +64,14 @@ class Stripe(Attention):
 
 
 class Global(Attention):
-    """The reference, and the best choice for small grids."""
+    """Attention over all cells: the reference, and the best choice for small grids."""
 
     def attend(self, qkv: Tensor) -> Tensor:
         return attend_in_boxes(qkv, qkv.shape[1:-3])
 
 
 class ShiftedWindow(Attention):
-    """Windows of `width` cells a side; `shift` moves them by half a window. Bias: an MLP over log-spaced offsets."""
+    """Attention in windows of `width` cells a side; `shift` moves them by half. Bias: MLP over log-spaced offsets."""
 
     def __init__(self, channels: int, heads: int, width: int = 7, shift: bool = False) -> None:
         super().__init__(channels, heads)
@@ -87,9 +87,9 @@ class ShiftedWindow(Attention):
         return attend_in_boxes(qkv, box, margins=self._margins(qkv.shape[1:-3], box), bias=self.log_spaced_bias(box))
 
     def _margins(self, grid: Sequence[int], box: Sequence[int]) -> list[tuple[int, int]]:
-        """Before: what a shift by half a window leaves, if the axis is longer than one. After: up to whole windows.
+        """Padding of each axis. Before: a shift by half a window, on axes longer than one. After: up to whole windows.
 
-        In arithmetic alone, and multiples before differences: in an export a size is a symbol.
+        Arithmetic alone, and multiples before differences: in an export a size is a symbol.
         """
         late, many = self.width - self.width // 2 if self.shift else 0, self.width
         before = [torch.sym_max(0, torch.sym_min(late, many * (size - self.width))) for size in grid]
@@ -105,7 +105,7 @@ class ShiftedWindow(Attention):
 
 
 class SpatialReduction(Attention):
-    """Every cell sees the means of boxes of `ratio` cells a side (within a slice)."""
+    """Attention of every cell to the means of boxes of `ratio` cells a side (within a slice)."""
 
     def __init__(self, channels: int, heads: int, ratio: int = 2) -> None:
         super().__init__(channels, heads)
@@ -123,7 +123,7 @@ class SpatialReduction(Attention):
 
 
 class Separable(nn.Module):
-    """One score a cell, softmax over cells, their mean of K by it: this context multiplies ReLU(V). No heads."""
+    """One score per cell, softmax over cells, and by it the mean of K: a context that multiplies ReLU(V). No heads."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Separable(nn.Module):
 class InvertedResidual(nn.Module):
     """Widen, convolve each channel in the slice and along depth, narrow. Twice as wide: as many weights as attention.
 
-    The one along depth is 1-D, adds to its input and starts at zero, so that a picture's weights also suit a volume.
+    The convolution along depth is residual and starts at zero, so that a picture's weights also suit a volume.
     """
 
     def __init__(self, channels: int, expansion: int = 2) -> None:
@@ -195,9 +195,9 @@ def attend_in_boxes(
 
 
 def hide(inside: Tensor) -> Tensor:
-    """1 inside the picture, 0 outside -> added to logits, 0 and -inf.
+    """Mask for logits, 0 inside the picture and -inf outside, from 1 inside and 0 outside.
 
-    A box that holds no cell of the picture would be a softmax over nothing: it sees itself, and is cropped anyway.
+    A box without a cell of the picture sees itself, so that no softmax runs over nothing; it is cropped afterwards.
     """
     seen = (inside > 0) | ~(inside > 0).any(dim=-1, keepdim=True)
     return torch.zeros_like(inside).masked_fill(~seen, float("-inf"))
@@ -214,7 +214,7 @@ def split(qkv: Tensor, box: Sequence[int]) -> Tensor:
 
 
 def join(y: Tensor, grid: Sequence[int], box: Sequence[int]) -> Tensor:
-    """[B*S, h, L, d] -> [B, *grid, h * d]: back from boxes, heads side by side, in one copy."""
+    """[B*S, h, L, d] -> [B, *grid, h * d]: boxes joined again, heads side by side, in one copy."""
     axes, (heads, d) = len(box), (y.shape[1], y.shape[3])
     counts = [size // side for size, side in zip(grid, box, strict=True)]
     y = y.reshape(-1, *counts, heads, *box, d)  # [B, n1, n2, ..., h, b1, b2, ..., d]
@@ -232,7 +232,7 @@ def per_slice(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def make_attention(kind: str, channels: int, heads: int, index: int) -> nn.Module:
-    """Block `index` of a stage. Raises ValueError for an unknown kind."""
+    """Make the attention of block `index` of a stage. Raises ValueError for an unknown kind."""
     kinds: dict[str, Callable[[], nn.Module]] = {
         "stripe": lambda: Stripe(channels, heads),
         "global": lambda: Global(channels, heads),

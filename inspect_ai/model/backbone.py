@@ -1,4 +1,4 @@
-"""What the trunk and its baselines have in common: pictures in, tokens of some scales out."""
+"""Contract of the trunk and its baselines: pictures in, tokens of several scales out."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class Backbone(nn.Module):
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
-    cornered = False  # True: token i looks at pixel stride * i, after symmetric padding; else at the middle of its cell
+    cornered = False  # True: token i is centred on pixel stride * i (symmetric padding); else on the middle of its cell

@@ -1,7 +1,7 @@
 """Inverted residuals, the early half of the trunk (MobileNetV2, arXiv 1801.04381; EfficientNet, arXiv 1905.11946).
 
 As in EfficientNet-Lite there is no squeeze-and-excitation and the activation is ReLU6. Strides are taken with symmetric
-padding; TensorFlow's "same" padding, under which the ImageNet weights were learnt, differs by a shift of a few pixels.
+padding; TensorFlow's "same" padding, with which the ImageNet weights were trained, differs by a shift of a few pixels.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # EfficientNet-Lite's; right for statistics that start near the truth
+BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # EfficientNet-Lite's; suits statistics that start near their final values
 BN_MOMENTUM_FROM_SCRATCH = 0.1
 
 
 class ConvNorm(nn.Module):
-    """Convolution and batch norm; `fold` merges them into one biased convolution for work."""
+    """Convolution and batch norm; `fold` merges them into one biased convolution for inference."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class DropPath(nn.Module):
 
 
 def forget_sooner(module: nn.Module) -> None:
-    """Let batch norms below `module` learn their statistics in some dozen steps: for training from scratch."""
+    """Let batch norms below `module` adapt their statistics within some dozen steps, for training from scratch."""
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = BN_MOMENTUM_FROM_SCRATCH

@@ -1,4 +1,4 @@
-"""Engines that run a trained model: ONNX Runtime (serves), torch (reference). Importing this loads neither.
+"""Engines that run a trained model: ONNX Runtime (default), torch (reference). Importing this loads neither.
 
 Units run one by one: batches gain nothing on a CPU, and a score must not depend on its neighbours.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """A loaded model.
 
-    `problems` are sentences about files that are not what the manifest says; they void certificates.
+    `problems` are sentences about files that differ from the manifest; they void certificates.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Engine(Protocol):
     problems: tuple[str, ...]
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
-        """One output a unit, in order."""
+        """Run the units; one output per unit, in order."""
 
 
 def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1) -> Engine:
@@ -48,7 +48,7 @@ def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1) -> Engine
 
 
 def padded(pixels: NDArray[Number], multiple: int) -> NDArray[Number]:
-    """[C, ..., H, W], mirrored at the bottom and right until H and W are multiples.
+    """Pad [C, ..., H, W] by mirroring at the bottom and right until H and W are multiples.
 
     Mirrored, because repeated edge values draw streaks that look like scratches.
     """
@@ -89,7 +89,7 @@ class OnnxEngine:
         self.problems = _problems(folder, manifest, GRAPH, manifest.graph_sha256)
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
-        """One output a unit, in order."""
+        """Run the units; one output per unit, in order."""
         return [self._one(unit) for unit in units]
 
     def _one(self, unit: Unit) -> UnitOutput:
@@ -100,7 +100,7 @@ class OnnxEngine:
 
 
 class TorchEngine:
-    """The reference: the same weights in PyTorch, float32, eager."""
+    """Reference engine: the same weights in PyTorch, float32, eager."""
 
     def __init__(self, folder: Path, manifest: Manifest, threads: int) -> None:
         import torch
@@ -116,7 +116,7 @@ class TorchEngine:
         self.problems = _problems(folder, manifest, WEIGHTS, manifest.weights_sha256)
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
-        """One output a unit, in order."""
+        """Run the units; one output per unit, in order."""
         import torch
 
         outputs = []

@@ -1,4 +1,4 @@
-"""The network as an ONNX graph with dynamic batch, height and width; weights stored as float16, computed as float32."""
+"""Export as an ONNX graph with dynamic batch, height and width; weights stored as float16, computed as float32."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
     """Write FOLDER/model.onnx: pixels [B, C, H, W] -> logits [B, K], heat [B, K, h, w], features [B, F]; H and W
     multiples of 32.
 
-    Raises nothing of its own; the caller compares the graph with torch (`engine.same_scores`) before it ships.
+    The caller compares the graph with torch before it ships (training/package_model.py).
     """
     serving = Serving(network).eval()
     batch, rows, columns = (torch.export.Dim(n, min=low, max=128) for n, low in (("b", 1), ("h", 2), ("w", 2)))

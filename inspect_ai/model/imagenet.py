@@ -1,4 +1,4 @@
-"""ImageNet weights of EfficientNet-Lite0, out of a registry package (the extra `imagenet`), under our names."""
+"""ImageNet weights of EfficientNet-Lite0 from a registry package (the extra `imagenet`), under the trunk's names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PARTS = {
 
 
 def kept_blocks(size: Size) -> dict[int, int]:
-    """EfficientNet-Lite0's block number -> ours."""
+    """EfficientNet-Lite0's block number -> the trunk's."""
     kept: dict[int, int] = {}
     first = 0
     for stage, blocks in zip(size.stages, LITE0_BLOCKS, strict=False):
@@ -53,7 +53,7 @@ def kept_blocks(size: Size) -> dict[int, int]:
 
 
 def our_name(name: str, kept: dict[int, int]) -> str | None:
-    """The package's parameter name in our trunk, given where each block goes; None for what has no place there."""
+    """Trunk's name for a parameter of the package, by the map of blocks; None for one that the trunk does not have."""
     if match := re.fullmatch(r"_conv_stem\.(\w+)", name):
         return f"stem.conv.{match[1]}"
     if match := re.fullmatch(r"_bn0\.(\w+)", name):

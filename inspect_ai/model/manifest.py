@@ -1,6 +1,4 @@
-"""What a weights file is: where it came from, what it learnt from, how it did. manifest.json beside
-weights.safetensors.
-"""
+"""Manifest of a weights file: its origin, training data and metrics, in manifest.json beside weights.safetensors."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from inspect_ai.errors import SetupError
 
 WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
 TRUNK = "trunk.safetensors"  # a trunk alone, unfolded: pretrained, or shared by the tasks
-TRUNK_RECORDS = ("pretrain.json", "joint.json")  # beside a trunk: what it learnt from, among other things
+TRUNK_RECORDS = ("pretrain.json", "joint.json")  # beside a trunk: its training data, among other things
 SHORT = 16  # hex digits of a training picture's digest that the manifest keeps: 64 bits
 
 
@@ -34,7 +32,7 @@ class DataUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Everything about one trained model that is not a weight."""
+    """Record of one trained model: everything that is not a weight."""
 
     task: str
     task_version: str
@@ -88,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def met_by_trunk(folder: Path) -> tuple[DataUse, ...]:
-    """The pictures that a trunk in FOLDER met: who starts from it met them too. Raises SetupError without a record."""
+    """Data that a trunk in FOLDER met: a network started from it met them too. Raises SetupError without a record."""
     for name in TRUNK_RECORDS:
         path = folder / name
         if path.is_file():

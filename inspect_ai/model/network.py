@@ -1,4 +1,4 @@
-"""One network: stem, shared trunk or baseline, readout. What training, weights and engines build from a TaskConfig."""
+"""Network of a TaskConfig: stem, shared trunk or baseline, readout; built by training, weights and engines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _backbone(config: TaskConfig, size: Size | None) -> Backbone:
     chosen = config.network
     if size is not None:
         return Trunk(size, chosen.attention, chosen.drop_path)
-    from inspect_ai.model.baselines import make_baseline  # loads monai, which work never needs
+    from inspect_ai.model.baselines import make_baseline  # loads monai, which inference never needs
 
     return make_baseline(chosen.backbone, chosen.drop_path)
 
@@ -81,7 +81,7 @@ class Serving(nn.Module):
         return torch.stack(logits).mean(dim=0), torch.stack(back).mean(dim=0), torch.stack(features).mean(dim=0)
 
     def _flipped(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean answer to all flips of x, heat maps brought back. One pass: the flips are one batch."""
+        """Mean output over all flips of x, heat maps flipped back. One pass: the flips are one batch."""
         readings = self.network(torch.cat([x.flip(axes) if axes else x for axes in self.flips]))  # [F*B, ...]
         parts = (len(self.flips), -1)  # unflatten, since chunk fixes the batch of an exported graph
         shares = readings.heat.unflatten(0, parts).unbind(0)  # each [B, K, h, w]
@@ -100,7 +100,7 @@ VIEWS: dict[str, tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]] = {  # (t
 
 
 def for_work(network: Network) -> Network:
-    """Fold the batch norms and round to float16 and back: exactly what the shipped file holds."""
+    """Fold the batch norms and round to float16 and back: exactly the values that the shipped file holds."""
     network = network.eval()
     fold_all(network)
     with torch.no_grad():

@@ -18,9 +18,9 @@ TOP_CELLS = 4  # of the evidence map: about the area of the smallest defect, 16 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """logits [B, K]; heat [B, K, h, w] at stride 8 (the strongest slice of a volume), sums to 1 over tokens;
+    """Output of a readout. logits [B, K]; heat [B, K, h, w] at stride 8 (the strongest slice of a volume), sums to 1;
     attention: per scale [B, K, *grid]; evidence [B, *grid] logits at stride 8, or None; features [B, F]: the mean of
-    the tokens that the readout reads, scale after scale, for telling what calibration never saw."""
+    the tokens that the readout reads, scale after scale, to recognise inputs unlike those of calibration."""
 
     logits: Tensor
     heat: Tensor
@@ -30,12 +30,12 @@ class Readings:
 
 
 class Readout(nn.Module):
-    """Tokens of three scales, each [B, *grid, C] -> Readings."""
+    """Attention pooling: tokens of three scales, each [B, *grid, C] -> Readings."""
 
     def __init__(
         self, channels: tuple[int, ...], width: int, outputs: int, dropout: float, decision: str = "pooled"
     ) -> None:
-        """decision: pooled (no masks), both, or evidence (the strongest cells alone)."""
+        """Build the layers. decision: pooled (no masks), both, or evidence (the strongest cells alone)."""
         super().__init__()
         self.decision = decision
         self.project = nn.ModuleList([nn.Sequential(nn.LayerNorm(c), nn.Linear(c, width)) for c in channels])
@@ -48,7 +48,7 @@ class Readout(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.evidence = None
         if decision != "pooled":
-            # Strides 8 and 16 alone: cells at stride 32 see the whole picture, and would recognise it.
+            # Strides 8 and 16 alone: cells at stride 32 see the whole picture, and would learn it by heart.
             self.evidence = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, 1))
             last = self.evidence[-1]
             assert isinstance(last, nn.Linear)  # noqa: S101 - for the type checker
@@ -80,13 +80,13 @@ class Readout(nn.Module):
 
 
 class AverageReadout(nn.Module):
-    """Global average pooling and a linear layer over the coarsest tokens [B, h, w, C]: the classifier of the textbooks.
+    """Global average pooling and a linear layer over the coarsest tokens [B, h, w, C], as in common classifiers.
 
     Its heat map is the class activation map, which for such a head is Grad-CAM before its ReLU (arXiv 1610.02391).
     """
 
     def __init__(self, channels: int, outputs: int, dropout: float, stride: int, cornered: bool) -> None:
-        """cornered: where tokens look; see Backbone."""
+        """Build the layers. cornered: the place of tokens; see Backbone."""
         super().__init__()
         self.stride, self.cornered = stride, cornered
         self.dropout = nn.Dropout(dropout)
@@ -122,9 +122,9 @@ def aligned(maps: list[Tensor]) -> list[Tensor]:
 
 
 def evidence_heat(evidence: Tensor) -> Tensor:
-    """Logits [B, *grid] -> [B, h, w] that sums to 1: what decided; of a volume, the strongest slice at each place.
+    """Logits [B, *grid] -> heat [B, h, w] that sums to 1; of a volume, the strongest slice at each place.
 
-    Masks taught each cell what lies in it, so unlike attention these cells are centred already.
+    Masks teach each cell its own content, so unlike attention these cells are centred already.
     """
     shown = evidence.sigmoid()
     shown = shown if shown.ndim == 3 else shown.amax(dim=1)
@@ -151,5 +151,5 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def centred(x: Tensor) -> Tensor:
-    """[B, K, h, w] at pixels 8 * i -> at the cells' centres 8 * i + 4, where every reader of a heat map expects it."""
+    """[B, K, h, w] at pixels 8 * i -> at the cells' centres 8 * i + 4, as all code that reads heat maps expects."""
     return F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2, stride=1)

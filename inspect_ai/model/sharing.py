@@ -1,4 +1,4 @@
-"""One trunk for several tasks: what they share, and what each keeps to itself.
+"""One trunk for several tasks: its shared parameters, and each task's private ones.
 
 Shared are all convolutions, projections and MLPs. Private are the stem, every normalisation and every branch scale: a
 task's adapters, one or two numbers a channel (private patches, "K for the price of 1", arXiv 1810.10703; here batch and
@@ -21,7 +21,7 @@ STEM, SCALES = "stem", ("scale_1", "scale_2")
 
 
 def share_trunk(networks: Sequence[Network]) -> None:
-    """Let all networks use the first one's shared parameters, the very same tensors, so that training moves them once.
+    """Let all networks use the first one's shared parameters as the same tensors, so that training updates them once.
 
     Raises UsageError if their trunks are not of one shape.
     """
@@ -46,7 +46,7 @@ def shared(trunk: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
 
 
 def adapter_share(trunk: nn.Module) -> float:
-    """Private numbers of one task, stem aside, as a share of the whole trunk's: norms with their statistics, scales."""
+    """Share of the trunk's numbers that is private to a task, without the stem: norms with their statistics, scales."""
     common = {name for name, _, _ in shared(trunk)}
     state = {name: t for name, t in trunk.state_dict().items() if t.is_floating_point()}
     private = sum(t.numel() for name, t in state.items() if name not in common and not name.startswith(STEM))

@@ -1,4 +1,4 @@
-"""The shared trunk: convolution early, attention late, one set of weights for pictures and volumes.
+"""Shared trunk: convolution early, attention late, one set of weights for pictures and volumes.
 
 Layout C-C-T-T (CoAtNet, arXiv 2106.04803): inverted residuals to stride 16, where a volume is a batch of slices; stripe
 attention at stride 16 and full attention at stride 32 over rows, columns and, in a volume, slices. Position is
@@ -116,7 +116,7 @@ class Trunk(Backbone):
 
 
 class LateStage(nn.Module):
-    """Position, then attention blocks: [B, *grid, C] -> [B, *grid, C]."""
+    """Late stage, position and then attention blocks: [B, *grid, C] -> [B, *grid, C]."""
 
     def __init__(self, attention: str, channels: int, heads: int, blocks: int, drop_path: float) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ def save_weights(network: Network, folder: Path) -> None:
 
 
 def load_network(folder: Path, config: TaskConfig) -> Network:
-    """The network of FOLDER/weights.safetensors, ready for work.
+    """Load the network of FOLDER/weights.safetensors, ready for inference.
 
     Raises SetupError if the file does not fit the config.
     """
@@ -46,7 +46,7 @@ def load_network(folder: Path, config: TaskConfig) -> Network:
 
 
 def fresh_network(config: TaskConfig) -> Network:
-    """An untrained network with the start that the config names. Raises SetupError if there is no such start."""
+    """Make an untrained network with the start that the config names. Raises SetupError if there is no such start."""
     network = Network(config)
     if config.network.init == "imagenet":
         start_from_imagenet(network)
@@ -77,7 +77,7 @@ def start_from_imagenet(network: Network) -> int:
 
 
 def start_baseline_from_imagenet(network: Network) -> int:
-    """The same for EfficientNet-Lite0 itself. Raises SetupError for a baseline without ImageNet weights."""
+    """Copy ImageNet weights into EfficientNet-Lite0 itself. Raises SetupError for a baseline without such weights."""
     if network.config.network.backbone != "efficientnet_lite0":
         raise SetupError(
             f"There are no ImageNet weights for {network.config.network.backbone}; set network.init to scratch."

@@ -1,4 +1,4 @@
-"""What a certificate's decisions show: drift of each stream, what moved, and what people's answers say of misses."""
+"""Evidence from a certificate's decisions: drift of each stream, values that moved, and misses by people's answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inspect_ai.monitoring.sampling import AuditBound, audit_bound
 from inspect_ai.monitoring.sequential import MissBound, miss_bound
 from inspect_ai.review.review_states import ReviewState
 
-QUIET_LEAST = 30  # values on either side, before a difference that raised no alarm is worth a word
+QUIET_LEAST = 30  # values on either side, before a difference that raised no alarm is reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,14 @@ class Evidence:
 
     @property
     def highest(self) -> float:
-        """As a number, cut off where floats end."""
+        """Highest capital as a number, cut off where floats end."""
         return capital(self.log_highest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misses:
-    """What reviewed labels say of the miss rate. `entries`: where its positives stand; `through`: the last case that
-    counts, since before it nobody owes an answer.
+    """Miss rate by reviewed labels. `entries`: the positives seen; `through`: the last case that counts, since up to it
+    every needed answer is there.
     """
 
     bound: MissBound
@@ -46,12 +46,12 @@ class Misses:
 
 
 def played(streams: Sequence[Stream], eta: float) -> tuple[Evidence, ...]:
-    """Every stream's own game; the false alarms are shared out among them."""
+    """Evidence of each stream in a game of its own; the false-alarm probability is divided among them."""
     return tuple(_capital(stream, limit(len(streams), eta)) for stream in streams)
 
 
 def _capital(stream: Stream, at: float) -> Evidence:
-    """Play the game along one stream."""
+    """Play one stream's game."""
     reference, game = GrowingReference(), Martingale()
     highest, crossed = 0.0, None
     for i, (value, entry_hash) in enumerate(zip(stream.values, stream.hashes, strict=True)):
@@ -63,13 +63,13 @@ def _capital(stream: Stream, at: float) -> Evidence:
 
 
 def first_to_cross(streams: Sequence[Evidence]) -> Evidence | None:
-    """The stream whose alarm came first in the log."""
+    """Stream whose alarm came first in the log."""
     crossed = [(one.stream.entries[one.crossed], i) for i, one in enumerate(streams) if one.crossed is not None]
     return streams[min(crossed)[1]] if crossed else None
 
 
 def movements(streams: Sequence[Evidence], worst: Evidence | None) -> tuple[int | None, tuple[Movement, ...]]:
-    """Since when, and every stream before against after. Quiet: the recent values against those before them."""
+    """Entry of the change, and each stream before against after; without an alarm, recent against earlier values."""
     since = None
     if worst is not None and worst.crossed is not None and worst.crossed + 1 >= 2 * EARLIEST:
         since = worst.stream.entries[moment_of_change(worst.stream.values[: worst.crossed + 1])]
@@ -84,13 +84,13 @@ def movements(streams: Sequence[Evidence], worst: Evidence | None) -> tuple[int 
 
 
 def _finite(values: Sequence[float]) -> list[float]:
-    """What could not be measured lies below everything, but quantiles need numbers."""
+    """Replace failed measurements by a number below all others, since quantiles need numbers."""
     least = min((v for v in values if math.isfinite(v)), default=0.0)
     return [v if math.isfinite(v) else least - 1.0 for v in values]
 
 
 def missed(window: MonitoringWindow, promised: float | None, *, audit_rate: float, eta: float) -> Misses:
-    """Positives among flags, abstentions and drawn clears, in the order of the decisions."""
+    """Misses among the positives of flags, abstentions and drawn clears, in the order of the decisions."""
     cases = window.answered()
     seen = [case for case in cases if case.state is ReviewState.POSITIVE and (_kept(case) or case.drawn)]
     allowed = None if promised is None else 1.0 - promised
@@ -100,7 +100,7 @@ def missed(window: MonitoringWindow, promised: float | None, *, audit_rate: floa
 
 
 def escapes(window: MonitoringWindow, eta: float) -> AuditBound:
-    """Where reviews are complete: escapes among all clears, and sensitivity. Beyond judging counts as an escape."""
+    """Escapes among all clears, and sensitivity, where reviews are complete. A retake counts as an escape."""
     cases = window.answered()
     audited = [case for case in cases if case.drawn]
     return audit_bound(
@@ -113,11 +113,11 @@ def escapes(window: MonitoringWindow, eta: float) -> AuditBound:
 
 
 def _kept(case: MonitoredCase) -> bool:
-    """Whether the machine handed it to a person: a positive there is no miss."""
+    """Tell whether a person was asked to decide: a positive among these is no miss."""
     return case.outcome != Outcome.CLEAR
 
 
 def told(m: Movement) -> str:
-    """One movement in words."""
+    """Describe one movement in words."""
     sd = "" if math.isnan(m.shift_sd) else f", {m.shift_sd:+.1f} SD"
     return f"{m.direction}, median {m.before:.3g} -> {m.after:.3g}{sd} (KS {m.ks:.2f}, PSI {m.psi:.2f})"

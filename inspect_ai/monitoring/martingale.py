@@ -1,4 +1,4 @@
-"""Conformal test martingale: evidence, kept for ever, that a stream of values has left the order of chance.
+"""Conformal test martingale: cumulative evidence that a stream of values is no longer exchangeable.
 
 Sources: V. Vovk, I. Petej, I. Nouretdinov, E. Ahlberg, L. Carlsson, A. Gammerman, "Retrain or not retrain: conformal
 test martingales for change-point detection" (COPA 2021); J. Ville (1939). A gambler stakes 1 on the p-values of
@@ -31,7 +31,7 @@ from scipy.special import ndtri
 ETA = 0.05  # largest probability of ever raising a false alarm
 SHIFTS = np.array([-2.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.0])  # standard deviations
 SPREADS = np.array([0.5, 2.0])  # of the new standard deviation to the old
-SWITCHING = 0.001  # of the betting capital, a step, so that no bet is ever out of the game
+SWITCHING = 0.001  # of the betting capital, a step, so that no bet's capital ever falls to nothing
 EASY_START = 10  # steps by which the waking rate is behind, so that it starts below 1
 LARGEST_LOG = 700.0  # of a capital that is still a float
 FURTHEST = 8.0  # normal scores beyond are rounding
@@ -40,7 +40,7 @@ Array = NDArray[np.float64]
 
 
 class Martingale:
-    """The capital of one gambler for each of `streams` streams, in logarithms. Steps take p-values as they come."""
+    """Capital of one gambler for each of `streams` streams, in logarithms. Steps take p-values as they come."""
 
     def __init__(self, streams: int = 1) -> None:
         self.log_capital = np.zeros(streams)
@@ -67,7 +67,7 @@ class Martingale:
 
 
 def gains(p: Array | float) -> Array:
-    """[...] p-values -> [..., bets] what each bet makes of 1. The mean of each over uniform p is 1."""
+    """[...] p-values -> [..., bets] factor by which each bet grows. Its mean over uniform p is 1."""
     z = np.clip(-ndtri(np.asarray(p, np.float64)), -FURTHEST, FURTHEST)[..., None]  # high values: small p, large z
     moved = np.exp(SHIFTS * z - 0.5 * SHIFTS**2)
     spread = np.exp(0.5 * z**2 * (1.0 - SPREADS**-2.0)) / SPREADS
@@ -81,12 +81,12 @@ def evidence(p: Array) -> Array:
 
 
 def capital(log: float) -> float:
-    """Out of its logarithm; cut off where floats end."""
+    """Capital from its logarithm, cut off where floats end."""
     return math.exp(min(log, LARGEST_LOG))
 
 
 def limit(streams: int, eta: float = ETA) -> float:
-    """The capital at which any of so many streams raises the alarm; all together falsely with probability eta."""
+    """Capital at which any of so many streams raises the alarm; all together falsely with probability eta."""
     if streams < 1 or not 0.0 < eta < 1.0:
         raise ValueError("an alarm needs a stream to watch, and a false-alarm rate between 0 and 1")
     return streams / eta

@@ -1,9 +1,8 @@
-"""The decisions of one certificate since it came into force or a person enabled it again: what `monitor` watches.
+"""Decisions of one certificate since it came into force or a person enabled it again, as `monitor` watches them.
 
 A study counts once, with its first decision: deciding it again must not rewrite what was already counted. Of a patient
 who is known by a hash one study counts as evidence of drift, the first: two pictures of one person resemble each other,
-and no order of chance would put them side by side. What stands in the log decides all of it, and so it can be
-recomputed.
+and a random order would not put them side by side. All of it follows from the log alone, and so can be recomputed.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SCORE = "score"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Statement:
-    """Whose decisions belong together: one task at one operating point under one certificate ("" without one)."""
+    """Key of decisions that belong together: one task at one operating point under one certificate ("" without one)."""
 
     task: str
     operating_point_sha256: str
@@ -30,13 +29,13 @@ class Statement:
 
     @property
     def subject(self) -> str:
-        """What the log's rows about it carry as their subject: the certificate, or the point where there is none."""
+        """Subject of the log's rows about it: the certificate, or the operating point where there is none."""
         return self.certificate_sha256 or self.operating_point_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoredCase:
-    """A study at its first decision, and what people said of it by now."""
+    """A study at its first decision, and its review state by now."""
 
     entry: int
     hash: str
@@ -48,7 +47,7 @@ class MonitoredCase:
 
     @property
     def waits(self) -> bool:
-        """Whether a person owes an answer that the figures need."""
+        """True when an answer that the figures need is still missing."""
         return self.state in WAITING and (self.drawn or self.outcome != Outcome.CLEAR)
 
 
@@ -73,7 +72,7 @@ class MonitoringWindow:
     alarms: tuple[Entry, ...]  # raised in this period
 
     def streams(self) -> tuple[Stream, ...]:
-        """The score, and the measures of the first case that has any: how many there are may not follow from drift."""
+        """Streams of the score and all measures of the first case that has any; drift may not change their number."""
         named = next((names for case in self.cases if (names := [n for n, _ in case.values if n != SCORE])), [])
         return tuple(self._stream(name) for name in dict.fromkeys([SCORE, *named]))
 
@@ -88,15 +87,15 @@ class MonitoringWindow:
         return Stream(name=name, entries=entries, hashes=hashes, values=values)
 
     def answered(self) -> tuple[MonitoredCase, ...]:
-        """The cases before the first one that waits. Later answers do not count yet: which come early may follow from
-        what they are.
+        """Cases before the first one that waits. Later answers do not count yet: positives may be answered sooner than
+        negatives, or later.
         """
         first = next((i for i, case in enumerate(self.cases) if case.waits), len(self.cases))
         return self.cases[:first]
 
 
 def monitoring_windows(log: Log, *, task: str | None, audit_rate: float) -> list[MonitoringWindow]:
-    """Every statement's current period, in order of task and digests."""
+    """Collect every statement's current period, in order of task and digests."""
     notes = list(log.entries(kind=Kind.CERTIFICATE, task=task))
     alarms = list(log.entries(kind=Kind.ALARM, task=task))
     reviews: dict[int | None, Entry] = {entry.refers: entry for entry in log.entries(kind=Kind.REVIEW)}
@@ -104,7 +103,7 @@ def monitoring_windows(log: Log, *, task: str | None, audit_rate: float) -> list
     for entry in log.entries(kind=Kind.DECISION, task=task):
         decision = entry.decision()
         statement = statement_of(decision)
-        if not decision.provenance.model_sha256:  # no task took it: no statement stands behind it
+        if not decision.provenance.model_sha256:  # no task took it, so it belongs to no statement
             continue
         if statement not in groups:
             groups[statement] = _Gathering(statement, [note for note in notes if _about(note, statement)])
@@ -113,23 +112,23 @@ def monitoring_windows(log: Log, *, task: str | None, audit_rate: float) -> list
 
 
 def _about(note: Entry, statement: Statement) -> bool:
-    """Whether a row on suspension or enabling is about this statement: by its certificate, or by its point."""
-    told = note.certificate()
-    if told.task != statement.task or told.action is Action.ISSUED:
+    """Tell whether a row on suspension or enabling is about this statement: by its certificate, or by its point."""
+    change = note.certificate()
+    if change.task != statement.task or change.action is Action.ISSUED:
         return False
-    named = bool(told.certificate_sha256) and told.certificate_sha256 == statement.certificate_sha256
-    same_point = told.operating_point_sha256 == statement.operating_point_sha256
-    return named or (same_point and told.action is not Action.REVOKED)
+    named = bool(change.certificate_sha256) and change.certificate_sha256 == statement.certificate_sha256
+    same_point = change.operating_point_sha256 == statement.operating_point_sha256
+    return named or (same_point and change.action is not Action.REVOKED)
 
 
 def statement_of(decision: Decision) -> Statement:
-    """Which statement a decision was made under."""
+    """Statement under which a decision was made."""
     p = decision.provenance
     return Statement(p.task, p.operating_point_sha256, p.certificate_sha256)
 
 
 def values_of(decision: Decision) -> Iterator[tuple[str, float]]:
-    """What is watched of one decision. Names of measures that several pictures share stand for the first picture."""
+    """Values watched of one decision. Names of measures that several pictures share mean the first picture's."""
     if decision.score is not None:
         yield SCORE, decision.score
     for measure in decision.measures:
@@ -137,7 +136,7 @@ def values_of(decision: Decision) -> Iterator[tuple[str, float]]:
 
 
 class _Gathering:
-    """The cases of one statement, as its decisions come along."""
+    """Collector of one statement's cases from its decisions, in the order of the log."""
 
     def __init__(self, statement: Statement, notes: Sequence[Entry]) -> None:
         self.statement, self.notes = statement, tuple(notes)

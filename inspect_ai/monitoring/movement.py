@@ -1,4 +1,4 @@
-"""Which value moved, which way, how far: two-sample figures that explain an alarm. They raise none.
+"""Two-sample figures that explain an alarm: the value that moved, its direction and distance. They raise none.
 
 Kolmogorov-Smirnov distance and population stability index between a reference window and a recent one, and the
 probability that a recent value lies above a reference value (Mann and Whitney 1947). All by ranks, ties counted half.
@@ -29,7 +29,7 @@ class Movement:
 
     name: str
     ks: float  # largest distance of the two distribution functions, 0 to 1
-    psi: float  # population stability index; custom calls 0.1 to 0.25 a change to look at, more a large one
+    psi: float  # population stability index; by custom 0.1 to 0.25 is a change to look at, more a large one
     higher: float  # probability that a recent value lies above a reference value; 0.5 is no movement
     before: float  # median
     after: float
@@ -37,7 +37,7 @@ class Movement:
 
     @property
     def direction(self) -> str:
-        """up, down, spread where the middle stayed, or unmoved."""
+        """Direction: up, down, spread where the middle stayed, or unmoved."""
         if self.ks == 0.0:
             return "unmoved"
         if abs(self.higher - 0.5) < 0.25 * self.ks:

@@ -15,13 +15,13 @@ _BITS = 53  # of a float's mantissa
 
 
 class GrowingReference:
-    """One stream. `start`: values known to be exchangeable with it, if there are any; a calibration set hardly is."""
+    """Reference of one stream. `start`: values known to be exchangeable with it, if any (hardly a calibration set)."""
 
     def __init__(self, start: Iterable[float] = ()) -> None:
         self._seen = sorted(start)
 
     def p(self, value: float, theta: float) -> float:
-        """The p-value of the next value, which then belongs to the reference. Two binary searches."""
+        """P-value of the next value, which then belongs to the reference. Two binary searches."""
         below, through = bisect_left(self._seen, value), bisect_right(self._seen, value)
         n = len(self._seen)
         insort(self._seen, value)
@@ -29,6 +29,6 @@ class GrowingReference:
 
 
 def tie_breaker(entry_hash: str, stream: str) -> float:
-    """theta out of an entry's hash: nobody can choose it, and who computes again finds the same. In (0, 1)."""
+    """Theta in (0, 1) from an entry's hash: nobody can choose it, and computing it again gives the same."""
     digest = hashlib.sha256(f"theta\n{stream}\n{entry_hash}".encode()).digest()
     return (float(int.from_bytes(digest[:8]) >> (64 - _BITS)) + 0.5) / 2.0**_BITS

@@ -1,4 +1,4 @@
-"""What a random audit of cleared cases proves about escapes and, with the positives found, about sensitivity at work.
+"""Bounds from a random audit of cleared cases: on escapes and, with the positives found, on sensitivity at work.
 
 The share is C. Clopper and E. Pearson's upper bound (Biometrika 1934), for the line as it runs. The number of escapes
 among the cleared cases at hand is bounded by the hypergeometric distribution (given how many were drawn, every set of
@@ -18,7 +18,7 @@ from inspect_ai.calibration.bounds import upper_bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditBound:
-    """At `confidence`, each bound by itself, for one look at the end of a period: looking at all times takes more."""
+    """Bounds at `confidence`, each by itself, for one look at the end of a period: looking at all times takes more."""
 
     cleared: int
     audited: int  # of them, drawn by chance and answered
@@ -31,7 +31,7 @@ class AuditBound:
 
 
 def audit_bound(*, cleared: int, audited: int, escapes: int, positives_found: int, confidence: float) -> AuditBound:
-    """Raises ValueError for counts that cannot be."""
+    """Compute the bounds. Raises ValueError for counts that cannot be."""
     if not 0 <= escapes <= audited <= cleared or positives_found < 0 or not 0.0 < confidence < 1.0:
         raise ValueError("an audit draws from the cleared cases, and its escapes are among those drawn")
     most = escapes_at_most(escapes, audited, cleared, confidence)
@@ -51,7 +51,7 @@ def audit_bound(*, cleared: int, audited: int, escapes: int, positives_found: in
 def escapes_at_most(escapes: int, audited: int, cleared: int, confidence: float) -> int:
     """Largest number of escapes among `cleared` that would still show so few in the audit: P(X <= escapes) > doubt."""
     likely = partial(_at_most, escapes, audited, cleared)
-    low, high = escapes, cleared - (audited - escapes)  # what was audited and good is no escape
+    low, high = escapes, cleared - (audited - escapes)  # audited cases that were good are no escapes
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if likely(middle) > 1.0 - confidence else (low, middle - 1)

@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissBound:
-    """What the positives seen so far say of the miss rate, at confidence 1 - eta in each direction, at every moment."""
+    """Miss rate by the positives seen so far, at confidence 1 - eta in each direction, at every moment."""
 
     positives: int
     missed: int
@@ -40,14 +40,14 @@ class MissBound:
 
     @property
     def evidence(self) -> float | None:
-        """The same out of its logarithm."""
+        """Highest evidence as a number, from its logarithm."""
         return None if self.log_evidence is None else capital(self.log_evidence)
 
 
 def miss_bound(missed: Sequence[bool], *, audit_rate: float, promised: float | None, eta: float) -> MissBound:
-    """`missed`: each positive that was seen, in the order of the decisions. `promised`: the largest miss rate allowed.
+    """Bound the miss rate. `missed`: each positive that was seen, in the order of the decisions.
 
-    Raises ValueError where rates make no sense.
+    `promised`: the largest miss rate allowed. Raises ValueError where rates make no sense.
     """
     if not 0.0 < audit_rate <= 1.0 or not 0.0 < eta < 1.0 or not (promised is None or 0.0 < promised < 1.0):
         raise ValueError("audit rate, false-alarm rate and promised miss rate lie between 0 and 1")
@@ -88,12 +88,12 @@ def rate_at_least(k: Array, n: Array, eta: float) -> float:
             k, n = k[refuted], n[refuted]
         if not len(k):
             return best
-        found = _refuted(k[-1:], n[-1:], eta)  # the last one: most often it knows most
+        found = _refuted(k[-1:], n[-1:], eta)  # the last one, which most often gives the highest bound
         k, n, best = k[:-1], n[:-1], max(best, found)
 
 
 def _refuted(k: Array, n: Array, eta: float) -> float:
-    """By halving, for one moment: the evidence falls while the rate rises towards k / n."""
+    """Largest rate refuted at one moment, by bisection: the evidence falls while the rate rises towards k / n."""
     low, high = 0.0, float(k[0] / n[0])
     for _ in range(HALVINGS):
         middle = (low + high) / 2.0
@@ -103,12 +103,12 @@ def _refuted(k: Array, n: Array, eta: float) -> float:
 
 
 def seen_rate(miss: float, audit_rate: float) -> float:
-    """The share of misses among the positives that are seen, from the share among all."""
+    """Share of misses among the positives that are seen, from their share among all."""
     return miss * audit_rate / (1.0 - miss + miss * audit_rate)
 
 
 def miss_rate(seen: float, audit_rate: float) -> float:
-    """The other way round."""
+    """Share of misses among all positives, from their share among those that are seen."""
     return seen / (seen + audit_rate * (1.0 - seen))
 
 

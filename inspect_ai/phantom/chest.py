@@ -21,7 +21,7 @@ VESSEL_HU, AIRWAY_HU = 40.0, -960.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chest:
-    """hu: [D, H, W] int16, lowest slice first, on the grid of chest_frame; and what was put into the lungs."""
+    """Made chest CT. hu: [D, H, W] int16, lowest slice first, on the grid of chest_frame; and its nodules."""
 
     hu: NDArray[np.int16]
     nodules: tuple[Nodule, ...]
@@ -29,7 +29,7 @@ class Chest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Anatomy:
-    """Everything but trees and nodules: hu, and distances to the lungs' border and to the ribs' pleura, [D, H, W]."""
+    """Anatomy without trees and nodules: hu, and distances to the lungs' border and to the ribs' pleura, [D, H, W]."""
 
     hu: Field
     depth: NDArray[np.float16]
@@ -37,7 +37,7 @@ class _Anatomy:
 
 
 def make_chest(rng: np.random.Generator, *, nodules: bool) -> Chest:
-    """One series of SLICES slices."""
+    """Make one series of SLICES slices."""
     body = _anatomy(rng)
     share, air, walls = (np.zeros(body.hu.shape, np.float32) for _ in range(3))
     trees = _trees(rng, body.depth)
@@ -99,7 +99,7 @@ def _parenchyma(rng: np.random.Generator, level: Level) -> Field:
 
 
 def _table(level: Level, hu: Field) -> None:
-    """The couch: two thin curved sheets and foam between."""
+    """Lay the couch: two thin curved sheets and foam between."""
     for height, value, half in ((116.0, -350.0, 0.8), (134.0, -420.0, 0.9)):
         sheet = np.abs(level.straight_y - height + level.straight_x**2 / 1500) - half
         lay(hu, np.asarray(sheet, np.float32), value)
@@ -125,7 +125,7 @@ def _trees(rng: np.random.Generator, depth: NDArray[np.float16]) -> list[tuple[B
 
 
 def _scan(rng: np.random.Generator, hu: Field) -> NDArray[np.int16]:
-    """Blur of focal spot and detector, and noise with the spectrum that a reconstruction kernel leaves."""
+    """Add blur of focal spot and detector, and noise with the spectrum that a reconstruction kernel leaves."""
     out = np.empty(hu.shape, np.int16)
     ramp, middle, quiet = _noise_spectrum(), _from_middle(), np.float32(rng.uniform(20, 25))
     previous = np.zeros((SIDE, SIDE), np.float32)
@@ -148,7 +148,7 @@ def _from_middle() -> Field:
 
 
 def _noise_spectrum() -> Field:
-    """[H, W/2 + 1] amplitude of noise by frequency, scaled to deviation 1: a ramp that the kernel rolls off."""
+    """[H, W/2 + 1] amplitude of noise by frequency, scaled to deviation 1: a ramp, damped by the kernel."""
     rows, cols = np.fft.fftfreq(SIDE), np.fft.rfftfreq(SIDE)
     frequency = np.hypot(rows[:, None], cols[None])
     amplitude = np.sqrt(frequency + 0.01) * np.exp(-((frequency / 0.30) ** 2.4))

@@ -1,4 +1,4 @@
-"""A made chest's frame: voxel grid in patient millimetres, bent coordinates, distances to simple shapes.
+"""Frame of a made chest: voxel grid in patient millimetres, bent coordinates, distances to simple shapes.
 
 x runs to the patient's left, y to the back, z to the head (LPS); distances are negative inside, in millimetres.
 """
@@ -93,7 +93,7 @@ def oval(
     away = np.sqrt(right * right + down * down)
     wide, deep = np.square(right / np.float32(radii[0])), np.square(down / np.float32(radii[1]))
     ratio = np.sqrt(wide + deep)
-    if boxy:  # a share of the fourth-power oval: looks like a power between 2 and 4 at a tenth of the price
+    if boxy:  # a share of the fourth-power oval: looks like a power between 2 and 4 at a tenth of the cost
         ratio += np.float32(boxy) * (np.sqrt(np.sqrt(wide * wide + deep * deep)) - ratio)
     return _fine(away * (1 - 1 / np.maximum(ratio, np.float32(1e-3))))
 

@@ -1,4 +1,4 @@
-"""What lies between and below the lungs: heart, great vessels, airway, gullet, liver, spleen, stomach."""
+"""Organs between and below the lungs: heart, great vessels, airway, gullet, liver, spleen, stomach."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def organs(level: Level) -> list[tuple[Field, float]]:
     ]
     if z < 146:
         found.append((oval(level, (21.0 - 0.02 * z, 46.0), (12.0, 12.0)), BLOOD_HU))
-    if 60 < z < 190:  # what is left of the thymus, under everything else
+    if 60 < z < 190:  # the remains of the thymus, under all other tissue
         found.insert(0, (oval(level, (3.0, -58.0 + 0.12 * z), (12.0 if z > 100 else 18.0, 20.0)), FAT_HU))
     return [(distance, value) for distance, value in found if distance is not None]
 
@@ -49,7 +49,7 @@ def hull(distances: list[Field], blend_mm: float = 5.0, margin_mm: float = 3.0) 
 
 
 def airway(level: Level, hu: Field) -> None:
-    """Windpipe and main bronchi: a wall, then air."""
+    """Lay windpipe and main bronchi: a wall, then air."""
     right, left = HILA[-1], HILA[1]
     tubes = (
         (rod(level, (-1, 4, 215), CARINA, 8.5), 8.5),
@@ -65,7 +65,7 @@ def airway(level: Level, hu: Field) -> None:
 
 
 def domes(level: Level) -> Field:
-    """Distance to what lies below the diaphragm: negative under its two domes."""
+    """Distance to the tissue below the diaphragm: negative under its two domes."""
     right = 56 - 64 * ((level.x + 60) / 80) ** 2 - 58 * ((level.y + 12) / 88) ** 2
     left = 46 - 60 * ((level.x - 60) / 78) ** 2 - 60 * ((level.y + 12) / 84) ** 2
     slope_r = np.sqrt(1 + (0.02 * (level.x + 60)) ** 2 + (0.015 * (level.y + 12)) ** 2)
@@ -74,7 +74,7 @@ def domes(level: Level) -> Field:
 
 
 def abdomen(level: Level, below: Field, hu: Field) -> None:
-    """Liver under the right dome, spleen and stomach with its gas under the left, fat between."""
+    """Lay the liver under the right dome, spleen and stomach with its gas under the left, fat between."""
     lay(hu, below, FAT_HU)
     lay(hu, np.maximum(below + 2, level.x - np.float32(22 - 0.25 * level.y.mean())), 58.0)
     spleen = ball(level, (86, 30, 4), (32, 44, 44))

@@ -58,7 +58,7 @@ def wall(rng: np.random.Generator, level: Level, hu: Field, pleura: Field, surfa
 
 
 def _muscle(level: Level, hu: Field, pleura: Field, surface: Field, angle: Field, texture: Field) -> None:
-    """Between the ribs everywhere; thick about the shoulder blades, in front of the upper ribs and beside the spine."""
+    """Lay muscle between all ribs; thick about the shoulder blades, in front of the upper ribs and beside the spine."""
     upper = np.float32(np.clip((level.z - 50) / 70, 0, 1))
     high = np.float32(np.clip((level.z - 100) / 50, 0, 1))
     thick = 12.5 + upper * 24 * np.exp(-(((angle - 0.95) / 0.42) ** 2)) + 6 * np.exp(-(((angle - 1.2) / 0.6) ** 2))
@@ -85,7 +85,7 @@ def _folds(level: Level) -> Field:
 
 
 def _blade(level: Level, hu: Field, pleura: Field, angle: Field) -> None:
-    """The shoulder blade: a thin bent plate over the upper ribs, thick at its outer border."""
+    """Lay the shoulder blade: a thin bent plate over the upper ribs, thick at its outer border."""
     if level.z < 72:
         return
     reach = np.clip((level.z - 72) / 60, 0, 1)
@@ -98,7 +98,7 @@ def _blade(level: Level, hu: Field, pleura: Field, angle: Field) -> None:
 
 
 def _ribs(level: Level, hu: Field, pleura: Field, angle: Field, texture: Field) -> None:
-    """All ribs at once: they repeat every RIB_STEP_MM and sink by RIB_DROP_MM on their way to the front."""
+    """Lay all ribs at once: they repeat every RIB_STEP_MM and sink by RIB_DROP_MM on their way to the front."""
     course = level.z + np.float32(RIB_DROP_MM) * (angle / np.float32(np.pi)) ** np.float32(1.15)
     shift = np.where(level.x > 0, np.float32(5.0), np.float32(0.0))
     height = np.mod(course + shift, np.float32(RIB_STEP_MM)) - np.float32(RIB_STEP_MM / 2)
@@ -114,7 +114,7 @@ def _ribs(level: Level, hu: Field, pleura: Field, angle: Field, texture: Field) 
 
 
 def _breastbone(level: Level, hu: Field, texture: Field) -> None:
-    """The sternum in front, wider at its handle."""
+    """Lay the sternum in front, wider at its handle."""
     if not 52 < level.z < 178:
         return
     front = _at(CAVITY_MIDDLE_Y, level.z) - _at(CAVITY_HALF_DEPTH, level.z) - 6.0
@@ -124,7 +124,7 @@ def _breastbone(level: Level, hu: Field, texture: Field) -> None:
 
 
 def spine(level: Level, hu: Field, rng: np.random.Generator) -> None:
-    """Vertebral bodies and discs in turn, with arch, processes and the cord's canal. Laid after the lungs."""
+    """Lay vertebral bodies and discs in turn, with arch, processes and the cord's canal, after the lungs."""
     texture = smooth(rng, (SIDE, SIDE), 4)
     phase = level.z % VERTEBRA_MM
     body = oval(level, (0.0, 64.0), (16.5, 14.0), boxy=0.25)

@@ -1,4 +1,4 @@
-"""What real folders also hold: a transfer that was cut, notes, an empty file, the same file twice."""
+"""Files that real folders also hold: a transfer that was cut, notes, an empty file, the same file twice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_corrupt_files(folder: Path, *, seed: int = 7) -> list[CorruptFiles]:
 
 
 def _cut_photograph(path: Path, seed: int) -> None:
-    """A DICOM photograph of its own study that lost the last two thirds of its bytes."""
+    """Write a DICOM photograph of its own study that lost the last two thirds of its bytes."""
     photo = make_fundus(np.random.default_rng([seed, 900]), size=160, laterality="R", lesions=0.0, tint="brown")
     write_photograph(path, photo.picture, laterality="R", name=f"{seed}/cut", patient="MADE-0091", jpeg=False)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])

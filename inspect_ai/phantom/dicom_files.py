@@ -1,4 +1,4 @@
-"""DICOM files of made studies: CT Image Storage and Ophthalmic Photography 8 Bit. Nothing in them is anyone's."""
+"""DICOM files of made studies: CT Image Storage and Ophthalmic Photography 8 Bit. None holds a person's data."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ IMPLEMENTATION = "2.25.302216540180414567899157041"
 
 
 def made_uid(*words: object) -> str:
-    """A UID below 2.25 that these words alone decide."""
+    """UID below 2.25 that follows from these words alone."""
     digest = hashlib.sha256("/".join(str(word) for word in words).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:15], 'big')}"
 
 
 def write_ct(folder: Path, hu: NDArray[np.int16], *, name: str, patient: str) -> list[Path]:
-    """Write hu [D, H, W], lowest slice first, one file a slice; gives the files from the head down."""
+    """Write hu [D, H, W], lowest slice first, one file per slice; returns the files from the head down."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, index in enumerate(range(len(hu) - 1, -1, -1), 1):

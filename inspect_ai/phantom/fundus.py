@@ -12,7 +12,7 @@ from inspect_ai.phantom.fundus_vessels import Eye, Vessels, grow_vessels
 from inspect_ai.phantom.noise import Field, fractal, grid, smooth, step
 from inspect_ai.phantom.spot import Spot
 
-# How strongly each layer takes away red, green and blue light; measured by eye against photographs.
+# Absorption of red, green and blue light by each layer; measured by eye against photographs.
 BLOOD = np.array([0.35, 1.00, 0.75], np.float32)
 PIGMENT = np.array([0.55, 0.80, 0.70], np.float32)
 
@@ -27,7 +27,7 @@ class Fundus:
 
 
 def make_fundus(rng: np.random.Generator, *, size: int, laterality: str, lesions: float, tint: str) -> Fundus:
-    """One photograph. lesions: 0 for a healthy eye, 1 for moderate retinopathy; tint: a name of TINTS."""
+    """Make one photograph. lesions: 0 for a healthy eye, 1 for moderate retinopathy; tint: a name of TINTS."""
     eye = _lay_out(rng, size, laterality)
     vessels = grow_vessels(rng, eye)
     marks = make_lesions(rng, eye, lesions) if lesions > 0 else None
@@ -50,7 +50,7 @@ TINTS = {
 
 
 def _lay_out(rng: np.random.Generator, size: int, laterality: str) -> Eye:
-    """A macula-centred 45 degree field: the disc lies to the nose, a little above the fovea."""
+    """Lay out a macula-centred 45 degree field: the disc lies to the nose, a little above the fovea."""
     side = 1 if laterality == "R" else -1
     fovea = np.array([size * (0.5 - side * rng.uniform(0.03, 0.09)), size * rng.uniform(0.49, 0.53)])
     disc = fovea + np.array([side * size * rng.uniform(0.33, 0.36), -size * rng.uniform(0.01, 0.05)])
@@ -85,7 +85,7 @@ def _pigment(rng: np.random.Generator, eye: Eye) -> Field:
 
 
 def _blood(vessels: Vessels, marks: Lesions | None) -> Field:
-    """Density of blood in vessels and out of them."""
+    """Density of blood inside and outside vessels."""
     blur = cv2.GaussianBlur(vessels.veins, (0, 0), 1.0) * 0.52, cv2.GaussianBlur(vessels.arteries, (0, 0), 0.9) * 0.33
     density = np.maximum(*blur)
     if marks is not None:
@@ -116,7 +116,7 @@ def _disc(rng: np.random.Generator, eye: Eye, colour: Field, tint: Field, vessel
 
 
 def _bright_lesions(colour: Field, marks: Lesions) -> Field:
-    """Hard exudates are waxy yellow and sharp, cotton-wool spots greyish white and soft."""
+    """Paint hard exudates, waxy yellow and sharp, and cotton-wool spots, greyish white and soft."""
     fat = cv2.GaussianBlur(marks.exudate, (0, 0), 0.6)[..., None] * 0.85
     colour = colour * (1 - fat) + fat * (0.45 * colour + np.array([0.52, 0.48, 0.20], np.float32))
     wool = marks.cotton[..., None] * 0.6
@@ -124,7 +124,7 @@ def _bright_lesions(colour: Field, marks: Lesions) -> Field:
 
 
 def _camera(rng: np.random.Generator, eye: Eye, colour: Field) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Light falls off to the rim, haze lies over it, the aperture cuts, the lens is soft, the sensor noisy."""
+    """Apply the camera: fall-off to the rim, haze, the aperture's edge, a soft lens, a noisy sensor."""
     shape = (eye.size, eye.size)
     rows, cols = grid(shape)
     centre = (eye.size - 1) / 2

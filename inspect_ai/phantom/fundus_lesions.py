@@ -13,7 +13,7 @@ from inspect_ai.phantom.spot import Spot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesions:
-    """Coverage 0..1 of what is blood, fat and swollen nerve fibre, [H, W] each, and where the groups lie."""
+    """Coverage 0..1 of blood, fat and swollen nerve fibre, [H, W] each, and the places of the groups."""
 
     blood: Field
     exudate: Field
@@ -22,7 +22,7 @@ class Lesions:
 
 
 def make_lesions(rng: np.random.Generator, eye: Eye, amount: float = 1.0) -> Lesions:
-    """Lesions of moderate retinopathy (amount 1), strewn over the posterior pole as they are in life."""
+    """Make lesions of moderate retinopathy (amount 1), spread over the posterior pole as in patients."""
     shape = (eye.size, eye.size)
     scale = eye.size / 720
     blood, exudate, cotton = (np.zeros(shape, np.float32) for _ in range(3))
@@ -76,7 +76,7 @@ def _blob(
 def _circinate(
     rng: np.random.Generator, canvas: Field, place: Points, radius: float, rough: Field, scale: float
 ) -> None:
-    """A broken ring of waxy specks, denser on one side, with a few inside."""
+    """Put a broken ring of waxy specks, denser on one side, with a few inside, into the canvas."""
     dense = rng.uniform(0, 2 * np.pi)
     for _ in range(48):
         angle = dense + rng.normal(0, 1.25)
@@ -87,7 +87,7 @@ def _circinate(
 
 
 def _cotton(rng: np.random.Generator, canvas: Field, place: Points, radius: float) -> None:
-    """A feathery white patch without an edge."""
+    """Put a feathery white patch without an edge into the canvas."""
     reach = int(radius * 2)
     top, left = int(place[1]) - reach, int(place[0]) - reach
     part = canvas[max(top, 0) : top + 2 * reach, max(left, 0) : left + 2 * reach]

@@ -1,4 +1,4 @@
-"""The retina's vessels: four arcades of artery and vein out of the disc, with twigs down to a hair."""
+"""Vessels of the retina: four arcades of artery and vein out of the disc, with twigs down to a hair's width."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspect_ai.phantom.noise import Field, Points, draw, profile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eye:
-    """Where things lie on one photograph of side `size`, in pixels as (column, row); `side` +1 is a right eye."""
+    """Layout of one photograph of side `size`, in pixels as (column, row); `side` +1 is a right eye."""
 
     size: int
     side: int
@@ -86,7 +86,7 @@ def _curved(
 def _grow(
     rng: np.random.Generator, eye: Eye, canvases: Vessels, path: Points, width: float, vein: bool, level: int
 ) -> None:
-    """Draw a vessel that tapers along its path, and let twigs leave it to alternating sides."""
+    """Draw a vessel that tapers along its path, and grow twigs to alternating sides."""
     from_fovea = np.linalg.norm(path - eye.fovea, axis=1)
     if level and (near := np.flatnonzero(from_fovea < 0.055 * eye.size)).size:
         path = path[: near[0]]  # nothing enters the avascular zone

@@ -16,7 +16,7 @@ NODULE_HU = 42.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nodule:
-    """Centre in patient millimetres (x, y, z), diameter, and how many spicules it sends out."""
+    """Centre in patient millimetres (x, y, z), diameter, and number of spicules."""
 
     centre: tuple[float, float, float]
     diameter_mm: float
@@ -32,7 +32,7 @@ class Nodule:
 def choose_nodules(
     rng: np.random.Generator, depth: NDArray[np.float16], wall: NDArray[np.float16], vessels: Branches
 ) -> tuple[Nodule, ...]:
-    """Three nodules. depth: distance to the lung's border; wall: to the ribs' pleura; [D, H, W], negative inside."""
+    """Choose 3 nodules. depth, wall: distances to lung border and rib pleura, [D, H, W], negative inside."""
     beside = _on_vessel(rng, depth, vessels, 9.0)
     at_wall = _at_depth(rng, (wall < -4.5) & (wall > -5.5) & (np.abs(depth - wall) < 0.5), 118, 158, 1)
     deep = _at_depth(rng, (depth < -18) & (wall < -20) & (wall > -34), 130, 160, -1)
@@ -46,7 +46,7 @@ def choose_nodules(
 def _on_vessel(
     rng: np.random.Generator, depth: NDArray[np.float16], vessels: Branches, diameter: float
 ) -> tuple[float, float, float]:
-    """Beside a vessel of about 1.3 mm radius in the right mid lung, touching it."""
+    """Place beside a vessel of about 1.3 mm radius in the right mid lung, touching it."""
     voxels = np.rint(to_voxel(vessels.end)).astype(int)
     inside = ((voxels >= 0) & (voxels < (SLICES, SIDE, SIDE))).all(1)
     z, r, c = np.clip(voxels, 0, (SLICES - 1, SIDE - 1, SIDE - 1)).T

@@ -1,4 +1,4 @@
-"""Trees into voxels, with the partial volume that dims a thin vessel: thick pieces by distance, thin ones by mass."""
+"""Trees as voxels, with the partial volume that dims a thin vessel: thick pieces by distance, thin ones by mass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fill(canvas: Field, branches: Branches, grow_mm: float = 0.0) -> None:
 
 
 def _piece(canvas: Field, start: Vectors, end: Vectors, r0: float, r1: float) -> None:
-    """One tapering piece, by the distance of every voxel near it."""
+    """Draw one tapering piece, by the distance of every voxel near it."""
     reach = max(r0, r1) + 1.5
     corners = to_voxel(np.stack([np.minimum(start, end) - reach, np.maximum(start, end) + reach]))
     low = np.maximum(np.floor(corners[0]).astype(int), 0)

@@ -1,4 +1,4 @@
-"""Branching trees that fill a lung: each branch heads for the middle of what it supplies and splits it in two."""
+"""Branching trees that fill a lung: each branch heads for the middle of the region it supplies and splits it in two."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Branches:
     end_radius: Vectors
 
     def thicker(self, limit: float) -> Branches:
-        """Only the pieces of at least this radius."""
+        """Pieces of at least this radius."""
         keep = self.radius >= limit
         return self._only(keep)
 
     def thinner(self, limit: float) -> Branches:
-        """Only the pieces below this radius."""
+        """Pieces below this radius."""
         return self._only(self.radius < limit)
 
     def _only(self, keep: NDArray[np.bool_]) -> Branches:
@@ -47,7 +47,7 @@ def join(trees: list[Branches]) -> Branches:
 
 
 def grow_tree(rng: np.random.Generator, root: Vectors, heading: Vectors, tips: Vectors) -> Branches:
-    """A tree from root [3], leaving it along heading [3], to every tip [N, 3]."""
+    """Grow a tree from root [3], leaving it along heading [3], to every tip [N, 3]."""
     pieces: list[tuple[Vectors, Vectors, float, float]] = []
     waiting = [(root, heading / np.linalg.norm(heading), tips)]
     while waiting:
@@ -80,7 +80,7 @@ def _bend(
     radius: float,
     end_radius: float,
 ) -> Vectors:
-    """Add a curve from place to goal that leaves along `direction`; gives the heading at its end."""
+    """Add a curve from place to goal that leaves along `direction`; returns the heading at its end."""
     length = float(np.linalg.norm(goal - place))
     count = int(np.clip(length / 4, 2, 7))
     knee = place + direction * (0.30 * length) + rng.normal(0, 0.035, 3) * length
@@ -93,7 +93,7 @@ def _bend(
 
 
 def airways(rng: np.random.Generator, tree: Branches, least_mm: float) -> Branches:
-    """Bronchi run beside the arteries: the tree's thicker pieces, moved sideways by what both need."""
+    """Bronchi beside the arteries: the tree's thicker pieces, moved sideways by what both need."""
     thick = tree.thicker(least_mm)
     up = np.array([0.35, -0.55, 0.75]) + rng.normal(0, 0.05, 3)
     run = thick.end - thick.start

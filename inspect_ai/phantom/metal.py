@@ -23,7 +23,7 @@ class Surface:
 
 
 def make_surface(rng: np.random.Generator, shape: tuple[int, int], *, defect: str | None, exposure: float) -> Surface:
-    """One tile. defect: a name of DEFECTS or None; exposure: mean grey of the ground face, about 60 to 110."""
+    """Make one tile. defect: a name of DEFECTS or None; exposure: mean grey of the ground face, about 60 to 110."""
     face = _light(rng, shape) * (1 + _grinding(rng, shape)) * (1 + _stains(rng, shape))
     face *= np.float32(exposure) / face.mean()
     spot = None
@@ -82,7 +82,7 @@ def _stains(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 
 def _borders(rng: np.random.Generator, face: Field) -> Field:
-    """The tile's chamfers and what lies behind it: bands on the long sides, a bowed dark end above or below."""
+    """The tile's chamfers and background: bands on the long sides, a bowed dark end above or below."""
     height, width = face.shape
     rows, cols = grid((height, width))
     for side in (0, 1):

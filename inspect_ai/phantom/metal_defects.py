@@ -1,4 +1,4 @@
-"""The four defects that a made tile can have. Each takes the lit face and gives it back with its defect's place."""
+"""Four defects that a made tile can have. Each function takes the lit face and returns it with its defect's place."""
 
 from __future__ import annotations
 

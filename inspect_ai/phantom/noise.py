@@ -1,4 +1,4 @@
-"""Random fields and curves that everything here is textured with, all of one generator's draws."""
+"""Random fields and curves that texture the made studies, all drawn from one generator."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def profile(rng: np.random.Generator, length: int, cell: float) -> Field:
 
 
 def step(distance: Field, softness: float = 1.0) -> Field:
-    """Coverage 0..1 of what lies at negative `distance`, with an edge `softness` wide."""
+    """Coverage 0..1 of the region at negative `distance`, with an edge `softness` wide."""
     return np.asarray(np.clip(0.5 - distance / np.float32(softness), 0, 1), np.float32)
 
 
@@ -53,7 +53,7 @@ def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
 def draw(canvas: Field, points: Points, widths: Points, value: float = 1.0) -> None:
     """Draw a polyline (points [N, 2] as column, row) of varying width into canvas, antialiased, keeping the maximum.
 
-    Drawn at a fourfold scale within its box and shrunk again: OpenCV's own lines know whole widths alone.
+    Drawn at a fourfold scale within its box and shrunk again: OpenCV's own lines have whole widths only.
     """
     scale, margin = 4, int(widths.max()) + 3
     low = np.maximum(np.floor(points.min(0)).astype(int) - margin, 0)

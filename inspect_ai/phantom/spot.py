@@ -1,4 +1,4 @@
-"""Where something was put into a made picture."""
+"""Place of a made lesion or defect in its picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """The middle of a made lesion or defect and the diameter of a circle around it, in pixels."""
+    """Middle of a made lesion or defect and the diameter of a circle around it, in pixels."""
 
     row: float
     col: float

@@ -1,4 +1,4 @@
-"""The demo's study folder: chest CT, fundus photographs, metal surfaces, made from a seed, with their truth."""
+"""Study folder of the demo: chest CT, fundus photographs, metal surfaces, made from a seed, with their truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inspect_ai.phantom.metal import make_surface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something was put: file relative to the made folder, middle and diameter in pixels; for CT in mm too."""
+    """Place of a made finding: file relative to the made folder, middle and diameter in pixels; for CT in mm too."""
 
     file: str
     row: float
@@ -79,12 +79,12 @@ MAKERS_STREAMS = {"chest": 100, "fundus": 200, "metal": 300}  # each study draws
 
 
 def write_studies(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
-    """Write every made study below folder and tell the truth of each. The same seed gives the same bytes."""
+    """Write every made study below folder and return each with its truth. The same seed gives the same bytes."""
     return [*write_chests(folder, seed=seed), *write_fundus(folder, seed=seed), *write_metal(folder, seed=seed)]
 
 
 def write_chests(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
-    """Two chest CT series, one of them with nodules."""
+    """Write two chest CT series, one of them with nodules."""
     made = []
     for number, with_nodules in enumerate((True, False)):
         name = "chest_nodules" if with_nodules else "chest_clear"
@@ -105,14 +105,14 @@ def write_chests(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
                 sop_instance_uid=ct_uid(f"{seed}/{name}", index),
             )
             places.append(place)
-        told = "; ".join(f"{n.diameter_mm:.0f} mm {n.place}" for n in chest.nodules)
+        listed = "; ".join(f"{n.diameter_mm:.0f} mm {n.place}" for n in chest.nodules)
         made.append(
             MadeStudy(
                 name=name,
                 folder_or_file=where.as_posix(),
                 task="lung_nodule",
                 truth="positive" if with_nodules else "negative",
-                what=f"chest CT phantom with {len(places)} nodules: {told}"
+                what=f"chest CT phantom with {len(places)} nodules: {listed}"
                 if places
                 else "chest CT phantom, no nodule",
                 places=tuple(places),
@@ -122,7 +122,7 @@ def write_chests(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
 
 
 def write_fundus(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
-    """Six fundus photographs, half of them with signs of referable retinopathy, two as DICOM."""
+    """Write six fundus photographs, half of them with signs of referable retinopathy, two as DICOM."""
     made = []
     for number, eye in enumerate(EYES):
         rng = _stream(seed, "fundus", number)
@@ -153,7 +153,7 @@ def _write_photo(path: Path, photo: Fundus, name: str, patient: str, *, jpeg: bo
 
 
 def write_metal(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
-    """Seven ground metal faces, four of them with one defect each, as JPEG, PNG and BMP."""
+    """Write seven ground metal faces, four of them with one defect each, as JPEG, PNG and BMP."""
     made = []
     for number, tile in enumerate(TILES):
         rng = _stream(seed, "metal", number)

@@ -1,4 +1,4 @@
-"""One page about one certificate: what it proves, what it does not, and the digest of every file that it holds for."""
+"""Page about one certificate: its proof, the limits of that proof, and the digest of every file that it holds for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.certificates.certificate import Signed
+from inspect_ai.certificates.certificate import Certificate, FileDigest, Signed
 from inspect_ai.errors import SetupError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.report.page import environment
 
-FILES = {  # what a reader may not know by name
+FILES = {  # files whose names do not explain themselves
     "weights.safetensors": "what the network has learnt",
     "model.onnx": "the network as the engine runs it",
     "manifest.json": "what the weights learnt from, and how they did",
@@ -57,16 +57,16 @@ def _view(made: Signed) -> dict[str, Any]:
         "one_in": _one_in(1.0 - proof.sensitivity),
         "groups": [_group(group, point) for group in proof.groups],
         "overkill": None if alarms is None else _percent(1.0 - alarms.proved_overkill, up=True),
-        "files": [
-            (file.name, FILES.get(file.name, _kind(file.name)), file.sha256) for file in certificate.at_work.files
-        ],
+        "written": point.thresholds.written,
+        "scores": certificate.at_work.of_scores,
+        "files": [(file.name, _what_it_is(file, certificate), file.sha256) for file in certificate.at_work.files],
     }
 
 
 def _group(group: GroupPoint, point: OperatingPoint) -> dict[str, Any]:
     return {
         "value": group.value,
-        "line": f"{group.clear_below:.5f}",
+        "line": point.thresholds.written(group.clear_below),
         "positives": group.n_positive,
         "missed": group.n_missed,
         "bound": _percent(group.proved_sensitivity),
@@ -77,17 +77,23 @@ def _group(group: GroupPoint, point: OperatingPoint) -> dict[str, Any]:
 
 
 def _percent(share: float, *, up: bool = False) -> str:
-    """One digit after the point, never to the better side: a bound from below rounds down; `up` mirrors it."""
+    """Per cent with one digit, never rounded to the better side: a lower bound rounds down, an upper one (`up`) up."""
     tenths = math.floor(1000.0 * share)
     return f"{(1000 - tenths) / 10.0:.1f}" if up else f"{tenths / 10.0:.1f}"
 
 
 def _one_in(share: float) -> str:
-    """A share that people can see before them: 0.013 is 13 of 1,000."""
+    """Share as a natural frequency: 0.013 is 13 of 1,000."""
     return f"{1000.0 * share:.10g} of 1,000"
 
 
-def _kind(name: str) -> str:
-    if name.endswith(".py"):
-        return "code of the task"
-    return "the configuration" if name.endswith((".yaml", ".yml")) else ""
+def _what_it_is(file: FileDigest, certificate: Certificate) -> str:
+    """A few words about a file that a reader may not know by its name."""
+    if not certificate.at_work.of_scores:
+        code, settings = file.name.endswith(".py"), file.name.endswith((".yaml", ".yml"))
+        return FILES.get(file.name, "code of the task" if code else "the configuration" if settings else "")
+    if file.sha256 == certificate.point.digests.calibration_sha256:
+        return "the scores and their truth"
+    if file.sha256 == certificate.point.digests.model_sha256:
+        return "the model file that was named as the maker of the scores"
+    return FILES["operating_point.json"]

@@ -1,4 +1,4 @@
-"""Studies wait on disk until the page comes to them, so that its order costs 32 bytes of memory for each."""
+"""Spool of report records on disk, so that sorting a page costs 32 bytes of memory per study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class DiskSpool:
-    """Records of plain values, put in any order and taken by rank, lowest first; equals stay as they came."""
+    """Records of plain values, put in any order and taken by rank, lowest first, equal ranks in the order put."""
 
     def __init__(self, folder: Path) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
@@ -31,7 +31,7 @@ class DiskSpool:
         return len(self._keys)
 
     def put(self, key: int, rank: float, record: dict[str, Any]) -> None:
-        """Lay a record down. Raises OSError where the disk is full."""
+        """Add a record. Raises OSError where the disk is full."""
         line = json.dumps(record).encode("ascii")
         self._keys.append(key)
         self._ranks.append(rank)
@@ -40,7 +40,7 @@ class DiskSpool:
         self._file.write(line)
 
     def first(self, most: Sequence[int]) -> list[int]:
-        """Places of the records by rank; of those whose rank is n and a fraction, at most `most[n]`."""
+        """Indices of the records by rank; of those with n as the integer part of their rank, at most `most[n]`."""
         chosen: list[int] = []
         taken: Counter[int] = Counter()
         for at in np.argsort(np.frombuffer(self._ranks, np.float64), kind="stable").tolist():
@@ -51,11 +51,11 @@ class DiskSpool:
         return chosen
 
     def keys(self, places: Iterable[int]) -> set[int]:
-        """Keys of the records at these places."""
+        """Keys of the records at these indices."""
         return {self._keys[at] for at in places}
 
     def take(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """The records at these places, read one by one."""
+        """Read the records at these indices one by one."""
         for at in places:
             self._file.seek(self._starts[at])
             yield json.loads(self._file.read(self._lengths[at]))

@@ -1,4 +1,4 @@
-"""One HTML page about a scan: self-contained, without script, written piece by piece so that memory stays flat."""
+"""HTML page about a scan: self-contained, without script, written piece by piece so that memory use stays constant."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,11 +21,11 @@ from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
-from inspect_ai.text import printable
+from inspect_ai.text import on_page
 from inspect_ai.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Of flagged, abstained and clear studies: what a person looks through, and what a browser opens.
+# Limits for flagged, abstained and clear studies: as many as a person looks through and a browser opens.
 CARDS_MOST = (150, 60, 24)
 ROWS_MOST = (10_000, 10_000, 5_000)
 REJECTIONS_MOST = 5_000
@@ -77,7 +78,7 @@ def write_report(
 ) -> Path:
     """Write the page whole or not at all: studies worst first, in whatever order they come.
 
-    `head`: last hash of the log when the page was made. `backings`: what stands behind the decisions. Raises SetupError
+    `head`: last hash of the log when the page was made. `backings`: the proof behind the decisions. Raises SetupError
     if the place cannot be written (full, read-only).
     """
     partial = path.with_name(path.name + ".part")
@@ -115,13 +116,13 @@ def write_report(
             f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
     finally:
-        with suppress(OSError):  # after a success it is not there, and where nothing can be written neither
+        with suppress(OSError):  # after a success it is gone, and where nothing can be written it never was
             partial.unlink()
     return path
 
 
 def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> None:
-    """Every study gets its line; those that a person must look at, or whose picture is there, a card as well."""
+    """Fill in a line for every study, and a card for those that a person must look at or that have a picture."""
     for item in items:
         decision, at = item.decision, rank(item.decision)
         rows.put(item.entry_id, at, study_view(item.entry_id, decision))
@@ -139,19 +140,14 @@ def embedded(png: bytes | None) -> str | None:
 
 
 def environment() -> Environment:
-    """Templates that escape every text, and bound and clean it before."""
+    """Jinja environment that bounds and cleans every text and then escapes it."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_safe,
+        finalize=partial(on_page, limit=TEXT_LIMIT),
     )
-    made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML minds
+    made.filters["picture"] = Markup  # of embedded alone: base64 has no character that HTML must escape
     return made
-
-
-def _safe(value: Any) -> Any:
-    """Every text on its way into the page: bounded, without control, bidi or hidden characters; escaped after this."""
-    return value if isinstance(value, Markup | int | float) else printable(str(value), TEXT_LIMIT)

@@ -1,4 +1,4 @@
-"""The page about one scan: its entries, flags first, each read again from the log, with the pictures of the store."""
+"""Page about one scan: its entries, flags first, each read again from the log, with the pictures of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decision as the page shows it: every figure already in words, plain values alone."""
+"""View of a decision for the page: every figure already as text, plain values alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from inspect_ai.text import printable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backing:
-    """What stands behind the decisions of one task: its operating point, the certificate's digest ("" without one), and
-    why they are not certified all the same.
+    """Proof behind the decisions of one task: its operating point, the certificate's digest ("" without one), and the
+    doubts that make them uncertified.
     """
 
     point: OperatingPoint
@@ -29,8 +29,8 @@ EDGE = math.log(65535.0)  # log-odds of the highest score below 1 on the grid of
 
 
 def rank(decision: Decision) -> float:
-    """Flagged first, then those left to a person, then clear ones; within each the highest score first."""
-    score = decision.score if decision.score is not None else 1.0  # unread is worse than any score
+    """Rank: flagged first, then those left to a person, then clear ones; within each the highest score first."""
+    score = decision.score if decision.score is not None else 1.0  # unreadable ranks before any score
     return ORDER[decision.verdict.outcome] + 0.5 * (1.0 - min(max(score, 0.0), 1.0))
 
 
@@ -54,7 +54,7 @@ def study_view(entry_id: int, decision: Decision) -> dict[str, Any]:
 
 
 def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
-    """What a card says beyond the table's line."""
+    """Content of a card: the table's line, findings and notes."""
     findings = decision.findings[:FINDINGS_MOST]
     return study_view(entry_id, decision) | {
         "findings": [_finding(number, finding) for number, finding in enumerate(findings, 1)],
@@ -64,7 +64,7 @@ def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
 
 
 def backing_view(backing: Backing) -> dict[str, Any]:
-    """What one operating point proves, in figures that are rounded down, never up."""
+    """Proof of one operating point, in figures that are rounded down, never up."""
     point, proof = backing.point, backing.point.proof
     refusal = [] if proof.refusal is None else [proof.refusal]
     bound = math.floor(1000.0 * proof.proved_sensitivity) / 10.0
@@ -86,7 +86,7 @@ def backing_view(backing: Backing) -> dict[str, Any]:
 
 
 def place(score: float) -> float:
-    """Where on the bar, 0..100: on log-odds, so that 0.001 and 0.01 stand as far apart as 0.99 and 0.999."""
+    """Position on the bar, 0..100, by log-odds, so that 0.001 and 0.01 are as far apart as 0.99 and 0.999."""
     if score <= 0.0:
         return 0.0
     odds = math.inf if score >= 1.0 else math.log(score / (1.0 - score))
@@ -100,7 +100,7 @@ def _size(decision: Decision) -> str:
 
 
 def _finding(number: int, finding: Finding) -> dict[str, Any]:
-    """Source pixels count from 0, as in the log; slices are counted from 1, as at a viewing station."""
+    """One finding. Source pixels count from 0, as in the log; slices from 1, as in DICOM viewers."""
     pixel = "" if finding.row is None or finding.col is None else f"row {finding.row}, column {finding.col}"
     in_volume = finding.position_mm is not None
     return {

@@ -1,4 +1,4 @@
-"""Review: states and moves of a case, the queue, and what a person's answer writes."""
+"""Review: states and moves of a case, the queue, and the row that a person's answer writes."""
 
 from inspect_ai.review.answering import REASON_LIMIT, decide
 from inspect_ai.review.queue import Case, case, history, queue

@@ -1,4 +1,4 @@
-"""A person's answer to a case: checked against the table of moves, then one new row in the log."""
+"""Answering of a case: a person's answer is checked against the table of moves and becomes one new row in the log."""
 
 from __future__ import annotations
 

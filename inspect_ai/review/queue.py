@@ -1,11 +1,11 @@
-"""Review: what the machine flagged or left open waits for a person, worst first; the person's word becomes a row.
+"""Review queue: cases that were flagged or left open wait for a person, worst first.
 
 The answers are about the study, not about the machine, so that they fit a reader and a line operator alike, and a flag
 and an abstention. A review never changes a row; the state of a case follows from the last review that points to it.
 Flags come first, highest score first, then abstentions with a score, then those without one, each oldest first on ties:
-a flag is the only thing that the machine is sure of. Last come the clear cases that chance drew for audit. A study
-decided again by another model is another case; one decided again on demand replaces the case before it, unless it is
-clear now: no flag vanishes without a person.
+only a flag asserts a finding. Last come the clear cases that chance drew for audit. A study decided again by another
+model is another case; one decided again on demand replaces the case before it, unless it is clear now: no flag
+vanishes without a person.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Case:
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """What may be said now."""
+        """Answers that the case allows now."""
         return tuple(MOVES[self.state])
 
 

@@ -1,4 +1,4 @@
-"""Which clear cases chance draws for audit: from the hash of the entry, so that nobody chooses and anybody recomputes.
+"""Random draw of clear cases for audit, from the hash of the entry: nobody can choose it and anybody can recompute it.
 
 An entry's hash covers its document and the whole log before it. At a higher rate the same entries are drawn and more.
 """
@@ -13,6 +13,6 @@ _BITS = 64
 
 
 def drawn(entry: Entry, rate: float) -> bool:
-    """Whether a random audit at this rate (0 to 1) looks at the entry."""
+    """Tell whether a random audit at this rate (0 to 1) draws the entry."""
     digest = hashlib.sha256(f"audit\n{entry.hash}".encode()).digest()
     return int.from_bytes(digest[: _BITS // 8]) < rate * float(1 << _BITS)

@@ -9,17 +9,17 @@ from inspect_ai.errors import UsageError
 
 
 class ReviewState(StrEnum):
-    """Where a case stands."""
+    """State of a case."""
 
     OPEN = "open"
-    SECOND_READER = "second_reader"  # waits for somebody else than the one who asked
+    SECOND_READER = "second_reader"  # waits for a person other than the one who asked
     POSITIVE = "positive"
     NEGATIVE = "negative"
     RETAKE = "retake"
 
 
 class Answer(StrEnum):
-    """What a person may say."""
+    """Answer that a person may give."""
 
     POSITIVE = "positive"  # the finding is there; the part is defective
     NEGATIVE = "negative"  # nothing is there; the part is good
@@ -54,7 +54,7 @@ MOVES: dict[ReviewState, dict[Answer, ReviewState]] = {
 
 
 def state_after(review: Entry | None) -> ReviewState:
-    """Where a case stands after its last review. No answer leads to two states, so the last one tells it."""
+    """State of a case after its last review. No answer leads to two states, so the last one determines it."""
     if review is None:
         return ReviewState.OPEN
     try:

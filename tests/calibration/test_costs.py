@@ -64,3 +64,12 @@ def test_senseless_prices_are_refused(change: dict[str, float], word: str) -> No
 def test_without_negatives_there_is_nothing_to_weigh() -> None:
     with pytest.raises(UsageError, match="no negative unit"):
         cheapest(Units(scores=(0.5,)), [], Costs(escape=1, overkill=1, prevalence=0.5))
+
+
+def test_where_scores_have_no_highest_the_cheapest_threshold_may_lie_above_all_of_them() -> None:
+    """Escapes cost next to nothing, and the highest score of all is a negative: to flag nothing is cheapest."""
+    costs = Costs(escape=0.001, overkill=1, prevalence=0.5)
+
+    found = cheapest(Units(scores=(55.0, 60.0)), [10.0, 71.0], costs, math.inf)
+
+    assert found == math.nextafter(71.0, math.inf)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from inspect_ai.calibration import matches, point_sha256, read_point, write_point
 from inspect_ai.calibration.point_record import PointRecord, record_of
+from inspect_ai.calibration.point_validation import faults
 from inspect_ai.errors import UsageError
-from inspect_ai.operating_point import GroupPoint, Guarantee
+from inspect_ai.operating_point import GroupPoint, Guarantee, ScoreScale
 from tests.support.points import changed, make_point
 
 POINT = make_point(
@@ -67,9 +68,12 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit(schema=3), "schema 1 or 2"),
-        (edit(schema=True), "schema 1 or 2"),
+        (edit(schema=4), "schema 1, 2, 3"),
+        (edit(schema=True), "schema 1, 2, 3"),
         (edit(schema=1), "not known: group_by"),
+        (edit(schema=3), "lacks these fields: score_scale"),
+        (edit(score_scale="exact"), "not known: score_scale"),
+        (edit(schema=3, score_scale="loose"), "which is no score scale (probability or exact)"),
         (drop("schema"), "schema 1"),
         (drop("engine"), "lacks these fields: engine"),
         (edit(note="hi"), "not known: note"),
@@ -309,3 +313,28 @@ def test_a_file_of_schema_1_is_read_with_what_it_did_not_know_left_at_default(tm
     path.write_text(json.dumps({"schema": 2} | {name: values[name] for name in old}), "utf-8")
     with pytest.raises(UsageError, match="lacks these fields: group_by"):
         read_point(path)
+
+
+@settings(deadline=None, max_examples=25)
+@given(low=st.floats(allow_nan=False, allow_infinity=False), high=st.floats(allow_nan=False, allow_infinity=False))
+def test_thresholds_of_another_programs_scores_may_be_any_number_and_say_so_in_a_schema_of_their_own(
+    low: float, high: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("point") / "point.json"
+    lines = {"clear_below": min(low, high), "flag_from": max(low, high)}
+    point = changed(POINT, score_scale=ScoreScale.EXACT, **lines)
+
+    write_point(point, path)
+
+    assert read_point(path) == point
+    assert (json.loads(path.read_text())["schema"], json.loads(path.read_text())["score_scale"]) == (3, "exact")
+    write_point(POINT, path)
+    assert json.loads(path.read_text())["schema"] == 2
+    assert "score_scale" not in json.loads(path.read_text())
+
+
+def test_an_exact_threshold_that_is_no_finite_number_is_refused() -> None:
+    point = changed(POINT, score_scale=ScoreScale.EXACT, flag_from=math.inf)
+
+    assert next(faults(point)) == "flag_from is inf; a threshold is a finite number"
+    assert "lies between 0 and 1" in next(faults(changed(POINT, flag_from=1.5)))

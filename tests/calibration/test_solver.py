@@ -305,3 +305,29 @@ def test_whatever_is_answered_can_be_read_back_as_an_operating_point(
     write_point(point, path)
 
     assert read_point(path) == point
+
+
+@pytest.mark.parametrize("wanted", [w for w in ALL if w.overkill is not None or w.costs is not None])
+def test_scores_without_a_highest_are_decided_like_the_same_scores_scaled_and_shifted(
+    wanted: CalibrationRequest,
+) -> None:
+    """What holds of scores in 0..1 holds of the same scores on any other ruler, up to the last picture."""
+    pictures = made(400)
+    ruler = replace(pictures, scores=[1024.0 * s - 512.0 for s in pictures.scores])  # exact in floats
+    plain, found = solve(pictures, wanted, highest=math.inf), solve(ruler, wanted, highest=math.inf)
+
+    for line, other in zip(lines(plain), lines(found), strict=True):
+        assert [s >= line for s in pictures.scores] == [s >= other for s in ruler.scores]
+    assert plain.proof.n_missed == found.proof.n_missed
+    assert plain.proof.refusal == found.proof.refusal
+    assert plain.false_alarms == found.false_alarms
+
+
+def test_where_there_is_no_highest_score_a_line_for_flags_is_found_above_every_negative() -> None:
+    pictures = made(400)
+    top = replace(pictures, scores=[s if p else 7.0 for s, p in zip(pictures.scores, pictures.positive, strict=True)])
+
+    found = solve(top, replace(ASKED, overkill=0.05), highest=math.inf)
+
+    assert alarms(found).overkill_refusal is None
+    assert (found.thresholds.flag_from, alarms(found).n_flagged) == (math.nextafter(7.0, math.inf), 0)

@@ -24,7 +24,7 @@ from inspect_ai.certificates.certificate import (
     write_certificate,
 )
 from inspect_ai.errors import InputError, UsageError
-from inspect_ai.operating_point import GroupPoint
+from inspect_ai.operating_point import GroupPoint, ScoreScale
 from tests.support.points import changed, make_point
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -201,3 +201,12 @@ def test_not_even_the_space_between_words_changes_unseen(old: bytes, new: bytes,
 
     with pytest.raises(InputError, match="not laid out as it was written"):
         read_certificate(file)
+
+
+def test_a_certificate_about_scores_of_any_range_is_signed_and_read(tmp_path: Path) -> None:
+    point = changed(POINT, clear_below=-12.5, flag_from=71.0, score_scale=ScoreScale.EXACT)
+    write_certificate(signed(replace(CERTIFICATE, point=point), KEY), tmp_path / "c.json")
+
+    assert read_certificate(tmp_path / "c.json").certificate.point == point
+    with pytest.raises(UsageError, match="a threshold lies between 0 and 1"):
+        signed(replace(CERTIFICATE, point=changed(POINT, flag_from=71.0)), KEY)

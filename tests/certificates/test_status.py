@@ -9,7 +9,7 @@ import pytest
 from inspect_ai.audit import Action, CertificateNote, Log, open_log
 from inspect_ai.calibration import point_sha256, read_point, write_point
 from inspect_ai.certificates.certificate import read_certificate, unit_digests
-from inspect_ai.certificates.deployment import certificate_path, point_path
+from inspect_ai.certificates.deployment import certificate_path, deployment_record, point_path
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.certificates.signing import public_hex, site_key
 from inspect_ai.certificates.status import CertificateState, certificate_status
@@ -88,7 +88,8 @@ def issued(folder: Path, tmp_path: Path, name: str = "operating_point.json") -> 
     settings = Settings(db=tmp_path / "log.db", tasks=str(folder.parent), operator="Weber")
     path, task, engine = folder / name, task_named("bright", settings.tasks), open_engine(folder)
     units = [f"tile {i}" for i in range(read_point(path).proof.n_positive)]
-    return issue(read_point(path), path, task=task, engine=engine, model=folder, units=units, settings=settings)
+    record = deployment_record(task, engine, folder, path)
+    return issue(read_point(path), path, record=record, units=units, settings=settings)
 
 
 def rows(log: Log) -> list[tuple[str, str | None, str]]:
@@ -148,7 +149,7 @@ def test_units_that_were_not_counted_are_not_certified(folder: Path, tmp_path: P
 
     with pytest.raises(UsageError, match="counts 100 positive units, but names 99"):
         issue(
-            read_point(path), path, task=task, engine=engine, model=folder, settings=settings,
+            read_point(path), path, record=deployment_record(task, engine, folder, path), settings=settings,
             units=["same", "same", *map(str, range(98))],
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Calibration from a labelled folder to an operating point, with each of its options, as the command prints it."""
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -202,6 +203,18 @@ def test_costs_are_told_with_what_they_moved(
     half = line(*EASY, *prices[:2])
     assert half.returncode == 2
     assert "--prevalence" in half.stderr
+
+
+def test_json_tells_what_these_positives_prove_and_at_what_share_of_false_alarms(
+    line: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    told = json.loads(line(*EASY, "--json").stdout)
+
+    assert told["certified"]
+    assert [row["sensitivity"] for row in told["frontier"] if row["provable"]] == [0.75]  # 12 positives
+    (row,) = [row for row in told["frontier"] if row["provable"]]
+    assert (row["clear_below"], row["false_positive_rate"]) == (told["clear_below"], 0.0)
+    assert "What these positives can prove" in line(*EASY).stdout
 
 
 def test_a_column_that_is_not_there_is_said_before_anything_is_scored(

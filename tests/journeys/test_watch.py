@@ -247,3 +247,18 @@ def test_a_part_that_takes_the_place_of_another_under_a_running_watch_is_decided
 
     assert [d.study.source for d in made] == ["part0000.png"] * 2
     assert made[1].study.files[0].sha256 == content(line / "part0000.png")
+
+
+def test_what_the_program_itself_writes_into_the_watched_folder_is_no_part(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks")
+    make_pictures(tmp_path / "in", 2)
+    own = Settings(
+        tasks=str(tmp_path / "tasks"), task="bright", db=tmp_path / "in" / "log.db", out=tmp_path / "in" / "out"
+    )
+
+    first = [event for event in watch(tmp_path / "in", own, once=True) if isinstance(event, PartDecided)]
+    again = [event for event in watch(tmp_path / "in", own, once=True) if isinstance(event, PartDecided)]
+
+    assert len(first) == 2
+    assert any((tmp_path / "in" / "out").rglob("*.png"))  # the pictures of the decisions
+    assert again == []

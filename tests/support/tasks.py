@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.calibration.out_of_distribution import Seen, typicality
 from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
+from inspect_ai.certificates.deployment import deployment_record
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.certificates.signing import public_hex, site_key
 from inspect_ai.cli.template import write_task
@@ -110,7 +111,9 @@ def certify(folder: Path, workshop: Path) -> Path:
     point = folder / "operating_point.json"
     units = [f"unit {i}" for i in range(read_point(point).proof.n_positive)]
     task, engine = task_named(folder.name, settings.tasks), open_engine(folder)
-    issue(read_point(point), point, task=task, engine=engine, model=folder, units=units, settings=settings)
+    issue(
+        read_point(point), point, record=deployment_record(task, engine, folder, point), units=units, settings=settings
+    )
     (workshop / "trusted").mkdir(exist_ok=True)
     (workshop / "trusted" / "workshop.pub").write_text(public_hex(site_key(settings.db)) + "\n", "ascii")
     return workshop / "trusted"

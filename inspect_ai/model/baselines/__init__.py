@@ -1,6 +1,6 @@
-"""What a person would take instead of the trunk, behind the same readout and under the same recipe.
+"""Baselines: well-known networks in place of the trunk, behind the same readout and with the same training recipe.
 
-All learn from scratch; for EfficientNet-Lite0 there are ImageNet weights too.
+All train from scratch; EfficientNet-Lite0 has ImageNet weights too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BASELINES: dict[str, Callable[[float], Backbone]] = {
 
 
 def make_baseline(name: str, drop_path: float) -> Backbone:
-    """The baseline called `name`; drop_path is the deepest block's. Raises ValueError for an unknown name."""
+    """Make the baseline called `name`; drop_path is the deepest block's. Raises ValueError for an unknown name."""
     if name not in BASELINES:
         raise ValueError(f"baselines are {', '.join(BASELINES)}; got {name!r}")
     return BASELINES[name](drop_path)

@@ -1,6 +1,6 @@
 """ConvNeXt (arXiv 2201.03545) of the size called atto: widths 40, 80, 160, 320 and blocks 2, 2, 6, 2.
 
-As in the paper's detectors, each map that leaves has a norm of its own; the classifier's norm is the last of them.
+As in the paper's detectors, each output map has a norm of its own; the classifier's norm is the last of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ConvNeXt(Backbone):
 
 
 class Halve(nn.Module):
-    """[B, h, w, inputs] -> [B, h/2, w/2, outputs]."""
+    """Norm and 2x2 convolution: [B, h, w, inputs] -> [B, h/2, w/2, outputs]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

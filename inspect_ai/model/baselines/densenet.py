@@ -1,6 +1,6 @@
 """DenseNet-121 (arXiv 1608.06993): MONAI's.
 
-A dense block's output is a pile of unnormalised layers, so each map is taken behind the norm and ReLU that follow it:
+A dense block's output is a stack of unnormalised layers, so each map is taken after the norm and ReLU that follow it:
 inside the transitions at strides 8 and 16, after the last norm at 32.
 """
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, whole: the trunk's convolution stages, gone on to stride 32 (arXiv 1905.11946).
+"""EfficientNet-Lite0 as a whole: the trunk's convolution stages, continued to stride 32 (arXiv 1905.11946).
 
 Lite leaves out squeeze-and-excitation and takes ReLU6 for swish. The names are the trunk's, so that the same ImageNet
 weights fill it; strides pad as the trunk's do (see model/convolution.py).
@@ -67,7 +67,7 @@ def load_imagenet(backbone: nn.Module) -> int:
     for name, tensor in imagenet_state().items():
         part, _, kind = name.rpartition(".")
         ours = f"{ends[part]}.{kind}" if part in ends else our_name(name, every_block)
-        if ours is not None:  # the classifier of ImageNet's 1000 classes stays behind
+        if ours is not None:  # the classifier of ImageNet's 1000 classes is left out
             state[ours] = tensor
     try:
         backbone.load_state_dict(state)

@@ -29,7 +29,7 @@ EXPANSION_CONVOLUTION, EXPANSION_TRANSFORMER = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Widths of its convolution blocks, then of its transformer block; a key is the mean of pool x pool cells."""
+    """Widths of a stage's convolution blocks and of its transformer block; a key is the mean of pool x pool cells."""
 
     convolution: tuple[int, ...]
     transformer: tuple[int, ...] = ()
@@ -84,7 +84,7 @@ class ConvolutionBlock(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """The paper's LTB: what attention sees over the whole map, beside what convolution then makes of it nearby."""
+    """The paper's LTB: attention over the whole map, concatenated with a convolution of its result."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, pool: int, drop_path: float) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class PooledAttention(nn.Module):
 
 
 def embedding(inputs: int, outputs: int, stride: int) -> nn.Module:
-    """[B, inputs, h, w] -> [B, outputs, h / stride, w / stride]: means, then a 1x1 convolution, where needed."""
+    """[B, inputs, h, w] -> [B, outputs, h / stride, w / stride]: means, then a 1x1 convolution, each where needed."""
     if stride == 1 and inputs == outputs:
         return nn.Identity()
     return nn.Sequential(nn.AvgPool2d(stride) if stride > 1 else nn.Identity(), ConvNorm(inputs, outputs, 1))

@@ -1,4 +1,4 @@
-"""What the baselines share: the contract of a backbone, channels-last maps, the MLP, ramps of stochastic depth."""
+"""Parts that the baselines share: the contract of a backbone, channels-last maps, the MLP, stochastic-depth ramps."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def mlp(channels: int, ratio: int = 4) -> nn.Sequential:
 
 
 def ramp(drop_path: float, blocks: int) -> Iterator[float]:
-    """Stochastic depth per block, linear from 0 to drop_path (arXiv 1603.09382)."""
+    """Rates of stochastic depth per block, linear from 0 to drop_path (arXiv 1603.09382)."""
     return (drop_path * i / max(blocks - 1, 1) for i in range(blocks))
 
 
 def init_normal(module: nn.Module, *kinds: type[nn.Module]) -> None:
-    """Draw the weights of all parts of these kinds from a truncated normal; their biases become 0."""
+    """Draw the weights of all modules of these kinds from a truncated normal; their biases become 0."""
     for part in module.modules():
         if isinstance(part, kinds):
             nn.init.trunc_normal_(part.weight, std=INIT_STD)  # type: ignore[arg-type]  # linear and convolution

@@ -1,4 +1,4 @@
-"""ResNet-18 (arXiv 1512.03385): MONAI's, made torchvision's.
+"""ResNet-18 (arXiv 1512.03385): MONAI's, changed to match torchvision's.
 
 MONAI's stem convolves at full resolution, which costs four times the whole network, and its shortcuts carry a bias that
 batch norm cancels; both are set as in the paper.

@@ -1,7 +1,7 @@
 """Swin Transformer (arXiv 2103.14030) as Swin-T at half its width: 48 channels, blocks 2, 2, 6, 2, windows of 7.
 
 Written here because MONAI's needs einops and branches on the picture's size, which a graph for any size cannot. Where a
-map divides into windows the answer is MONAI's. Elsewhere ours departs: cells that only fill up a window are masked, and
+map divides into windows the output is MONAI's. Elsewhere ours departs: cells that only fill up a window are masked, and
 a map smaller than a window keeps the offsets of the whole table. Padding and the cyclic shift are one gather.
 """
 
@@ -97,8 +97,8 @@ class WindowAttention(nn.Module):
 
 
 def windows(height: int, width: int, shift: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """How a map lies in S windows of L cells: its cells in the windows' order [S*L], where each cell went [h*w], and
-    which cells of a window may see each other [S, 1, L, L].
+    """Layout of a map in S windows of L cells: its cells in the windows' order [S*L], the place of each cell [h*w], and
+    a mask of the cells of a window that may see each other [S, 1, L, L].
 
     Tensors throughout, so that a graph for any size holds the rule and not its result.
     """
@@ -120,8 +120,8 @@ def windows(height: int, width: int, shift: int, device: torch.device) -> tuple[
 class Axis:
     """One axis filled up to whole windows and shifted around its end; an axis of one window is not shifted.
 
-    source, wrapped, real: for each place the cell that stands there, whether the shift carried it around the end, and
-    whether it is a cell of the map. back: for each cell of the map its place.
+    source, wrapped, real: for each place its cell, whether the shift carried it around the end, and whether it is a
+    cell of the map. back: for each cell of the map its place.
     """
 
     def __init__(self, place: Tensor, size: int, shift: int) -> None:
@@ -134,7 +134,7 @@ class Axis:
 
 
 def offset_index() -> Tensor:
-    """[L, L]: the row of the table for two cells of a window."""
+    """[L, L] row of the bias table for each two cells of a window."""
     at = torch.stack(torch.meshgrid(torch.arange(WINDOW), torch.arange(WINDOW), indexing="ij"), dim=-1).flatten(0, 1)
     offset = at[:, None] - at[None] + WINDOW - 1  # [L, L, 2], 0 .. 2 * WINDOW - 2
     return offset[..., 0] * (2 * WINDOW - 1) + offset[..., 1]

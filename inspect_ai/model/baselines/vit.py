@@ -21,7 +21,7 @@ EPS = 1e-6
 
 
 class ViT(Backbone):
-    """One map, at stride 16: every cell has seen every other from the first block on."""
+    """One map, at stride 16: every cell sees every other from the first block on."""
 
     def __init__(self, drop_path: float) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The page about an evaluation: figures, tables and words out of scores, and a small kit that draws SVG."""
+"""Page about an evaluation: figures, tables and sentences from scores, and functions that draw SVG."""

@@ -1,8 +1,8 @@
-"""A small kit of charts as inline SVG: axes, lines, boxes, dots, bars. No script, no font and no file from outside.
+"""Charts as inline SVG: axes, lines, boxes, dots, bars. No script, no font and no file from outside.
 
 Every function gives one piece of markup in the frame's own units; `chart` puts pieces together. Colours live in the
-style sheet (classes c0, c1 ... : Okabe and Ito's palette, told apart by the colour-blind), so that print can change
-them. Words on a chart are escaped here and nowhere else.
+style sheet (classes c0, c1 ... : Okabe and Ito's palette, distinct to the colour-blind), so that print can change them.
+Words on a chart are escaped here and nowhere else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Numbers = Sequence[float] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """From low to high, with its words. `to`: what is done to a value first (log-odds); ticks are values."""
+    """Axis from low to high with its labels. `to`: a map applied to values first (log-odds); ticks are values."""
 
     label: str
     low: float
@@ -32,14 +32,14 @@ class Axis:
     to: Callable[[float], float] = float
 
     def share(self, value: float) -> float:
-        """Where a value lies between low (0) and high (1); values beyond stay at the ends."""
+        """Position of a value between low (0) and high (1); values beyond are at the ends."""
         low, high = self.to(self.low), self.to(self.high)
         return min(max((self.to(value) - low) / (high - low), 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """The plot's rectangle inside its picture."""
+    """Rectangle of the plot inside its picture."""
 
     x: Axis
     y: Axis
@@ -47,21 +47,21 @@ class Frame:
     height: float = HEIGHT
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """A point in the picture's units, to a tenth."""
+        """Point in the picture's units, to a tenth."""
         across = LEFT + self.x.share(x) * (self.width - LEFT - RIGHT)
         down = self.height - BOTTOM - self.y.share(y) * (self.height - TOP - BOTTOM)
         return round(across, 1), round(down, 1)
 
 
 def percents(label: str, high: float = 1.0) -> Axis:
-    """0 to `high` as per cent."""
+    """Axis from 0 to `high` in per cent."""
     step = next(s for s in (0.2, 0.1, 0.05, 0.02, 0.01) if high / s >= 4 or s == 0.01)
     ticks = tuple((t, f"{100 * t:.0f} %") for t in np.arange(0.0, high + step / 2, step).tolist())
     return Axis(label=label, low=0.0, high=high, ticks=ticks)
 
 
 def numbers(label: str, high: float) -> Axis:
-    """0 to at least `high`, in round steps."""
+    """Axis from 0 to at least `high`, in round steps."""
     power = 10.0 ** np.floor(np.log10(max(high, 1e-9) / 4))
     step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if high / (m * power) <= 5)
     count = int(np.ceil(high / step - 1e-9))
@@ -71,7 +71,7 @@ def numbers(label: str, high: float) -> Axis:
 
 
 def chart(frame: Frame, *pieces: Markup, says: str) -> Markup:
-    """The whole picture; `says`: what it shows, for those who hear the page."""
+    """Put the whole picture together; `says`: its text for screen readers."""
     size = f"0 0 {frame.width:g} {frame.height:g}"
     return Markup('<svg class="chart" viewBox="{}" role="img" aria-label="{}">{}{}</svg>').format(
         size, says, axes(frame), Markup("").join(pieces)
@@ -79,7 +79,7 @@ def chart(frame: Frame, *pieces: Markup, says: str) -> Markup:
 
 
 def axes(frame: Frame) -> Markup:
-    """Grid, tick labels, and the names of both axes."""
+    """Draw grid, tick labels, and the names of both axes."""
     left, bottom = frame.at(frame.x.low, frame.y.low)
     right, top = frame.at(frame.x.high, frame.y.high)
     pieces = []
@@ -100,12 +100,12 @@ def axes(frame: Frame) -> Markup:
 
 
 def line(frame: Frame, x: Numbers, y: Numbers, look: str) -> Markup:
-    """Straight from point to point."""
+    """Draw straight lines from point to point."""
     return _path([frame.at(a, b) for a, b in zip(x, y, strict=True)], look)
 
 
 def steps(frame: Frame, x: Numbers, y: Numbers, look: str) -> Markup:
-    """Up or down first, then across: a curve of counts never holds between its points."""
+    """Draw steps, up or down first, then across: a curve of counts never holds between its points."""
     corners: list[tuple[float, float]] = []
     for a, b in zip(x, y, strict=True):
         corners += [(corners[-1][0], frame.at(a, b)[1])] if corners else []
@@ -114,7 +114,7 @@ def steps(frame: Frame, x: Numbers, y: Numbers, look: str) -> Markup:
 
 
 def box(frame: Frame, x: tuple[float, float], y: tuple[float, float], look: str) -> Markup:
-    """A rectangle between values of both axes."""
+    """Draw a rectangle between values of both axes."""
     (left, bottom), (right, top) = frame.at(x[0], y[0]), frame.at(x[1], y[1])
     return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
         look, left, top, f"{right - left:.1f}", f"{bottom - top:.1f}"
@@ -122,13 +122,13 @@ def box(frame: Frame, x: tuple[float, float], y: tuple[float, float], look: str)
 
 
 def dot(frame: Frame, x: float, y: float, look: str, radius: float = 5.0) -> Markup:
-    """A filled circle."""
+    """Draw a filled circle."""
     across, down = frame.at(x, y)
     return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(look, across, down, f"{radius:g}")
 
 
 def upright(frame: Frame, x: float, words: str, look: str, *, row: int = 0) -> Markup:
-    """A stroke over the whole height with its words at the top; `row` moves them down where two would meet."""
+    """Draw a stroke over the whole height with its label at the top; `row` moves it down where two would overlap."""
     across, bottom = frame.at(x, frame.y.low)
     top = frame.at(x, frame.y.high)[1]
     rightmost = across > frame.width * 0.6
@@ -139,14 +139,14 @@ def upright(frame: Frame, x: float, words: str, look: str, *, row: int = 0) -> M
 
 
 def whisker(frame: Frame, x: float, y: tuple[float, float], look: str) -> Markup:
-    """An upright interval."""
+    """Draw an upright interval."""
     across, low = frame.at(x, y[0])
     high = frame.at(x, y[1])[1]
     return _line(across, low, across, high, look)
 
 
 def strip(low: float, value: float, high: float, *, mark: float | None = None, says: str, look: str = "c0") -> Markup:
-    """One row of a forest plot: an interval with its value on 0..1, and a stroke at `mark`; for a table's cell."""
+    """Draw one row of a forest plot: an interval with its value on 0..1, and a stroke at `mark`; for a table's cell."""
     place = [round(4 + 192 * min(max(v, 0.0), 1.0), 1) for v in (low, value, high)]
     pieces = [Markup('<line class="grid" x1="4" y1="9" x2="196" y2="9"/>')]
     if mark is not None:
@@ -160,7 +160,7 @@ def strip(low: float, value: float, high: float, *, mark: float | None = None, s
 
 
 def key(look: str, kind: str = "line") -> Markup:
-    """A swatch for the legend: line, dashed line, column, box or dot."""
+    """Draw a swatch for the legend: line, dashed line, column, box or dot."""
     shapes = {
         "line": '<line class="curve {}" x1="1" y1="7" x2="25" y2="7"/>',
         "column": '<rect class="column {}" x="2" y="2" width="22" height="10"/>',
@@ -190,7 +190,7 @@ def _path(corners: Sequence[tuple[float, float]], look: str) -> Markup:
 
 
 def _thinned(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Without repeats and without the middle of three in one row or column: a curve over thousands stays small."""
+    """Leave out repeats and the middle of three in one row or column, so that a curve over thousands stays small."""
     kept: list[tuple[float, float]] = []
     for corner in corners:
         if kept and corner == kept[-1]:

@@ -1,4 +1,4 @@
-"""The charts of an evaluation: each takes figures and gives one picture with its legend and its caption."""
+"""Charts of an evaluation: each function takes figures and returns one picture with its legend and its caption."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from inspect_ai.decide import step
 from inspect_ai.evaluation.curves import Curve, Share, Values, best_cost, escape_weight, expected_cost
 from inspect_ai.evaluation.free_response import FreeResponse
 from inspect_ai.evaluation.reliability import EDGE, Reliability, log_odds
@@ -19,13 +20,14 @@ from inspect_ai.report.evaluation.words import between, counted, percent
 
 ODDS_TICKS = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 BARS = 36  # of a histogram
+ON_LOG_ODDS = "The axis runs on log-odds: 0.001 and 0.01 stand as far apart as 0.99 and 0.999."
 COST_EXAMPLES = ((0.01, 100.0), (0.05, 20.0), (0.05, 100.0))  # share of positives, cost of an escape in overkills
 POSITIVE, NEGATIVE, POINT, SECOND, PLAIN = "c1", "c0", "c1", "c3", "c9"  # classes of the style sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart with its words. legend: swatch and what it stands for."""
+    """A chart with its texts. legend: each swatch and its meaning."""
 
     heading: str
     chart: Markup
@@ -35,29 +37,30 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A threshold at work: its name, and what reaches it."""
+    """A threshold at work: its name, its value in digits, and what reaches it."""
 
     name: str
     at: float
+    said: str
     hits: Share
     alarms: Share
 
 
 def lines(found: Curve, point: OperatingPoint | None) -> tuple[Line, ...]:
-    """The clear line, and the flag line where it is another."""
+    """Thresholds of the point: the clear line, and the flag line where it differs."""
     if point is None:
         return ()
     clear, flag = point.thresholds.clear_below, point.thresholds.flag_from
     named = [("the line", clear)] if clear == flag else [("clear line", clear), ("flag line", flag)]
-    reached = [found.at(t - EDGE) for _, t in named]  # as decided: one step of the grid below counts as at it
+    reached = [found.at(t - step(point.thresholds)) for _, t in named]  # as decided
     return tuple(
-        Line(name=name, at=t, hits=hits, alarms=alarms)
+        Line(name=name, at=t, said=point.thresholds.written(t), hits=hits, alarms=alarms)
         for (name, t), (hits, alarms) in zip(named, reached, strict=True)
     )
 
 
 def roc_figure(found: Curve, at_work: Sequence[Line], auc: str, grouped: str) -> Figure:
-    """Sensitivity against false alarms, the operating point in its exact box."""
+    """Draw sensitivity against false alarms, the operating point with its exact box."""
     frame = Frame(
         x=charts.percents("negatives that reach the threshold (false alarms)"),
         y=charts.percents("positives that reach it (sensitivity)"),
@@ -69,7 +72,7 @@ def roc_figure(found: Curve, at_work: Sequence[Line], auc: str, grouped: str) ->
     pieces.append(charts.line(frame, found.false_alarms, found.sensitivity, "c0"))
     for line, look in zip(at_work, (POINT, SECOND), strict=False):
         pieces.append(charts.dot(frame, line.alarms.value, line.hits.value, f"fill {look}"))
-        legend.append((charts.key(look, "dot"), f"{line.name}, {line.at:.5f}, with its 95 % box"))
+        legend.append((charts.key(look, "dot"), f"{line.name}, {line.said}, with its 95 % box"))
     caption = [f"Area under the curve: {auc}."] if auc else []
     if at_work:
         caption.append(
@@ -84,7 +87,7 @@ def roc_figure(found: Curve, at_work: Sequence[Line], auc: str, grouped: str) ->
 
 
 def precision_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
-    """Precision against recall."""
+    """Draw precision against recall."""
     frame = Frame(x=charts.percents("positives that reach the threshold (recall)"), y=charts.percents("precision"))
     share = found.n_positive / (found.n_positive + found.n_negative)
     pieces = [charts.line(frame, [0, 1], [share, share], "dashed " + PLAIN)]
@@ -99,7 +102,7 @@ def precision_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
         if not reached:
             continue
         pieces.append(charts.dot(frame, line.hits.value, line.hits.k / reached, f"fill {look}"))
-        legend.append((charts.key(look, "dot"), f"{line.name}, {line.at:.5f}"))
+        legend.append((charts.key(look, "dot"), f"{line.name}, {line.said}"))
         rare = 0.01 * line.hits.value / max(0.01 * line.hits.value + 0.99 * line.alarms.value, 1e-12)
         caption.append(
             f"At {line.name} {percent(line.hits.k / reached)} of what reaches it is positive; where only 1 % of all "
@@ -116,21 +119,23 @@ def precision_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
 def histogram_figure(
     score: Values, positive: np.ndarray[tuple[int], np.dtype[np.bool_]], at_work: Sequence[Line]
 ) -> Figure:
-    """Both sides' scores on log-odds: positives upward, negatives downward."""
-    x = odds_axis(score, [line.at for line in at_work])
+    """Both sides' scores, on log-odds where they are probabilities: positives upward, negatives downward."""
+    marks, odds = [line.at for line in at_work], probabilities(score)
+    x = odds_axis(score, marks) if odds else score_axis(score, marks)
     edges = np.linspace(x.to(x.low), x.to(x.high), BARS + 1)
     sides = [(positive, 1.0, POSITIVE), (~positive, -1.0, NEGATIVE)]
-    shares = [np.histogram(log_odds(score[m]), edges)[0] / max(int(m.sum()), 1) for m, _, _ in sides]
+    placed = log_odds(score) if odds else score
+    shares = [np.histogram(placed[m], edges)[0] / max(int(m.sum()), 1) for m, _, _ in sides]
     frame = Frame(x=x, y=_mirrored(max(float(s.max()) for s in shares)), width=2 * charts.WIDTH, height=330)
     pieces = []
-    values = 1.0 / (1.0 + np.exp(-edges))
+    values = 1.0 / (1.0 + np.exp(-edges)) if odds else edges
     for (_, sign, look), share in zip(sides, shares, strict=True):
         for low, high, s in zip(values[:-1], values[1:], share, strict=True):
             if s:
                 span = (0.0, float(s)) if sign > 0 else (-float(s), 0.0)
                 pieces.append(charts.box(frame, (float(low), float(high)), span, f"column {look}"))
     for row, line in enumerate(at_work):
-        pieces.append(charts.upright(frame, line.at, f"{line.name} {line.at:.5f}", "limit", row=row))
+        pieces.append(charts.upright(frame, line.at, f"{line.name} {line.said}", "limit", row=row))
     return Figure(
         heading="Scores of both sides",
         chart=charts.chart(frame, *pieces, says="histogram of scores by truth"),
@@ -139,14 +144,13 @@ def histogram_figure(
             (charts.key(NEGATIVE, "column"), f"negatives, {int((~positive).sum())} pictures, downward"),
         ),
         caption=(
-            "Each side adds up to 100 %. The axis runs on log-odds: 0.001 and 0.01 stand as far apart as 0.99 and "
-            "0.999.",
+            "Each side adds up to 100 %. " + (ON_LOG_ODDS if odds else "The axis runs on the scores as they are."),
         ),
     )
 
 
 def reliability_figure(found: Reliability, heading: str, caption: Sequence[str]) -> Figure:
-    """What scores say against what is seen, with exact intervals."""
+    """Draw scores against observed shares, with exact intervals."""
     frame = Frame(x=charts.percents("what the score says"), y=charts.percents("share that is positive"))
     pieces = [charts.line(frame, [0, 1], [0, 1], "dashed " + PLAIN)]
     pieces += [charts.whisker(frame, b.said, b.seen.interval, "whisker c0") for b in found.bins]
@@ -166,7 +170,7 @@ def reliability_figure(found: Reliability, heading: str, caption: Sequence[str])
 
 
 def cost_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
-    """Drummond and Holte's cost curve."""
+    """Draw Drummond and Holte's cost curve."""
     weight = np.linspace(0.0, 1.0, 201)
     frame = Frame(
         x=Axis(
@@ -190,7 +194,7 @@ def cost_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
         cost = expected_cost(1.0 - line.hits.value, line.alarms.value, weight)
         inside = cost <= 0.5
         pieces.append(charts.line(frame, weight[inside], cost[inside], look))
-        legend.append((charts.key(look), f"{line.name}, {line.at:.5f}"))
+        legend.append((charts.key(look), f"{line.name}, {line.said}"))
     examples = "; ".join(
         f"{percent(p)} positive, an escape as dear as {r:g} overkills: {escape_weight(p, r):.2f}"
         for p, r in COST_EXAMPLES
@@ -207,7 +211,7 @@ def cost_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
 
 
 def froc_figure(found: FreeResponse, reachable: int, flag_from: float | None, tolerance_px: int) -> Figure:
-    """Places found against false marks a picture."""
+    """Draw places found against false marks per picture."""
     frame = Frame(
         x=charts.numbers("false marks a picture", max(float(found.false_marks[-1]), 0.1)),
         y=charts.percents("places of masks that are found"),
@@ -240,13 +244,28 @@ def froc_figure(found: FreeResponse, reachable: int, flag_from: float | None, to
 
 
 def forest_row(share: Share, whole: float) -> Markup:
-    """An interval for a table's cell; the stroke is the value of all together."""
+    """Draw an interval for a table's cell; the stroke is the value of all together."""
     low, high = share.interval
     return charts.strip(low, share.value, high, mark=whole, says=f"{percent(share.value)}, {between(share.interval)}")
 
 
+def probabilities(score: Values) -> bool:
+    """True when every score may be read as a probability."""
+    return bool(((score >= 0.0) & (score <= 1.0)).all())
+
+
+def score_axis(score: Values, marks: Sequence[float]) -> Axis:
+    """The scores as they are, over all that is there."""
+    there = np.array([*score.tolist(), *marks])
+    low, high = float(there.min()), float(there.max())
+    low, high = (low, high) if low < high else (low - 1.0, high + 1.0)
+    return Axis(
+        label="score", low=low, high=high, ticks=tuple((t, f"{t:.3g}") for t in np.linspace(low, high, 6).tolist())
+    )
+
+
 def odds_axis(score: Values, marks: Sequence[float]) -> Axis:
-    """Log-odds over what is there, out to the next tick on both sides."""
+    """Axis of log-odds over the scores, out to the next tick on both sides."""
     inside = np.clip([*score.tolist(), *marks], EDGE, 1.0 - EDGE)
     low = max((t for t in ODDS_TICKS if t <= inside.min()), default=EDGE / 2)
     high = min((t for t in ODDS_TICKS if t >= inside.max()), default=1.0 - EDGE / 2)
@@ -267,7 +286,7 @@ def _odds(value: float) -> float:
 
 
 def _mirrored(highest: float) -> Axis:
-    """Shares upward and downward from 0."""
-    above = charts.percents("share of each side", max(highest, 0.01) * 1.12)  # room for the words of the lines
+    """Axis of shares upward and downward from 0."""
+    above = charts.percents("share of each side", max(highest, 0.01) * 1.12)  # space for the labels of the lines
     ticks = sorted({*above.ticks, *((-v, words) for v, words in above.ticks if v)})
     return Axis(label=above.label, low=-above.high, high=above.high, ticks=tuple(ticks))

@@ -1,4 +1,4 @@
-"""One HTML page about an evaluation: self-contained, without script, every section there or its absence explained."""
+"""HTML page about an evaluation: self-contained, without script, every section present or its absence explained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ONE_SIDED = "Every picture here is on one side, so there is no curve of one side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Charts or tables, or the sentence why there are none."""
+    """Charts or tables, or the sentence that explains why there are none."""
 
     figures: tuple[figures.Figure, ...] = ()
     absent: str = ""
@@ -73,32 +73,37 @@ def write_evaluation(
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --report.") from e
     finally:
-        with suppress(OSError):  # after a success it is not there
+        with suppress(OSError):  # after a success it is gone
             partial.unlink()
     return path
 
 
 def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
-    """The head of the page: what was evaluated, in names and counts."""
+    """Head of the page: names and counts of the subject."""
     n_positive = int(cases.positive.sum())
     rows = [
         ("Task", f"{subject.task} ({subject.title})" if subject.title else subject.task),
-        ("Pictures", f"{subject.data}, split {subject.split or 'without name'}"),
+        ("Scores", f"made by another program; {subject.scores_from}")
+        if subject.scores_from
+        else ("Pictures", f"{subject.data}, split {subject.split or 'without name'}"),
         (
             "How many",
             f"{len(cases)} pictures, {n_positive} positive ({subject.positive_name}), {len(cases) - n_positive} not",
         ),
         ("Independent", f"{len(set(cases.unit))} {plural(cases.unit_name, len(set(cases.unit)))}"),
-        ("Model", f"weights {subject.model_sha256[:16]}, configuration {subject.config_sha256[:16]}, {subject.engine}"),
     ]
+    if not subject.scores_from:
+        weights, configuration = subject.model_sha256[:16], subject.config_sha256[:16]
+        rows.append(("Model", f"weights {weights}, configuration {configuration}, {subject.engine}"))
     if subject.point is not None:
         lines, proof = subject.point.thresholds, subject.point.proof
-        apart = f", flag from {lines.flag_from:.5f}" if lines.flag_from != lines.clear_below else ""
+        apart = f", flag from {lines.written(lines.flag_from)}" if lines.flag_from != lines.clear_below else ""
         rows.append(
             (
                 "Operating point",
-                f"clear below {lines.clear_below:.5f}{apart}; asked: {100 * proof.sensitivity:.10g} % of positives, at "
-                f"{100 * proof.confidence:.10g} % confidence; calibrated on {proof.n_positive} independent positives",
+                f"clear below {lines.written(lines.clear_below)}{apart}; "
+                f"asked: {100 * proof.sensitivity:.10g} % of positives, at {100 * proof.confidence:.10g} % confidence; "
+                f"calibrated on {proof.n_positive} independent positives",
             )
         )
     if subject.seen:
@@ -147,9 +152,11 @@ def froc_section(positions: Positions, subject: Subject) -> Section:
 
 
 def calibration_section(cases: Cases) -> Section:
-    """Reliability before and after."""
+    """Reliability of scores before and after Platt's map."""
     if not (cases.positive.any() and (~cases.positive).any()):
         return Section(absent="Every picture here is on one side, so what a score means cannot be compared with truth.")
+    if not figures.probabilities(cases.score):
+        return Section(absent="These scores are no probabilities (0 to 1), so none says how likely a positive is.")
     before = figures.reliability_figure(
         reliability(cases.score, cases.positive), "Before: scores as they are", ["The decision uses these."]
     )

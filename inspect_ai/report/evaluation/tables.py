@@ -1,4 +1,4 @@
-"""The tables of an evaluation's page as plain values, every figure already in words."""
+"""Tables of an evaluation page as plain values, every figure already as text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEWEST_VALUES, MOST_VALUES = 2, 12  # of a column whose values are subgroups
 
 
 def headline(cases: Cases, subject: Subject) -> list[dict[str, str]]:
-    """The figures that a reader wants first, with their intervals; none where nothing was decided."""
+    """Main figures with their intervals; none where nothing was decided."""
     if subject.point is None:
         return []
     sides = [("positives", cases.positive), ("negatives", ~cases.positive)]
@@ -56,8 +56,8 @@ def outcome_table(cases: Cases, subject: Subject) -> dict[str, Any] | None:
         return None
     rows = []
     for outcome in (Outcome.CLEAR, Outcome.ABSTAIN, Outcome.FLAG):
-        mine = cases.had(outcome)
-        cells = [cases.pictures(mine, side) for side in (cases.positive, ~cases.positive)]
+        ended = cases.had(outcome)
+        cells = [cases.pictures(ended, side) for side in (cases.positive, ~cases.positive)]
         wrong = outcome is Outcome.CLEAR, outcome is Outcome.FLAG
         rows.append(
             {
@@ -77,13 +77,13 @@ def outcome_table(cases: Cases, subject: Subject) -> dict[str, Any] | None:
 
 
 def gate_rows(cases: Cases) -> list[dict[str, Any]]:
-    """Why pictures were left to a person: each failed measure of the quality gate, and what lies between the lines."""
+    """Reasons for abstaining: each failed measure of the quality gate, and scores between the lines."""
     left = cases.had(Outcome.ABSTAIN)
     gated = np.array([bool(names) for names in cases.failed], bool)
     reasons = {name: np.array([name in names for names in cases.failed]) for names in cases.failed for name in names}
     reasons |= {"between the lines, or no score": left & ~gated}
     sides = (cases.positive, ~cases.positive)
-    by_side = {name: [int((mine & left & side).sum()) for side in sides] for name, mine in reasons.items()}
+    by_side = {name: [int((has & left & side).sum()) for side in sides] for name, has in reasons.items()}
     return [{"name": name, "counts": counts} for name, counts in by_side.items() if sum(counts)]
 
 
@@ -103,7 +103,7 @@ def class_table(subject: Subject) -> dict[str, Any] | None:
 
 
 def subgroup_tables(cases: Cases, subject: Subject) -> dict[str, Any]:
-    """Sensitivity and false alarms by the values of each column, every unit once; or why there are none."""
+    """Sensitivity and false alarms by the values of each column, every unit once; or the reason why there are none."""
     if subject.point is None or not cases.positive.any():
         why = "no operating point" if subject.point is None else "no positives"
         return {"absent": f"There is {why}, so there is no sensitivity to compare.", "columns": []}
@@ -121,7 +121,7 @@ def subgroup_tables(cases: Cases, subject: Subject) -> dict[str, Any]:
 
 
 def study_view(study: AgreementStudy) -> dict[str, Any]:
-    """Every study in words, limits with whether they are met."""
+    """Agreement studies as text, each limit with its result."""
     return {
         "twice": study.twice,
         "looks": [_looks_view(looks) for looks in study.looks],
@@ -147,12 +147,12 @@ def _subgroup_rows(cases: Cases, column: str, whole: float) -> list[dict[str, An
     has = [dict(row).get(column, "") for row in cases.columns]
     rows = []
     for value in in_order(set(has)):
-        mine = np.array([v == value for v in has], bool)
-        positive = mine & cases.positive
+        inside = np.array([v == value for v in has], bool)
+        positive = inside & cases.positive
         if not positive.any():
             continue
         kept = cases.units_kept(cases.had(Outcome.CLEAR) & positive, positive)
-        flagged = cases.pictures(cases.had(Outcome.FLAG), mine & ~cases.positive)
+        flagged = cases.pictures(cases.had(Outcome.FLAG), inside & ~cases.positive)
         rows.append(
             {
                 "value": value or "(empty)",
@@ -187,7 +187,7 @@ def _looks_view(looks: Looks) -> dict[str, Any]:
 
 
 def _limits(found: Agreement) -> list[tuple[str, Share, Share, str, bool | None]]:
-    """What AIAG limits: its name, its share of looks or parts, the same by part, the limit, whether it is met."""
+    """Figures that AIAG limits: name, share of looks or parts, the same by part, the limit, whether it is met."""
     met = found.limits_met
     most, least = "at most {:g} %", "at least {:g} %"
     return [

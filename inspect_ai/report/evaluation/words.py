@@ -1,4 +1,4 @@
-"""Figures in words. A share is rounded to a tenth of a per cent, never up to 100 or down to 0; intervals outward."""
+"""Figures as text. A share is rounded to a tenth of a per cent, never up to 100 or down to 0; intervals outward."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTCOME_WORDS = {
 
 
 def percent(value: float) -> str:
-    """0.9996 is 99.9 %, not 100 %."""
+    """Per cent with one digit: 0.9996 is 99.9 %, not 100 %."""
     if math.isnan(value):
         return "–"
     tenths = round(1000 * value)
@@ -26,23 +26,23 @@ def percent(value: float) -> str:
 
 
 def between(interval: Interval) -> str:
-    """Low rounded down, high rounded up."""
+    """Interval in per cent, low rounded down, high rounded up."""
     low, high = math.floor(1000 * interval[0] + 1e-9) / 10, math.ceil(1000 * interval[1] - 1e-9) / 10
     return f"{low:g} to {high:g}{SPACE}%"
 
 
 def counted(share: Share) -> str:
-    """12 of 14 (85.7 %; 57.1 to 98.3 %)."""
+    """Share with its count and interval: 12 of 14 (85.7 %; 57.1 to 98.3 %)."""
     return f"{share.k} of {share.n} ({percent(share.value)}; {between(share.interval)})" if share.n else "none there"
 
 
 def plural(name: str, n: int) -> str:
-    """One tile, two tiles."""
+    """Name in the number of n: one tile, two tiles."""
     return name if n == 1 else name[:-1] + "ies" if name.endswith("y") else name + "s"
 
 
 def verdict(cases: Cases, subject: Subject) -> list[str]:
-    """The page in one paragraph: sentences with their counts."""
+    """Summary of the page in one paragraph: sentences with their counts."""
     point = subject.point
     if point is None:
         return ["There is no operating point, so nothing was decided: this page shows scores alone."]

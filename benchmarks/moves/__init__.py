@@ -1,0 +1,1 @@
+"""How far a reader walks through the source to follow one scan."""

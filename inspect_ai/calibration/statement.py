@@ -1,0 +1,41 @@
+"""Words that belong to a calibration whatever made its scores: what the proof leaves out, and what was counted."""
+
+from __future__ import annotations
+
+from inspect_ai.calibration.bounds import lower_bound
+from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores
+
+SILENT_MOST = 8  # values without positives that a statement names
+
+
+def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str]:
+    """Phrases for costs that moved the threshold, and for values about which nothing is said."""
+    words = []
+    if request.costs is not None:
+        costs = request.costs
+        words.append(
+            f"the threshold weighs an escape at {costs.escape:g} and an overkill at {costs.overkill:g}, "
+            f"at a prevalence of {costs.prevalence:g}; that choice is no part of the proof"
+        )
+    if request.group_by:
+        heard = {v for v, positive in zip(pictures.values, pictures.positive, strict=True) if positive}
+        if silent := sorted(set(pictures.values) - heard):
+            named = ", ".join(repr(value) for value in silent[:SILENT_MOST])
+            words.append(f"nothing is said about {request.group_by} {named}, which had no positives")
+    return words
+
+
+def not_independent(pictures: CalibrationScores, units: int, unit_name: str, confidence: float) -> str:
+    """A sentence that keeps the count of pictures from being taken for that of units; empty where they are equal."""
+    n = sum(pictures.positive)
+    if n == units:
+        return ""
+    return (
+        f" Counted are {units} {unit_name}s; their {n} positive pictures are not independent "
+        f"(if they were, the best provable sensitivity would be {lower_bound(n, n, confidence):.3f})."
+    )
+
+
+def counted_units(pictures: CalibrationScores) -> set[str]:
+    """The independent positive units: a certificate lists them, hashed."""
+    return {unit for unit, positive in zip(pictures.units, pictures.positive, strict=True) if positive}
