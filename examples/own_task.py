@@ -13,8 +13,6 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import inspect_ai
-from inspect_ai.config import read_config
-from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, write_manifest
 
 PLUGIN = '''"""Bottle caps: a dark spot is a defect."""
 
@@ -66,18 +64,11 @@ def spot_finder() -> onnx.ModelProto:
 
 
 def write_task(folder: Path) -> None:
-    """The plugin, its config, and the network with a manifest that says what it is."""
+    """The plugin, its config, and the network."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "task.py").write_text(PLUGIN, "utf-8")
     (folder / "config.yaml").write_text(CONFIG, "utf-8")
-    onnx.save(spot_finder(), str(folder / GRAPH))
-    (folder / WEIGHTS).write_bytes(b"the weights are in the graph")
-    manifest = Manifest(
-        task="bottle_caps", task_version="1", software="written by hand", versions={},
-        config=read_config(folder / "config.yaml"), seed=0, epoch=0, steps=0, seconds=0.0, init="scratch",
-        parameters=0, metrics={}, data=(),
-    )  # fmt: skip
-    write_manifest(manifest, folder)
+    onnx.save(spot_finder(), str(folder / "model.onnx"))
 
 
 def write_caps(folder: Path, count: int, seed: int) -> None:

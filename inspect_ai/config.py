@@ -159,6 +159,17 @@ class TaskConfig(Strict):
             names += labels.class_outputs + labels.grade_outputs
         return tuple(names)
 
+    @property
+    def graph_outputs(self) -> int:
+        """How many numbers a model.onnx made elsewhere gives of a unit; one an output.
+
+        Option `graph_outputs` says otherwise where `findings` in task.py reads them itself. Raises UsageError.
+        """
+        given = self.options.get("graph_outputs", len(self.outputs))
+        if type(given) is not int or given < 1:
+            raise UsageError(f"Option graph_outputs of task {self.name} is {given!r}; it must be a number from 1 on.")
+        return given
+
     def label_set(self, values: set[str], where: str) -> LabelSet:
         """The label set that knows all `values`. Raises UsageError that names the unknown values."""
         for labels in self.labels:

@@ -44,7 +44,7 @@ def decide(
 
 
 def reaches(score: float, threshold: float, lines: Thresholds) -> bool:
-    """Whether a score counts as reaching a threshold of these lines: a probability within one step below it does."""
+    """Tell whether a score counts as reaching a threshold: a probability within one step below it does."""
     return score >= threshold - step(lines)
 
 

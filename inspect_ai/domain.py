@@ -172,8 +172,8 @@ class Unit:
 class UnitOutput:
     """Output of the network for one unit.
 
-    logits: [K]; heat: [K, h, w] attention of each output over the unit, sums to 1; features: [F], the pooled tokens, or
-    None from graphs without this output.
+    logits: [K]; heat: [K, h, w] attention of each output over the padded unit, a cell every 8 pixels, never negative,
+    [K, 0, 0] from graphs that give none; features: [F], the pooled tokens, or None from graphs without this output.
     """
 
     logits: Floats = field(compare=False, repr=False)

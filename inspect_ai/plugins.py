@@ -75,8 +75,11 @@ class Task:
             yield whole_picture(image.unit_range(), self.config, index, image.sop_instance_uid)
 
     def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
-        """Findings of a unit. Default: one, scored by the probability of the positive side, at the peak of the heat."""
-        row, col, _ = hottest(output.heat[0], unit)
+        """Findings of a unit. Default: one, scored by the probability of the positive side, at the peak of the heat.
+
+        Without heat it has no place.
+        """
+        row, col = hottest(output.heat[0], unit)[:2] if output.heat.size else (None, None)
         return [
             Finding(
                 name=self.positive_name(output),
@@ -131,7 +134,7 @@ def in_channels(picture: Floats, channels: int) -> Floats:
 def hottest(heat: Floats, unit: Unit) -> tuple[int, int, float]:
     """Row and column of the heat's peak in source pixels, and the spot's diameter there.
 
-    heat: [h, w] over the padded unit.
+    heat: [h, w] over the padded unit; raises ValueError for that of a graph that gives none, [0, 0].
     """
     r, c = np.unravel_index(int(np.argmax(heat)), heat.shape)
     height, width = unit.pixels.shape[-2:]

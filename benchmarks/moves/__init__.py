@@ -1,1 +1,1 @@
-"""How far a reader walks through the source to follow one scan."""
+"""Files and moves between files that a reader of one scan walks through."""

@@ -208,6 +208,10 @@ def _tell_frontier(made: Calibrated) -> None:
 
 
 def _tell_rest(made: Calibrated) -> None:
+    from inspect_ai.inspection.calibration_data import TRAINING_UNKNOWN
+
+    if made.training_known is False:
+        print(f"{TRAINING_UNKNOWN[0].upper()}{TRAINING_UNKNOWN[1:]}. You answer for it that none of these did.")
     if made.no_reference is not None:
         print(f"Unlike pictures cannot be told: {made.no_reference}")
     elif made.left_to_a_person is not None:

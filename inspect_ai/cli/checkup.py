@@ -67,7 +67,7 @@ def measure(settings: Settings) -> list[Check]:
         if found.task is None:
             continue
         try:
-            engine = open_engine(found.folder, kind=settings.engine, threads=1)
+            engine = open_engine(found.folder, kind=settings.engine, threads=1, config=found.task.config)
         except InspectError:
             continue
         shape = (found.task.config.input.channels, *[found.task.config.input.size or 224] * 2)

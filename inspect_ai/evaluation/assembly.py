@@ -66,6 +66,8 @@ def positions_of(
         pictures += 1
     if not places:
         return Positions(absent="Every mask of these pictures is empty, so there is no place to find: no FROC.")
+    if not marks:
+        return Positions(absent="The findings of this model have no place in the picture: no FROC.")
     return Positions(response=free_response(marks, places, pictures), reachable=reachable)
 
 

@@ -25,7 +25,7 @@ CIRCLES_MOST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPictures:
-    """PNG of a picture and of its heat map; None where it may carry a name, or is none."""
+    """PNG of a picture, and with heat map, outline and marks; None where it may carry a name, or there is none."""
 
     plain: bytes | None = field(default=None, repr=False)
     heat: bytes | None = field(default=None, repr=False)
@@ -53,10 +53,9 @@ def _pictures(root: Path, row: Row, labels: LabelSet, study: Study, inspector: I
         if f.image_index == 0 and f.row is not None and f.col is not None
     ]
     outlined = _outlined(picture, mask_of(root, row, labels, study) if row.masks else None)
-    return RowPictures(
-        plain=draw(picture, heat=None, limit_px=SHEET_PX)[0],
-        heat=draw(outlined, heat=heat, marks=circles, limit_px=SHEET_PX)[1],
-    )
+    marked = draw(outlined, heat=heat, marks=circles, limit_px=SHEET_PX)[1]
+    nothing = heat is None and not circles and not row.masks  # the second picture would be the first again
+    return RowPictures(plain=draw(picture, heat=None, limit_px=SHEET_PX)[0], heat=None if nothing else marked)
 
 
 def _outlined(picture: Floats, mask: NDArray[np.uint8] | None) -> Floats:

@@ -133,8 +133,10 @@ def _auc_interval(score: NDArray[np.float64], positive: NDArray[np.bool_], group
 
 
 def _classes(scored: Sequence[Scored], labels: LabelSet, outputs: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Confusion matrix [truth][answer] of a label set with classes; empty without."""
-    if not labels.class_outputs:
+    """Confusion matrix [truth][answer] of a label set with classes; empty without, and where task.py alone knows what
+    the graph's numbers mean.
+    """
+    if not labels.class_outputs or any(s.logits.size != len(outputs) for s in scored):
         return ()
     from sklearn.metrics import confusion_matrix
 

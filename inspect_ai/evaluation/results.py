@@ -77,7 +77,7 @@ class Subject:
     point: OperatingPoint | None
     certified: bool
     uncertified_because: str
-    seen: int  # of the pictures: met by training or selection
+    seen: int | None  # of the pictures: met by training or selection; None where that is not known
     auc: float | None
     auc_interval: Interval | None
     accuracy: float | None

@@ -19,12 +19,16 @@ def heat_map(
     source_px: tuple[int, ...],
     shape: tuple[int, ...],
     multiple: int,
-) -> Floats:
+) -> Floats | None:
     """[h, w] of `shape`, highest 1 (or all 0), over image (or slice) `image_index`; each unit's heat by its score.
+
+    None where the graph gives no heat.
 
     source_px: rows and columns of the source image, in whose pixels units say where they lie. multiple: of pixels that
     the engine pads units to.
     """
+    if any(not output.heat.size for output in outputs):
+        return None
     canvas: Floats = np.zeros(shape[:2], np.float32)
     scale = shape[0] / source_px[0], shape[1] / source_px[1]
     for unit, output in zip(units, outputs, strict=True):

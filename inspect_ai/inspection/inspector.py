@@ -35,7 +35,7 @@ class Inspector:
     """
 
     task: Task
-    model: Path  # the folder of weights, graph and manifest
+    model: Path  # the folder of weights, graph and manifest, or of a graph alone
     point: OperatingPoint | None
     provenance: Provenance
     mismatches: tuple[str, ...]
@@ -49,7 +49,9 @@ class Inspector:
         """The calling thread's own engine, on one core."""
         engine: Engine | None = getattr(self._engines, "engine", None)
         if engine is None:
-            engine = self._engines.engine = open_engine(self.model, kind=self.settings.engine, threads=1)
+            engine = self._engines.engine = open_engine(
+                self.model, kind=self.settings.engine, threads=1, config=self.task.config
+            )
         return engine
 
     def without_reference(self) -> Inspector:

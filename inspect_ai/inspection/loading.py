@@ -13,6 +13,7 @@ from inspect_ai.domain import Provenance
 from inspect_ai.errors import InspectError, SetupError
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.model.engine import Engine, open_engine
+from inspect_ai.model.foreign_graph import is_foreign
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.settings import Settings
@@ -29,9 +30,10 @@ def load(
 ) -> Inspector:
     """The inspector for one task.
 
-    model: folder of weights, graph and manifest, or one of these files; the task's own folder if None. A model that is
-    named brings the configuration that it was trained with; the task's own keeps the installed one. operating_point:
-    the file; beside the model if None. points: who scores and does not decide needs none.
+    model: folder of weights, graph and manifest, or of a model.onnx alone that was made elsewhere, or one of these
+    files; the task's own folder if None. A model that is named brings the configuration that it was trained with; the
+    task's own, and one made elsewhere, keep the installed one. operating_point: the file; beside the model if None.
+    points: who scores and does not decide needs none.
     Raises UsageError for an unknown task or a damaged point, SetupError where weights or operating point are missing.
     """
     settings = settings or Settings()
@@ -39,13 +41,13 @@ def load(
     folder = _folder_of(model, task)
     path = operating_point or folder / POINT_FILE
     if points == "needed" and not path.is_file():
+        train = "" if is_foreign(folder) else f"train the task (inspect-ai train {task.name} --data DIR) and "
         raise SetupError(
-            f"{path} is missing: train the task and set its threshold "
-            f"(inspect-ai train {task.name} --data DIR; inspect-ai calibrate {task.name} --data DIR --out {path})."
+            f"{path} is missing: {train}set the threshold (inspect-ai calibrate {task.name} --data DIR --out {path})."
         )
     wanted = points != "none" and (operating_point is not None or path.is_file())
     point = read_point(path) if wanted else None
-    engine = open_engine(folder, kind=settings.engine, threads=1)
+    engine = open_engine(folder, kind=settings.engine, threads=1, config=task.config)
     if model is not None:
         task = task.with_config(engine.manifest.config)
     digest, mismatches = "", list(engine.problems)

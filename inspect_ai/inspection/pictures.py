@@ -16,7 +16,7 @@ MARKS_MOST = 8
 def pictures(
     findings: Sequence[Finding], previews: Sequence[Preview], prediction: Prediction
 ) -> tuple[bytes | None, bytes | None]:
-    """PNG of the picture, and PNG with heat and marks where there was a score. None where there is no picture.
+    """PNG of the picture, and PNG with heat and marks where there was a score. None where there is none of either.
 
     findings: those that the decision lists, numbered as the report lists them.
     """
@@ -33,7 +33,8 @@ def pictures(
     heat = heat_map(
         prediction.units, prediction.outputs, preview.index, preview.shape_px, picture.shape[:2], prediction.multiple
     )
-    return draw(picture, heat=heat, marks=marks)
+    plain, marked = draw(picture, heat=heat, marks=marks)
+    return plain, marked if heat is not None or marks else None
 
 
 def _mark(number: int, finding: Finding, preview: Preview, scale: tuple[float, float]) -> Mark | None:

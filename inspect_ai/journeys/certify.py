@@ -8,6 +8,7 @@ from pathlib import Path
 from inspect_ai.audit import Action, CertificateNote, open_log
 from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.certificate import Signed, read_certificate
+from inspect_ai.certificates.changes import refuse_without_effect
 from inspect_ai.certificates.deployment import (
     CERTIFICATE_FILE,
     POINT_FILE,
@@ -82,9 +83,7 @@ def change(action: Action, task_name: str, reason: str, settings: Settings) -> i
     task = task_named(task_name, settings.tasks)
     certificate, point = _digests(task)
     with open_log(settings.db, operator=settings.operator, create=False) as log:
-        _refuse_what_changes_nothing(
-            action, task.name, certificate, certificate_status(log, task.name, certificate, point)
-        )
+        refuse_without_effect(action, task.name, certificate, certificate_status(log, task.name, certificate, point))
         note = CertificateNote(
             task=task.name,
             operating_point_sha256=point,
@@ -116,7 +115,7 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
         if made.certificate.at_work.of_scores:
             return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
-        engine = open_engine(path.parent, kind=settings.engine)
+        engine = open_engine(path.parent, kind=settings.engine, config=task.config)
         return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]
@@ -142,17 +141,3 @@ def _digests(task: Task) -> tuple[str, str]:
         return read_certificate(task.folder / CERTIFICATE_FILE).sha256, point
     except InputError:
         return "", point
-
-
-def _refuse_what_changes_nothing(action: Action, task: str, certificate: str, found: CertificateStatus) -> None:
-    if action is Action.REVOKED and not certificate:
-        raise UsageError(f"Task {task} has no sound certificate to revoke: its decisions are uncertified as it is.")
-    if found.state is CertificateState.REVOKED:
-        raise UsageError(
-            f"The certificate of {task} was revoked in entry {found.entry}, for ever. Calibrate again for another."
-        )
-    suspended = found.state is CertificateState.SUSPENDED
-    if action is Action.SUSPENDED and suspended:
-        raise UsageError(f"{task} is suspended already, since entry {found.entry}: {found.reason}")
-    if action is Action.ENABLED and not suspended:
-        raise UsageError(f"{task} is not suspended: there is nothing to enable.")

@@ -101,7 +101,7 @@ def _subject(result: Evaluation, labels: LabelSet, inspector: Inspector) -> Subj
         point=inspector.point,
         certified=result.certified,
         uncertified_because=result.uncertified_because or "",
-        seen=sum(engine.manifest.saw(s.sha256) is not None for s in result.scored),
+        seen=None if engine.manifest.foreign else sum(engine.manifest.saw(s.sha256) is not None for s in result.scored),
         auc=result.auc,
         auc_interval=result.auc_interval,
         accuracy=result.accuracy,

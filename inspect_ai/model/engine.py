@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Unit, UnitOutput
 from inspect_ai.errors import SetupError
+from inspect_ai.model import foreign_graph
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, file_sha256, read_manifest
+from inspect_ai.text import printable
 
 Number = TypeVar("Number", np.uint8, np.float32, np.bool_)
 
@@ -37,8 +40,18 @@ class Engine(Protocol):
         """Run the units; one output per unit, in order."""
 
 
-def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1) -> Engine:
-    """Load the model in FOLDER. kind: onnx or torch. Raises SetupError if a file is missing or damaged."""
+def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1, config: TaskConfig | None = None) -> Engine:
+    """Load the model in FOLDER. kind: onnx or torch.
+
+    config: of the installed task; a model.onnx alone, made elsewhere, is checked against it. Where there is a manifest,
+    the manifest's own counts. Raises SetupError if a file is missing, damaged or not what the task needs.
+    """
+    if config is not None and foreign_graph.is_foreign(folder):
+        if kind == "onnx":
+            return OnnxEngine(folder, config, threads)
+        raise SetupError(
+            f"{folder} holds a {GRAPH} made elsewhere and no {WEIGHTS}: engine {kind} cannot run it. Use --engine onnx."
+        )
     manifest = read_manifest(folder)
     if kind == "onnx":
         return OnnxEngine(folder, manifest, threads)
@@ -60,33 +73,35 @@ def padded(pixels: NDArray[Number], multiple: int) -> NDArray[Number]:
     return np.pad(pixels, margins, mode="symmetric")
 
 
-def _problems(folder: Path, manifest: Manifest, file: str, expected: str) -> tuple[str, ...]:
-    del manifest
+def _problems(folder: Path, file: str, expected: str) -> tuple[str, ...]:
     return () if file_sha256(folder / file) == expected else (f"{file} is not the file that its manifest describes",)
 
 
 class OnnxEngine:
     """One single-threaded session of ONNX Runtime, float32."""
 
-    def __init__(self, folder: Path, manifest: Manifest, threads: int) -> None:
+    def __init__(self, folder: Path, known: Manifest | TaskConfig, threads: int) -> None:
+        """known: the manifest, or the task's configuration where the graph was made elsewhere."""
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as e:
-            raise SetupError(
-                f"{folder / GRAPH} cannot be loaded ({type(e).__name__}). Install again or train again."
-            ) from e
-        self.manifest = manifest
+        path = folder / GRAPH
         self.name = f"onnxruntime {onnxruntime.__version__} float32 cpu"
-        self.model_sha256 = manifest.weights_sha256
-        self.problems = _problems(folder, manifest, GRAPH, manifest.graph_sha256)
+        try:
+            graph = path.read_bytes()
+            self._session = _session(graph, path, threads)
+        except Exception as e:
+            advice = "Install again or train again." if isinstance(known, Manifest) else _why_not_loaded(e)
+            raise SetupError(f"{path} cannot be loaded ({type(e).__name__}). {advice}") from e
+        self._ports = foreign_graph.ports_of(self._session, path)
+        if isinstance(known, Manifest):
+            self.manifest, self.model_sha256 = known, known.weights_sha256
+            self.problems = _problems(folder, GRAPH, known.graph_sha256)
+        else:
+            self.manifest, self.problems = foreign_graph.manifest_of(graph, known), ()
+            self.model_sha256 = self.manifest.graph_sha256
+            side = foreign_graph.example_side(known)
+            example = padded(np.zeros((known.input.channels, side, side), np.float32), known.input.multiple)[None]
+            foreign_graph.check(self._session, self._ports, known, example, path)
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
         """Run the units; one output per unit, in order."""
@@ -94,9 +109,37 @@ class OnnxEngine:
 
     def _one(self, unit: Unit) -> UnitOutput:
         pixels = padded(unit.pixels, self.manifest.config.input.multiple)[None]
-        logits, heat, *more = self._session.run(None, {"pixels": pixels})
-        features = more[0][0] if more else None  # graphs made before there were features have two outputs
-        return UnitOutput(logits=logits[0], heat=heat[0], features=features)
+        names = self._ports.outputs
+        found = dict(zip(names, self._session.run(list(names), {self._ports.pixels: pixels}), strict=True))
+        logits, heat, features = (
+            None if name is None else np.asarray(found[name][0], np.float32)
+            for name in (self._ports.logits, self._ports.heat, self._ports.features)
+        )
+        assert logits is not None  # noqa: S101 - no port is more certain; for the type checker
+        if heat is None:
+            heat = np.zeros((len(logits), 0, 0), np.float32)
+        elif self.manifest.foreign:
+            heat = foreign_graph.on_grid(heat, pixels.shape[-2:])
+        return UnitOutput(logits=logits, heat=heat, features=features)
+
+
+def _session(graph: bytes, path: Path, threads: int) -> Any:
+    """A session over exactly these bytes, so that their digest covers all that it computes with."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Weights in a second file would escape the digest; below a file no other is found.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.resolve()))
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _why_not_loaded(error: Exception) -> str:
+    if "external data" in str(error).lower():
+        return "It keeps its weights in a second file. Save it as one: onnx.save(onnx.load('model.onnx'), 'one.onnx')."
+    return f"ONNX Runtime says: {printable(str(error), foreign_graph.TOLD)} {foreign_graph.AGAIN}"
 
 
 class TorchEngine:
@@ -113,7 +156,7 @@ class TorchEngine:
         self.manifest = manifest
         self.name = f"torch {torch.__version__} float32 cpu"
         self.model_sha256 = manifest.weights_sha256
-        self.problems = _problems(folder, manifest, WEIGHTS, manifest.weights_sha256)
+        self.problems = _problems(folder, WEIGHTS, manifest.weights_sha256)
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
         """Run the units; one output per unit, in order."""

@@ -14,6 +14,7 @@ from inspect_ai.errors import SetupError
 WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
 TRUNK = "trunk.safetensors"  # a trunk alone, unfolded: pretrained, or shared by the tasks
 TRUNK_RECORDS = ("pretrain.json", "joint.json")  # beside a trunk: its training data, among other things
+ELSEWHERE = "elsewhere"  # `init` of a graph that was not trained here
 SHORT = 16  # hex digits of a training picture's digest that the manifest keeps: 64 bits
 
 
@@ -49,6 +50,11 @@ class Manifest:
     data: tuple[DataUse, ...]
     weights_sha256: str = ""
     graph_sha256: str = ""
+
+    @property
+    def foreign(self) -> bool:
+        """True for a graph that was made elsewhere: nothing is known of its training, nor of its pictures."""
+        return self.init == ELSEWHERE and not self.weights_sha256
 
     def saw(self, sha256: str) -> str | None:
         """Name of the data set in which training or selection met this picture; None if it did not."""

@@ -14,7 +14,7 @@ MISS_RATE = "miss rate"
 
 
 class MonitorState(StrEnum):
-    """How a certificate stands."""
+    """State of a certificate."""
 
     QUIET = "quiet"
     ALARM = "alarm"  # something drifted, and nobody has enabled the certificate again
@@ -71,7 +71,7 @@ def miss_alarm(window: MonitoringWindow, misses: Misses | None, eta: float) -> A
 
 
 def is_raised(window: MonitoringWindow, due: Alarm) -> bool:
-    """Whether this period has its alarm of that kind: drift of whatever value, or misses."""
+    """Tell whether this period has its alarm of that kind: drift of whatever value, or misses."""
     return any((row.alarm().watched == MISS_RATE) == (due.watched == MISS_RATE) for row in window.alarms)
 
 

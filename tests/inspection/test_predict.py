@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Measure, Outcome, SourceFile, StudyRef, Unit, UnitOutput
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
@@ -88,8 +89,8 @@ def test_each_thread_that_scores_has_an_engine_of_its_own(
     entered: list[tuple[int, int]] = []
 
     class Watched:
-        def __init__(self, folder: Path, *, kind: str, threads: int) -> None:
-            self.own = open_engine(folder, kind=kind, threads=threads)
+        def __init__(self, folder: Path, *, kind: str, threads: int, config: TaskConfig) -> None:
+            self.own = open_engine(folder, kind=kind, threads=threads, config=config)
             self.manifest = self.own.manifest
 
         def run(self, units: Sequence[Unit]) -> list[UnitOutput]:

@@ -106,7 +106,9 @@ def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
                 f"calibrated on {proof.n_positive} independent positives",
             )
         )
-    if subject.seen:
+    if subject.seen is None:
+        rows.append(("Met before", "the model was made elsewhere: which pictures trained it is not known here"))
+    elif subject.seen:
         rows.append(
             (
                 "Met before",

@@ -1,0 +1,129 @@
+"""From scored calibration pictures to an operating point: which pictures count, as what, and what is said of them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from inspect_ai.calibration import GroupScore
+from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
+from inspect_ai.calibration.statement import limits, not_independent
+from inspect_ai.config import LabelSet, config_sha256
+from inspect_ai.datasets.folder import LabelledFolder, Row
+from inspect_ai.decide import GRID
+from inspect_ai.errors import UsageError
+from inspect_ai.ingest.attributes import as_at_work
+from inspect_ai.inspection.dataset_scoring import Scored
+from inspect_ai.model.engine import Engine
+from inspect_ai.operating_point import Digests, Guarantee, OperatingPoint
+from inspect_ai.plugins import Task
+
+TRAINING_UNKNOWN = "which pictures trained this model is not known here"
+
+
+def refuse_without_answer(folder: LabelledFolder, rows: Sequence[Row], request: CalibrationRequest) -> None:
+    """Refuse before an hour of scoring, not after it, what these rows cannot answer. Raises UsageError."""
+    labels = folder.labels
+    if not labels.decides:
+        raise UsageError(f"{folder.root}: every label of set {labels.name} is positive; a threshold needs both sides.")
+    if not any(row.label in labels.positive for row in rows):
+        raise UsageError(f"The split holds no positives of set {labels.name} ({', '.join(labels.positive)}).")
+    columns = [name for name, _ in rows[0].columns]
+    if request.group_by and request.group_by not in columns:
+        raise UsageError(
+            f"{folder.root} has no column {request.group_by!r} to group by; it has: {', '.join(columns) or 'none'}."
+        )
+
+
+def refuse_seen(scored: list[Scored], engine: Engine, data: Path) -> None:
+    """Refuse pictures that trained or selected the model: their scores prove nothing. Raises UsageError."""
+    seen = [(s.row.file, name) for s in scored if (name := engine.manifest.saw(s.sha256)) is not None]
+    if seen:
+        file, name = seen[0]
+        raise UsageError(
+            f"{len(seen)} of {len(scored)} pictures in {data} trained or selected this model "
+            f"(the first is {file}, in {name}); "
+            f"scores of pictures that a model has met prove nothing. Use the calibration split, or other pictures."
+        )
+
+
+def calibration_scores(scored: Sequence[Scored], labels: LabelSet, request: CalibrationRequest) -> CalibrationScores:
+    """The columns that the proof is made from. Where studies are decided, the group is the study.
+
+    The proof counts the gate of the fixed limits: what is typical was told by these same pictures, so its abstentions
+    among them are no independent evidence. At work it only hands more of the positives to a person.
+    """
+    grouped = labels.independent == "group" or request.group_score is GroupScore.HIGHEST
+    return CalibrationScores(
+        scores=[s.score for s in scored],
+        units=[s.row.group if grouped else s.row.file for s in scored],
+        positive=[s.row.label in labels.positive for s in scored],
+        passed=[s.passed for s in scored],
+        values=[as_at_work(request.group_by, dict(s.row.columns)[request.group_by]) for s in scored]
+        if request.group_by
+        else (),
+    )
+
+
+def share_left_to_a_person(pictures: CalibrationScores) -> float:
+    """Share of the positive pictures that the whole gate leaves to a person, each judged by the pictures of others."""
+    passed = [p for p, positive in zip(pictures.passed, pictures.positive, strict=True) if positive]
+    return 1.0 - sum(passed) / len(passed)
+
+
+def proved_point(
+    scored: list[Scored],
+    pictures: CalibrationScores,
+    labels: LabelSet,
+    task: Task,
+    engine: Engine,
+    request: CalibrationRequest,
+) -> OperatingPoint:
+    """The operating point of one model on these pictures, with its proof or its refusal."""
+    found = solve(pictures, request, step=GRID)
+    lines, proof = found.thresholds, found.proof
+    if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
+        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence)
+        proof = replace(proof, refusal=f"{proof.refusal}{more}")
+    volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
+    return OperatingPoint(
+        task=task.name,
+        covers=_covers(pictures, labels, task, request, training_known=not engine.manifest.foreign),
+        thresholds=replace(lines, flag_volume_from=_volume_line(scored, labels, volume_alarms, lines.flag_from)),
+        proof=proof,
+        false_alarms=found.false_alarms,
+        digests=Digests(
+            model_sha256=engine.model_sha256,
+            config_sha256=config_sha256(task.config),
+            engine=engine.name,
+            calibration_sha256=hashlib.sha256("".join(sorted(s.sha256 for s in scored)).encode()).hexdigest(),
+        ),
+    )
+
+
+def _covers(
+    pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest, *, training_known: bool
+) -> str:
+    """The unit of the statement, the reasons that moved the threshold, and the limits of the statement."""
+    whole = _whole(labels)
+    highest = request.group_score is GroupScore.HIGHEST
+    unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
+    unknown = "" if training_known else TRAINING_UNKNOWN
+    return "; ".join(word for word in (unit, task.covers, unknown, *limits(pictures, request)) if word)
+
+
+def _whole(labels: LabelSet) -> str:
+    return labels.independent_name if labels.independent == "group" else "group"
+
+
+def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
+    """The lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is
+    0.
+    """
+    negatives = sorted((s.score for s in scored if s.row.label not in labels.positive), reverse=True)
+    if not share or not negatives:
+        return None
+    return max(least, math.nextafter(negatives[int(share * len(negatives))], 1.0))
