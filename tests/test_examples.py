@@ -1,5 +1,6 @@
 """The scripts in examples/ and the Python blocks of README and docs/python.md run as a person would run them."""
 
+import csv
 import os
 import re
 import subprocess
@@ -54,6 +55,21 @@ def test_a_task_of_ones_own_is_calibrated_and_decides_certified(tmp_path: Path) 
         wanted = "flag" if "_flag.png" in line else "clear"
         assert line.endswith(f": {wanted}, certified: True")
     assert verify(tmp_path / "example.db").ok
+
+
+def test_scores_of_another_program_get_a_proved_threshold(tmp_path: Path) -> None:
+    out = run(ROOT / "examples" / "calibrate_other_scores.py", cwd=tmp_path)
+
+    assert "proved: at least 98.7 % of positives reach" in out
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    positive = sorted(float(row["score"]) for row in rows if row["positive"] == "1")
+    negative = [float(row["score"]) for row in rows if row["positive"] == "0"]
+    line = positive[1]  # 400 positives prove 98.7 % at 95 % with one miss: 364 are enough for one, 483 for two
+    flagged = sum(score >= line for score in negative) / len(negative)
+    assert f"sensitivity 0.987: {100 * flagged:.1f} % of good parts are flagged" in out
+    assert inspect_ai.read_point(tmp_path / "operating_point.json").thresholds.clear_below == line
+    assert out.splitlines()[-1].startswith("flag: ")
 
 
 def python_blocks() -> list[str]:
