@@ -25,6 +25,12 @@ from inspect_ai.ingest import decoder_warnings
 
 R = TypeVar("R")
 GIB = 1 << 30
+CHILD = "inspect_ai decoder"
+UNGUARDED = 78  # EX_CONFIG of sysexits.h: a child that started the script anew
+GUARD = (
+    "A decoding process imports the script that started it, and would run it again. "
+    'Put what the script does under `if __name__ == "__main__":`.'
+)
 
 
 class DecoderDied(InputError):
@@ -59,6 +65,8 @@ class DecoderPool:
         self._lock = threading.Lock()
 
     def __enter__(self) -> DecoderPool:
+        if multiprocessing.current_process().name == CHILD:  # it runs its parent's script again, from the top
+            os._exit(UNGUARDED)
         for thread in self._threads:
             thread.start()
         return self
@@ -114,7 +122,7 @@ class DecoderPool:
     def _start_child(self) -> tuple[SpawnProcess, Connection]:
         context = multiprocessing.get_context("spawn")
         parent_end, child_end = context.Pipe()
-        child = context.Process(target=_work, args=(child_end, self._memory, os.getpid()), daemon=True)
+        child = context.Process(target=_work, args=(child_end, self._memory, os.getpid()), daemon=True, name=CHILD)
         child.start()
         child_end.close()
         with self._lock:
@@ -142,7 +150,8 @@ class DecoderPool:
             fine, answer = pipe.recv()
         except (EOFError, OSError):
             child.join(5)
-            job.future.set_exception(DecoderDied(f"the decoder crashed ({_cause(child.exitcode)})"))
+            crashed = DecoderDied(f"the decoder crashed ({_cause(child.exitcode)})")
+            job.future.set_exception(SetupError(GUARD) if child.exitcode == UNGUARDED else crashed)
             return False
         except Exception as e:  # noqa: BLE001 - what cannot be pickled, either way, is this job's fault and no other's
             job.future.set_exception(DecoderFailed(f"decoding failed with {type(e).__name__}"))

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderDied, DecoderPool, DecoderTimeout
+from tests.support.tasks import make_pictures, make_task
 
 
 def double(x: int) -> int:
@@ -112,3 +114,17 @@ def test_children_die_with_a_killed_parent() -> None:
 
 def pid() -> int:
     return os.getpid()
+
+
+def test_a_script_without_its_guard_ends_with_a_sentence_and_not_in_a_wait(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks")
+    make_pictures(tmp_path / "in", 1)
+    script = tmp_path / "script.py"
+    given = f"task='bright', tasks={str(tmp_path / 'tasks')!r}, workers=1"
+    script.write_text(f"import inspect_ai\nlist(inspect_ai.scan({str(tmp_path / 'in')!r}, {given}))\n")
+
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode != 0
+    assert "SetupError" in done.stderr
+    assert "Put what the script does under" in done.stderr
