@@ -110,7 +110,7 @@ def calibrate(
 ) -> Calibrated:
     """Set and prove a model's thresholds on one split of a labelled folder; write the operating point and certificate.
 
-    request: what to prove; a sensitivity of 98.7 % at 95 % confidence if None. The operating point holds a refusal.
+    request: the promise to prove; 98.7 % at 95 % confidence if None. The operating point records a refusal, if any.
     Raises UsageError where the split served training or holds no positives, SetupError for a missing model.
     """
     from inspect_ai.calibration.solver import CalibrationRequest
@@ -179,8 +179,8 @@ def evaluate_scores(
 def decide_score(score: float, point: OperatingPoint | str | Path) -> Verdict:
     """Compare one score with an operating point, given as itself or as its file; for models that run elsewhere.
 
-    Nothing is logged, and no file is checked against a certificate: `Inspector.decide` and `scan` do both. What is no
-    score (no number, or a probability outside 0 to 1) is left to a person. Raises UsageError for a damaged file.
+    Nothing is logged, and no file is checked against a certificate: `Inspector.decide` and `scan` do both. A score
+    that is no number, or a probability outside 0 to 1, is left to a person. Raises UsageError for a damaged file.
     """
     from inspect_ai.calibration import read_point
     from inspect_ai.decide import decide

@@ -161,7 +161,7 @@ class TaskConfig(Strict):
 
     @property
     def graph_outputs(self) -> int:
-        """How many numbers a model.onnx made elsewhere gives of a unit; one an output.
+        """Count of numbers that a model.onnx made elsewhere gives per unit: one per output.
 
         Option `graph_outputs` says otherwise where `findings` in task.py reads them itself. Raises UsageError.
         """

@@ -63,18 +63,18 @@ def _no_score(score: float | None, scale: ScoreScale) -> list[str]:
 
 
 def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
-    """The side of each line."""
+    """Side of each threshold."""
     near = step(lines)
     score = round(score / near) * near if near else score
     clear, flag = lines.written(lines.clear_below), lines.written(lines.flag_from)
-    said = f"score {lines.written(score)}"
+    scored = f"score {lines.written(score)}"
     if score >= lines.flag_from:
-        return Outcome.FLAG, f"{said} is at or above {flag}"
+        return Outcome.FLAG, f"{scored} is at or above {flag}"
     if reaches(score, lines.flag_from, lines):
-        return Outcome.FLAG, f"{said} is so close below {flag} that it counts as reaching it"
+        return Outcome.FLAG, f"{scored} is so close below {flag} that it counts as reaching it"
     if not reaches(score, lines.clear_below, lines):
-        return Outcome.CLEAR, f"{said} is below {clear}"
-    return Outcome.ABSTAIN, f"{said} lies between {clear} and {flag}: a person must look"
+        return Outcome.CLEAR, f"{scored} is below {clear}"
+    return Outcome.ABSTAIN, f"{scored} lies between {clear} and {flag}: a person must look"
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:

@@ -20,7 +20,7 @@ class Guarantee(StrEnum):
 
 
 class ScoreScale(StrEnum):
-    """The numbers that scores may be, and with it the way in which they meet a threshold."""
+    """Scale of scores, and with it the way in which they are compared with a threshold."""
 
     PROBABILITY = "probability"  # 0..1, rounded to a grid before they are compared (decide.py)
     EXACT = "exact"  # any finite number, compared as it is: scores that another program made
@@ -36,7 +36,7 @@ class Thresholds:
     score_scale: ScoreScale = ScoreScale.PROBABILITY
 
     def written(self, score: float) -> str:
-        """A score so that no two that are compared as different read alike: five digits on the grid, else all."""
+        """Text of a score; scores compared as different never read alike: five digits on the grid, else all."""
         return repr(float(score)) if self.score_scale is ScoreScale.EXACT else f"{score:.5f}"
 
 

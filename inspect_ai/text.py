@@ -13,7 +13,7 @@ _HIDDEN = frozenset(
 def printable(text: str, limit: int = 200) -> str:
     """One bounded line: control, bidi and unassigned characters and lone surrogates become \\xNN or \\uNNNN escapes."""
     shown = text[: limit + 1]
-    if not (shown.isascii() and shown.isprintable()):  # most text is both, and costs no look at each character
+    if not (shown.isascii() and shown.isprintable()):  # most text is both, and needs no check of each character
         shown = "".join(_escaped(c) for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

@@ -62,7 +62,7 @@ def measure(
     mismatches: Sequence[str] = (),
     unscored: Sequence[Unscored] = (),
 ) -> Evaluation:
-    """All figures from scores. Pure: the same scores give the same figures. outputs: names of the network's logits."""
+    """Compute all figures; the same scores give the same figures. outputs: names of the network's logits."""
     positive = np.array([s.row.label in labels.positive for s in scored], bool)
     score = np.array([s.score for s in scored], np.float64)
     groups = [s.row.group for s in scored]

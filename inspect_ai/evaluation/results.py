@@ -62,7 +62,7 @@ class Cases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """The evaluated task and data, and what stands behind the decisions."""
+    """Subject of an evaluation: task, data, model and certificate, with the figures over all pictures."""
 
     task: str
     title: str

@@ -110,7 +110,7 @@ def sign(folder: Path, key: Path, settings: Settings) -> Signed:
 
 
 def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
-    """The checks against the model beside the certificate and the task of its name, or against its score file."""
+    """Check against the model beside the certificate and the task of its name, or against its score file."""
     try:
         if made.certificate.at_work.of_scores:
             return scores_checks(made, path.parent, settings)

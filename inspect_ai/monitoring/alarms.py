@@ -1,4 +1,4 @@
-"""Alarms out of evidence, the suspension that answers them, and the state of a certificate that follows."""
+"""Alarms from evidence, the suspension that answers them, and the state of a certificate that follows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MonitorState(StrEnum):
     """State of a certificate."""
 
     QUIET = "quiet"
-    ALARM = "alarm"  # something drifted, and nobody has enabled the certificate again
+    ALARM = "alarm"  # drift or misses were found, and nobody has enabled the certificate again
     SUSPENDED = "suspended"  # by a person
     REVOKED = "revoked"
 
@@ -25,7 +25,7 @@ class MonitorState(StrEnum):
 def drift_alarm(
     window: MonitoringWindow, worst: Evidence | None, since: int | None, movements: Sequence[Movement], eta: float
 ) -> Alarm | None:
-    """The alarm of the stream that crossed its limit first; None where none did."""
+    """Alarm of the stream that crossed its limit first; None where none did."""
     if worst is None or worst.crossed is None:
         return None
     name = worst.stream.name
@@ -48,7 +48,7 @@ def drift_alarm(
 
 
 def miss_alarm(window: MonitoringWindow, misses: Misses | None, eta: float) -> Alarm | None:
-    """The alarm of a proved miss rate above the promised one; None where there is none."""
+    """Alarm of a proved miss rate above the promised one; None where there is none."""
     if misses is None or misses.promised is None:
         return None
     bound = misses.bound
@@ -71,7 +71,7 @@ def miss_alarm(window: MonitoringWindow, misses: Misses | None, eta: float) -> A
 
 
 def is_raised(window: MonitoringWindow, due: Alarm) -> bool:
-    """Tell whether this period has its alarm of that kind: drift of whatever value, or misses."""
+    """Tell whether this period already has an alarm of that kind: drift of any value, or misses."""
     return any((row.alarm().watched == MISS_RATE) == (due.watched == MISS_RATE) for row in window.alarms)
 
 
@@ -99,7 +99,7 @@ def is_revoked(window: MonitoringWindow) -> bool:
 
 
 def state_of(notes: Sequence[Entry], alarms: Sequence[Entry], due: Sequence[Alarm]) -> tuple[MonitorState, str]:
-    """The state and why. `due`: alarms that a dry run does not write."""
+    """State and its reason. `due`: alarms that a dry run does not write."""
     for note in notes:
         if note.certificate().action is Action.REVOKED:
             return MonitorState.REVOKED, note.reason

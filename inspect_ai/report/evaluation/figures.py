@@ -37,7 +37,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A threshold at work: its name, its value in digits, and what reaches it."""
+    """A threshold at work: its name, its value in digits, and the shares that reach it."""
 
     name: str
     at: float
@@ -119,7 +119,7 @@ def precision_figure(found: Curve, at_work: Sequence[Line]) -> Figure:
 def histogram_figure(
     score: Values, positive: np.ndarray[tuple[int], np.dtype[np.bool_]], at_work: Sequence[Line]
 ) -> Figure:
-    """Both sides' scores, on log-odds where they are probabilities: positives upward, negatives downward."""
+    """Draw both sides' scores, positives upward, negatives downward; on log-odds where they are probabilities."""
     marks, odds = [line.at for line in at_work], probabilities(score)
     x = odds_axis(score, marks) if odds else score_axis(score, marks)
     edges = np.linspace(x.to(x.low), x.to(x.high), BARS + 1)
@@ -255,7 +255,7 @@ def probabilities(score: Values) -> bool:
 
 
 def score_axis(score: Values, marks: Sequence[float]) -> Axis:
-    """The scores as they are, over all that is there."""
+    """Axis of the scores as they are, over all of them."""
     there = np.array([*score.tolist(), *marks])
     low, high = float(there.min()), float(there.max())
     low, high = (low, high) if low < high else (low - 1.0, high + 1.0)
