@@ -138,6 +138,7 @@ def test_calibration_certifies_it_and_one_changed_byte_of_the_graph_voids_the_ce
     make_pictures(tmp_path / "studies", 2)
 
     before = decided(tmp_path / "studies", settings)
+    held = verify("bright", settings).holds
     with (folder / "model.onnx").open("r+b") as f:  # in a name that nothing computes with
         content = f.read()
         f.seek(content.index(b"elsewhere"))
@@ -150,6 +151,7 @@ def test_calibration_certifies_it_and_one_changed_byte_of_the_graph_voids_the_ce
     assert [d.verdict.certified for d in before.values()] == [True, True]
     assert [d.verdict.certified for d in after.values()] == [False, False]
     assert all("model.onnx is not the one that was certified" in d.verdict.reason for d in after.values())
+    assert held
     assert not verify("bright", settings).holds
 
 

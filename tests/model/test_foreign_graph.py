@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
@@ -26,6 +27,13 @@ def config_of(folder: Path) -> TaskConfig:
 
 def unit_of(value: float, side: int = 224) -> Unit:
     return Unit(pixels=np.full((3, side, side), value, np.float32))
+
+
+def add_to_answer(graph: onnx.ModelProto, tensor: str) -> None:
+    """Add the sum of a tensor to the first output."""
+    graph.graph.node.append(onnx.helper.make_node("ReduceSum", [tensor], ["total"], keepdims=0))
+    graph.graph.node.append(onnx.helper.make_node("Add", ["raw", "total"], ["sum"]))
+    graph.graph.output[0].name = "sum"
 
 
 def test_a_graph_alone_is_known_by_its_own_digest_and_says_nothing_of_its_training(tmp_path: Path) -> None:
@@ -125,9 +133,7 @@ def test_a_graph_that_fails_on_the_configured_size_is_refused_when_it_is_loaded(
     graph = foreign_graph()
     graph.graph.node.append(onnx.helper.make_node("Reshape", ["image", "fixed"], ["unused"]))
     graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 3 * 96 * 96], np.int64), "fixed"))
-    graph.graph.node.append(onnx.helper.make_node("ReduceSum", ["unused"], ["total"], keepdims=0))
-    graph.graph.node.append(onnx.helper.make_node("Add", ["raw", "total"], ["sum"]))
-    graph.graph.output[0].name = "sum"
+    add_to_answer(graph, "unused")
 
     with pytest.raises(SetupError, match=r"fails on float32 \[1, 3, 224, 224\]"):
         opened(make_foreign_task(tmp_path, graph))
@@ -136,11 +142,13 @@ def test_a_graph_that_fails_on_the_configured_size_is_refused_when_it_is_loaded(
 def test_weights_in_a_second_file_are_refused_wherever_the_program_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make_foreign_task(tmp_path)
-    model = onnx.load(folder / "model.onnx")
-    onnx.save_model(
-        model, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=0
-    )
+    graph = foreign_graph()
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(4096, np.float32), "weights"))
+    add_to_answer(graph, "weights")
+    folder = make_foreign_task(tmp_path, graph)
+    assert opened(folder)
+    onnx.save_model(graph, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data")
+    assert onnxruntime.InferenceSession(str(folder / "model.onnx"))  # a sound graph, and yet
     monkeypatch.chdir(folder)
 
     with pytest.raises(SetupError, match="keeps its weights in a second file"):
