@@ -23,13 +23,11 @@ EXCEPTED_MODULES = {
     "inspect_ai/calibration/out_of_distribution.py": "not reworded yet",
     "inspect_ai/calibration/planning.py": "not reworded yet",
     "inspect_ai/certificates/status.py": "not reworded yet",
-    "inspect_ai/inspection/sources.py": "not reworded yet",
 }
 # Classes and functions that may; the bundled tasks may, since certificates name the digests of their files.
 EXCEPTED_PLACES = (
     "inspect_ai/calibration/",
     "inspect_ai/certificates/",
-    "inspect_ai/inspection/",
     "inspect_ai/training/",
     "inspect_ai/journeys/calibrate.py",
     "tasks/",
