@@ -19,19 +19,10 @@ Described = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # Module docstrings that may begin with a question word, and why.
 EXCEPTED_MODULES = {
     "tasks/lung_nodule/lungs.py": "certificates name the digest of this file",
-    "inspect_ai/calibration/field_sample_size.py": "not reworded yet",
-    "inspect_ai/calibration/out_of_distribution.py": "not reworded yet",
-    "inspect_ai/calibration/planning.py": "not reworded yet",
-    "inspect_ai/certificates/status.py": "not reworded yet",
-    "inspect_ai/inspection/sources.py": "not reworded yet",
 }
 # Classes and functions that may; the bundled tasks may, since certificates name the digests of their files.
 EXCEPTED_PLACES = (
-    "inspect_ai/calibration/",
-    "inspect_ai/certificates/",
-    "inspect_ai/inspection/",
     "inspect_ai/training/",
-    "inspect_ai/journeys/calibrate.py",
     "tasks/",
 )
 

@@ -1,6 +1,6 @@
 """Exact binomial bounds (C. Clopper, E. Pearson, Biometrika 1934), through the regularised incomplete beta function.
 
-Figures are floats; whether a promise is proved is a yes or no, and where floats come too close to tell, fractions do.
+Bounds are floats. `proves` is a yes or no; where floats come too close to decide it, it is computed in fractions.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ COUNTABLE = 20_000  # positives up to which a close call is settled by fractions
 
 
 def lower_bound(successes: int, n: int, confidence: float) -> float:
-    """One-sided: the rate is at least this, at `confidence`, when `successes` of `n` were seen."""
+    """Lower one-sided bound of a rate at `confidence`, from `successes` of `n`."""
     return float(betaincinv(successes, n - successes + 1, 1.0 - confidence)) if successes > 0 else 0.0
 
 
 def upper_bound(successes: int, n: int, confidence: float) -> float:
-    """One-sided: the rate is at most this, at `confidence`."""
+    """Upper one-sided bound of a rate at `confidence`."""
     return 1.0 - lower_bound(n - successes, n, confidence)
 
 
@@ -34,7 +34,7 @@ def clopper_pearson(successes: int, n: int, confidence: float) -> tuple[float, f
 
 
 def proves(misses: int, n: int, sensitivity: float, confidence: float) -> bool:
-    """Whether `misses` of `n` positives prove the sensitivity: P(Binomial(n, 1 - s) <= misses) <= 1 - confidence.
+    """True if `misses` of `n` positives prove the sensitivity: P(Binomial(n, 1 - s) <= misses) <= 1 - confidence.
 
     0.987 means 987/1000, not the double nearest to it: 1 - 0.987 in floats is 0.013000000000000012.
     """
@@ -88,12 +88,12 @@ def smallest_n(misses: int, sensitivity: float, confidence: float) -> int:
 
 
 def _as_typed(share: float) -> Fraction:
-    """The decimal that a person wrote: the shortest one that reads back as this double."""
+    """Decimal as it was typed: the shortest one that reads back as this double."""
     return Fraction(repr(float(share)))
 
 
 def _tail_is_within(misses: int, n: int, miss: Fraction, doubt: Fraction) -> bool:
-    """P(Binomial(n, miss) <= misses) <= doubt, in integers: everything is multiplied by denominator ** n."""
+    """P(Binomial(n, miss) <= misses) <= doubt, in integers: both sides multiplied by denominator ** n."""
     part, whole = miss.numerator, miss.denominator
     term = (whole - part) ** n  # of k = 0
     tail = term

@@ -1,7 +1,7 @@
-"""The weaker promise: conformal risk control (A. Angelopoulos et al., ICLR 2024) for the share of positives missed.
+"""Average promise, the weaker one: conformal risk control (A. Angelopoulos et al., ICLR 2024) of the share missed.
 
 At the (k+1)-th smallest score, k = floor(alpha (n + 1) - 1), the expected miss rate is at most alpha. The expectation
-is over calibrations too: about half of them miss more than that, and of a single one nothing is known. So it is said
+is over calibrations too: about half of them miss more than that, and of a single one nothing is known. So it is stated
 as an average and never with a confidence. It needs a third of the positives (76 instead of 229 for 98.7 %).
 """
 
@@ -14,11 +14,11 @@ from fractions import Fraction
 from inspect_ai.calibration.threshold import Proof, at_rank, ordered_scores
 from inspect_ai.errors import CalibrationRefused
 
-ANY_CONFIDENCE = 0.5  # the check of the scores wants one; the average promise has none
+ANY_CONFIDENCE = 0.5  # the check of the scores needs one; the average promise has none
 
 
 def average(scores: Sequence[float], *, sensitivity: float, abstained: int = 0) -> Proof:
-    """The threshold that keeps `sensitivity` on average over calibrations; its `proved_sensitivity` is that average.
+    """Threshold that keeps `sensitivity` on average over calibrations; its `proved_sensitivity` is that average.
 
     Raises as threshold.prove does.
     """
@@ -35,7 +35,7 @@ def average(scores: Sequence[float], *, sensitivity: float, abstained: int = 0) 
 
 
 def misses_on_average(n: int, sensitivity: float) -> int:
-    """floor(alpha (n + 1) - 1), alpha = 1 - sensitivity, of the decimals that a person wrote; -1 if n is too small."""
+    """floor(alpha (n + 1) - 1), alpha = 1 - sensitivity, of the decimals as typed; -1 if n is too small."""
     return max(math.floor(_alpha(sensitivity) * (n + 1) - 1), -1)
 
 

@@ -1,10 +1,10 @@
-"""The threshold of least expected cost, where a miss and a false alarm have prices (the decision rule of C. Elkan,
-IJCAI 2001, read off the calibration scores).
+"""Threshold of least expected cost, where a miss and a false alarm have prices (the decision rule of C. Elkan,
+IJCAI 2001, on the calibration scores).
 
 It proves nothing: the threshold that does best on these scores was chosen by these scores, and so looks better on them
-than it is (the best of three candidates turns 95 % confidence into 86 %). A proved threshold is another matter: it may
-be lowered for any reason at all, since below it only more is found. So cost lowers a proved threshold and never raises
-it; without a proof it serves uncertified.
+than it is (the best of three candidates turns 95 % confidence into 86 %). A proved threshold may be lowered for any
+reason, since below it only more is found. So cost lowers a proved threshold and never raises it; without a proof it is
+used uncertified.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROVES_NOTHING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Prices in one unit, whichever, and how often positives come at work (never how often in the calibration set)."""
+    """Prices in one unit of any kind, and the share of positives at work (not that in the calibration set)."""
 
     escape: float  # of one positive that is cleared
     overkill: float  # of one negative that is flagged
@@ -42,10 +42,10 @@ class Costs:
 
 
 def cheapest(positives: Units, negatives: Sequence[float], costs: Costs, highest: float = 1.0) -> float:
-    """The threshold of least expected cost a unit; among equals the lowest, which misses least.
+    """Threshold of least expected cost a unit; among equals the lowest, which misses least.
 
-    `highest`: the highest score that there is; infinity where there is none, then the threshold may lie above all. A
-    positive that the gate hands to a person costs no escape. Raises UsageError without negatives.
+    `highest`: the highest possible score; infinity where there is none, then the threshold may lie above all. A
+    positive that the gate leaves to a person costs no escape. Raises UsageError without negatives.
     """
     if not negatives:
         raise UsageError("There is no negative unit among the calibration pictures; no cost can be weighed.")
@@ -58,5 +58,5 @@ def cheapest(positives: Units, negatives: Sequence[float], costs: Costs, highest
 
 
 def _top(found: NDArray[np.float64], spared: NDArray[np.float64], highest: float) -> float:
-    """The threshold that clears most: the highest score, or above all scores where there is no highest."""
+    """Highest candidate: the highest possible score, or above all scores where there is none."""
     return highest if math.isfinite(highest) else math.nextafter(max(found[-1], spared[-1]), math.inf)

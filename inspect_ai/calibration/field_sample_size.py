@@ -1,6 +1,6 @@
-"""How many cases prove a promise at work: audited clears, known positives seeded among the others, and negatives.
+"""Sample sizes that prove a promise at work: audited clears, known positives seeded among the others, and negatives.
 
-Auditing clears is dear where findings are rare, since hardly any cleared case was a positive: at prevalence 1 % it
+Auditing clears is costly where findings are rare, since hardly any cleared case was a positive: at prevalence 1 % it
 takes twenty thousand audits for what 229 seeded positives prove.
 """
 
@@ -15,7 +15,7 @@ from inspect_ai.calibration.planning import check_promise, check_shares
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """With `found` missed positives among them, so many clears must be audited (to reach `share`), or prove `share`."""
+    """Number of `audits` of clears that, with `found` missed positives among them, prove `share`."""
 
     found: int
     audits: int
@@ -24,14 +24,14 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverkillRow:
-    """With `flagged` negatives among them, so many negatives prove the bound on overkill."""
+    """Number of `negatives` that, with `flagged` among them, prove the bound on overkill."""
 
     flagged: int
     negatives: int
 
 
 def share_of_clears(sensitivity: float, specificity: float, prevalence: float) -> float:
-    """P(positive | cleared) of a line with these rates (Bayes)."""
+    """P(positive | cleared) at these rates (Bayes)."""
     check_shares(sensitivity=sensitivity, specificity=specificity, prevalence=prevalence)
     missed = prevalence * (1.0 - sensitivity)
     return missed / (missed + (1.0 - prevalence) * specificity)
@@ -40,9 +40,9 @@ def share_of_clears(sensitivity: float, specificity: float, prevalence: float) -
 def audits_needed(
     sensitivity: float, confidence: float, *, specificity: float, prevalence: float, found: Iterable[int]
 ) -> list[AuditRow]:
-    """Clears to audit, drawn at random, for the sensitivity that a prevalence and a specificity make of the result.
+    """Clears to audit, drawn at random, to prove a sensitivity, given prevalence and specificity.
 
-    Both are assumed known and lasting; whoever has them from few cases proves less than this says.
+    Both are assumed known and constant; if they are estimated from few cases, less is proved.
     """
     check_promise(sensitivity, confidence)
     share = share_of_clears(sensitivity, specificity, prevalence)

@@ -1,7 +1,7 @@
-"""The frontier: which sensitivities the positives prove, and at what share of false alarms on the negatives.
+"""Frontier of provable sensitivities, each with its share of false alarms on the negatives.
 
-Each row is a proof by itself. Whoever picks a row after looking at all of them has chosen a threshold by the scores
-that prove it, and the confidence is no longer that of one row: promise first, or calibrate again on other positives.
+Each row is a proof by itself. To pick a row after looking at all of them is to choose a threshold by the scores that
+prove it, and the confidence is no longer that of one row: promise first, or calibrate again on other positives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SENSITIVITIES = (0.9, 0.95, 0.97, 0.98, 0.987, 0.99, 0.995)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontierRow:
-    """One sensitivity: the threshold that proves it and what that costs, or the positives that it would take.
+    """One sensitivity: the threshold that proves it and its false alarms, or the positives that it would take.
 
     false_positive_rate: share of the negative units at or above the threshold; None without negatives or proof.
     """
@@ -33,7 +33,7 @@ class FrontierRow:
 
 
 def frontier(pictures: CalibrationScores, request: CalibrationRequest, *, step: float = 0.0) -> list[FrontierRow]:
-    """One row for each of SENSITIVITIES and for the requested one, in rising order. Raises as `solve` does."""
+    """Rows for each of SENSITIVITIES and for the requested one, in rising order. Raises as `solve` does."""
     negatives = sorted(pictures.negatives(request.group_score))
     rows = []
     for sensitivity in sorted({*SENSITIVITIES, request.sensitivity}):

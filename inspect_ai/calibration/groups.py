@@ -1,8 +1,8 @@
-"""From several pictures of one patient, tile or lesion to one independent score: what the proof counts.
+"""Reduction of several pictures of one patient, tile or lesion to one independent score, the unit of the proof.
 
 Pictures of one group resemble each other. Counted singly they prove too much: with two identical pictures a patient, a
-promise at 95 % confidence holds with 78 % only. So each positive group gives one score, and which one decides what the
-proof says.
+promise at 95 % confidence holds with 78 % only. So each positive group gives one score; the choice of that score
+determines the statement that is proved.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from inspect_ai.errors import UsageError
 
 
 class GroupScore(StrEnum):
-    """Which score stands for a positive group, and the statement that a proof over such scores makes."""
+    """Score that represents a positive group, and the statement that a proof over such scores makes."""
 
-    LOWEST = "lowest"  # of its positive pictures. Proves: EVERY positive picture of a positive group reaches the line
+    LOWEST = "lowest"  # of its positive pictures. Proves: EVERY positive picture of a group reaches the threshold
     HIGHEST = "highest"  # of all its pictures. Proves: a positive group is flagged when ANY of its pictures is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Units:
-    """One score for each positive unit that a score can decide, and how many more the gate hands to a person."""
+    """Scores of the positive units that a score can decide, and the number of those left to a person by the gate."""
 
     scores: tuple[float, ...]
     abstained: int = 0
 
     @property
     def n(self) -> int:
-        """All positive units."""
+        """Number of all positive units."""
         return len(self.scores) + self.abstained
 
 
@@ -41,7 +41,7 @@ def per_group(
     positive: Sequence[bool],
     rule: GroupScore = GroupScore.LOWEST,
 ) -> list[float]:
-    """One score for each group that holds a positive, in order of first appearance; three columns, one row a picture.
+    """Score of each group that holds a positive, in order of first appearance; three columns, one row a picture.
 
     LOWEST is for decisions on single pictures and is the safe one there: a lower threshold only finds more. HIGHEST is
     for decisions on whole groups and void where single pictures are decided. Raises UsageError for a score that is no
@@ -57,11 +57,11 @@ def reduced(
     passed: Sequence[bool],
     rule: GroupScore,
 ) -> Units:
-    """As `per_group`, with a fourth column: whether the quality gate lets the picture through.
+    """Reduce as `per_group`, with a fourth column: True where the picture passes the quality gate.
 
-    A picture that does not pass is handed to a person at work, never cleared, so it cannot be a miss. LOWEST: it drops
-    out, and a group without any positive picture left is abstained. HIGHEST: one such picture keeps the whole group
-    from being cleared.
+    A picture that does not pass is left to a person at work, never cleared, so it cannot be a miss. LOWEST: it drops
+    out, and a group without any positive picture left is abstained. HIGHEST: one such picture prevents the whole
+    group from being cleared.
     """
     shares: dict[Hashable, list[float]] = {}
     with_positive: dict[Hashable, None] = {}
@@ -81,7 +81,7 @@ def reduced(
 
 
 def check_row(score: float, group: Hashable) -> None:
-    """Raises UsageError for a score that is no number and for an empty group name."""
+    """Check one row. Raises UsageError for a score that is no number and for an empty group name."""
     if not math.isfinite(score):
         raise UsageError(f"A calibration score of group {group!r} is not a number; leave no picture without a score.")
     if group is None or group == "":

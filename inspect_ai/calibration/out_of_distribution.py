@@ -1,18 +1,18 @@
-"""How unlike the pictures of calibration a new one is: a distance, and a conformal p-value of it.
+"""Distance of a new picture from those of calibration, and its conformal p-value.
 
-The groups of pictures are dealt into FOLDS parts. Each part is ranked by a distance that the others fitted, so no
-picture is judged by itself or its own group; a new one is ranked in all parts (cross-conformal: Vovk, Annals of
+The groups of pictures are split into FOLDS parts. Each part is ranked by a distance that was fitted to the others, so
+no picture is judged by itself or its own group; a new one is ranked in all parts (cross-conformal: Vovk, Annals of
 Mathematics and Artificial Intelligence 74, 2015). Promised: where new good pictures are exchangeable with those of
 calibration, each part alone would call at most a share `level` of them untypical, marginally over calibration and
 picture; all together in the worst case twice as many, and in simulation and on val no more than the level. Ranking in
-one part alone would keep the worst case at the level, but of the pictures that small data sets leave it, a single odd
-one would silence it. Pictures of one group (a tile, a patient) resemble each other: an odd group may make more false
-alarms than the level among its own pictures, and below about 100 groups the level is not proved for pictures of a new
-group. Nothing is promised about pictures of another kind: how many are caught is measured (`benchmarks.gate`).
+one part alone would keep the worst case at the level, but in a part of few pictures a single outlier would disable it.
+Pictures of one group (a tile, a patient) resemble each other: an outlying group may make more false alarms than the
+level among its own pictures, and below about 100 groups the level is not proved for pictures of a new group. Nothing
+is promised about pictures of another kind: the share that is caught is measured (`benchmarks.gate`).
 
-What is turned away goes to a person, so a positive among it is no miss. A threshold is proved over positives as if none
-were turned away, and turning away can only lower the share that is cleared: the proof stands. It costs work instead,
-hence the rate of abstention is told beside the sensitivity.
+An untypical picture is left to a person, so a positive among them is no miss. A threshold is proved over positives as
+if none were untypical, and abstention can only lower the share that is cleared, so the proof remains valid. The price
+is work, hence the rate of abstention is reported beside the sensitivity.
 
 Two distances. MAHALANOBIS: covariance shrunk after Ledoit and Wolf (Journal of Multivariate Analysis 88, 2004), for the
 many features of a network. NEAREST: to the nearest picture, for the few measures of quality, which come in clusters.
@@ -43,7 +43,7 @@ LARGEST = 6e4  # half precision ends there
 
 
 class Method(StrEnum):
-    """Which distance."""
+    """Kind of distance."""
 
     NEAREST = "nearest"
     MAHALANOBIS = "mahalanobis"
@@ -51,10 +51,10 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """From a vector [F] to pictures that fitted it. In half precision, so that the file stays small.
+    """Distance of a vector [F] from the pictures that it was fitted to. In half precision, for a small file.
 
     MAHALANOBIS: axes [F, F] whiten a centred vector, seen is [0, F]. NEAREST: axes is [0, 0], seen [n, F].
-    held: [m] distances of the pictures that did not fit it, ascending; a new picture is ranked among them.
+    held: [m] distances of the pictures held out of the fit, ascending; a new picture is ranked among them.
     """
 
     method: Method
@@ -66,9 +66,9 @@ class Distance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typicality:
-    """What calibration saw: by the quality measures `names`, and through the network; one distance for each fold.
+    """Reference of the calibration pictures, by the quality measures `names` and by features; a distance for each fold.
 
-    features: empty where the graph tells none.
+    features: empty where the graph has no such output.
     """
 
     names: tuple[str, ...]
@@ -77,7 +77,7 @@ class Typicality:
 
     @property
     def n(self) -> int:
-        """Calibration pictures among which a new one is ranked."""
+        """Number of calibration pictures among which a new one is ranked."""
         return sum(len(distance.held) for distance in self.quality)
 
 
@@ -92,11 +92,11 @@ class Seen:
     digests: Sequence[str]
 
     def part(self, rows: NDArray[np.bool_]) -> Seen:
-        """Some of the pictures."""
+        """Select pictures by mask."""
         return self.at(np.flatnonzero(rows).tolist())
 
     def at(self, chosen: Sequence[int]) -> Seen:
-        """These pictures, in this order."""
+        """Select pictures by index, in this order."""
         return Seen(
             names=self.names,
             quality=self.quality[list(chosen)],
@@ -107,16 +107,16 @@ class Seen:
 
 
 def least_pictures(tests: int, level: float = LEVEL) -> int:
-    """The fewest pictures n with which one of `tests` p-values can fall below the level: tests / (n + 1) < level."""
+    """Fewest pictures n with which one of `tests` p-values can fall below the level: tests / (n + 1) < level."""
     return math.floor(tests / level)
 
 
 def typicality(
     seen: Seen, *, quality: Method = Method.NEAREST, features: Method = Method.MAHALANOBIS
 ) -> tuple[Typicality, Rows]:
-    """The reference, and [N] p-values of the same pictures; in any order of the pictures the same.
+    """Fit the reference; returns it with [N] p-values of the same pictures. The order of the pictures does not matter.
 
-    Each picture's own p-value is that of the fold that it did not fit, ranked among the others of the fold. Raises
+    Each picture's own p-value is by the fold that was fitted without it, ranked among the others of the fold. Raises
     UsageError where vectors are no numbers, or too few for any picture ever to be called untypical.
     """
     _refuse(seen)
@@ -134,7 +134,7 @@ def typicality(
 
 
 def p_value(known: Typicality, quality: NDArray[np.floating], features: NDArray[np.floating] | None) -> float:
-    """The p-value of one picture; NaN where a vector is missing, of another size, or no number: that never passes."""
+    """p-value of one picture; NaN, which never passes, where a vector is missing, of another size, or no number."""
     for distances, vector in ((known.quality, quality), (known.features, features)):
         for distance in distances:
             if vector is None or vector.shape != distance.centre.shape or not np.isfinite(vector).all():
@@ -151,7 +151,7 @@ def p_values(known: Typicality, quality: NDArray[np.floating], features: NDArray
 
 
 def _ranked(distances: Sequence[Distance], vectors: NDArray[np.floating]) -> Rows:
-    """[N]: (1 + calibration pictures at least as far out, each by the fold that it did not fit) / (n + 1)."""
+    """[N]: (1 + calibration pictures at least as far out, each by the fold fitted without it) / (n + 1)."""
     further = np.ones(len(vectors))
     for distance in distances:
         further += [at_least(distance.held, far) for far in plain(distance, vectors)]
@@ -159,21 +159,21 @@ def _ranked(distances: Sequence[Distance], vectors: NDArray[np.floating]) -> Row
 
 
 def _own(distances: Sequence[Distance], vectors: Rows, fold: NDArray[np.int64]) -> Rows:
-    """[N] p-values of the calibration pictures, each by the fold that it did not fit, ranked among all of them."""
+    """[N] p-values of the calibration pictures, each by the fold fitted without it, ranked among all of them."""
     everyone = np.sort(np.concatenate([distance.held for distance in distances]))
     own = [plain(distances[f], row[None])[0] for f, row in zip(fold, vectors, strict=True)]
     return np.array([at_least(everyone, far) for far in own]) / len(everyone)
 
 
 def together(p_values: Sequence[float]) -> float:
-    """One p-value of several on one study (Bonferroni): valid however they hang together. NaN if any is."""
+    """Combine several p-values of one study (Bonferroni): valid under any dependence. NaN if any is."""
     if not p_values or np.isnan(p_values).any():
         return math.nan
     return min(1.0, len(p_values) * min(p_values))
 
 
 def plain(distance: Distance, vectors: NDArray[np.floating]) -> Rows:
-    """[N, F] -> [N], rounded as `held` is kept, so that equal stays equal."""
+    """[N, F] -> [N], rounded as `held` is stored, so that equal distances stay equal."""
     rows = np.asarray(vectors, np.float64)
     if distance.method is Method.MAHALANOBIS:
         far = np.linalg.norm((rows - distance.centre) @ distance.axes, axis=1)
@@ -183,12 +183,12 @@ def plain(distance: Distance, vectors: NDArray[np.floating]) -> Rows:
 
 
 def at_least(held: Single, far: float) -> int:
-    """How many of the ascending `held` lie as far out or farther."""
+    """Count the ascending `held` that lie as far out or farther."""
     return len(held) - int(np.searchsorted(held, far, side="left"))
 
 
 def ledoit_wolf(rows: Rows) -> tuple[Rows, float]:
-    """[n, F], centred -> covariance shrunk towards a multiple of the identity, and how far (0..1)."""
+    """[n, F], centred -> covariance shrunk towards a multiple of the identity, and the shrinkage (0..1)."""
     n, width = rows.shape
     empirical = rows.T @ rows / n
     scale = float(np.trace(empirical)) / width
@@ -224,7 +224,7 @@ def _refuse(seen: Seen) -> None:
 
 
 def _fitted(rows: Rows, fold: NDArray[np.int64], kept: NDArray[np.bool_], method: Method) -> tuple[Distance, ...]:
-    """One distance a fold: fitted by the other folds, with the fold's own distances to be ranked among."""
+    """Fit one distance a fold to the other folds, with the fold's own distances to be ranked among."""
     made = []
     for number in range(FOLDS):
         distance = _distance(rows[kept & (fold != number)], method)
@@ -241,10 +241,10 @@ def _distance(rows: Rows, method: Method) -> Distance:
         centre, seen = rows.mean(axis=0), np.zeros((0, width))
         values, directions = np.linalg.eigh(ledoit_wolf(rows - centre)[0])
         axes = directions / np.sqrt(np.maximum(values, TINY))
-    nobody = np.zeros(0, np.float32)
-    return Distance(method=method, centre=halved(centre), axes=halved(axes), seen=halved(seen), held=nobody)
+    none_held = np.zeros(0, np.float32)
+    return Distance(method=method, centre=halved(centre), axes=halved(axes), seen=halved(seen), held=none_held)
 
 
 def halved(values: Rows) -> Single:
-    """As they are stored: in half precision."""
+    """Round to half precision, as values are stored."""
     return np.clip(values, -LARGEST, LARGEST).astype(np.float16).astype(np.float32)

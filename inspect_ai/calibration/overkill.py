@@ -1,9 +1,9 @@
-"""The line from which scores are flagged, from negatives: the mirror of threshold.py.
+"""Threshold from which scores are flagged, from negatives: the mirror image of threshold.py.
 
 If n independent negatives are exchangeable with those to come, then above the (k+1)-th largest of their scores, where
 k is the largest integer with P(Binomial(n, share) <= k) <= delta, lies at most that share of negatives, with
-confidence 1 - delta (S. Wilks 1941). A score at the line is not flagged, so ties only flag fewer. One score for each
-negative unit, the highest of its pictures: what a person counts as overkill is the unit, whichever picture flagged it.
+confidence 1 - delta (S. Wilks 1941). A score at that value is not flagged, so ties only flag fewer. One score for each
+negative unit, the highest of its pictures: overkill is counted in units, whichever picture flagged them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inspect_ai.errors import CalibrationRefused, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverkillProof:
-    """A line and what it proves: only scores above `above` may be flagged, and `n_flagged` of `n_negative` are."""
+    """Proof of a flag threshold: only scores above `above` may be flagged, and `n_flagged` of `n_negative` are."""
 
     above: float
     n_negative: int
@@ -30,7 +30,7 @@ class OverkillProof:
 
 
 def prove_overkill(scores: Sequence[float], *, overkill: float, confidence: float) -> OverkillProof:
-    """The line for at most `overkill` at `confidence` from one score for each independent negative.
+    """Prove a threshold for at most `overkill` at `confidence` from one score for each independent negative.
 
     Raises CalibrationRefused if there are too few, naming how many are needed, and UsageError for no score, a score
     that is no number, or a share outside 0..1.
@@ -47,7 +47,7 @@ def prove_overkill(scores: Sequence[float], *, overkill: float, confidence: floa
 
 
 def best_effort_overkill(scores: Sequence[float], *, overkill: float, confidence: float) -> OverkillProof:
-    """What to work with after a refusal: above the highest negative, which flags none of those that are there.
+    """Threshold to use after a refusal: above the highest negative, which flags none of the given ones.
 
     Raises as `prove_overkill` does, but never CalibrationRefused.
     """
@@ -55,18 +55,18 @@ def best_effort_overkill(scores: Sequence[float], *, overkill: float, confidence
 
 
 def proves_overkill(flagged: int, n: int, overkill: float, confidence: float) -> bool:
-    """Whether `flagged` of `n` negatives prove the share: P(Binomial(n, share) <= flagged) <= 1 - confidence."""
+    """True if `flagged` of `n` negatives prove the share: P(Binomial(n, share) <= flagged) <= 1 - confidence."""
     return proves(flagged, n, spared(overkill), confidence)
 
 
 def negatives_per_group(
     scores: Sequence[float], groups: Sequence[Hashable], positive: Sequence[bool], rule: GroupScore
 ) -> list[float]:
-    """The highest score of each negative unit, in order of first appearance; three columns, one row a picture.
+    """Highest score of each negative unit, in order of first appearance; three columns, one row a picture.
 
     Where single pictures are decided (LOWEST), a unit is the negative pictures of one group, positives beside them or
     not; where whole groups are decided (HIGHEST), it is a group without any positive. The gate spares no negative
-    here: one that is handed to a person still costs somebody's time. Raises as groups.reduced does.
+    here: one that is left to a person still costs time. Raises as groups.reduced does.
     """
     highest: dict[Hashable, float] = {}
     with_positive: set[Hashable] = set()
@@ -81,7 +81,7 @@ def negatives_per_group(
 
 
 def line_above(above: float, step: float) -> float:
-    """The least line that no score up to `above` reaches, where one within `step` below a line counts as reaching it.
+    """Least threshold that no score up to `above` reaches, where one within `step` below it counts as reaching it.
 
     Two steps: one for that, one for scores that are rounded to the grid of steps before they are compared.
     """
@@ -89,7 +89,7 @@ def line_above(above: float, step: float) -> float:
 
 
 def spared(overkill: float) -> float:
-    """1 - overkill as a person would type it: 0.3 for 0.7, not 0.30000000000000004."""
+    """1 - overkill of the decimal as typed: 0.3 for 0.7, not 0.30000000000000004."""
     return float(1 - Fraction(repr(float(overkill))))
 
 

@@ -1,4 +1,4 @@
-"""How many calibration positives a promise costs, and what those that one has can carry."""
+"""Number of calibration positives that a promise needs, and the promises that a given number proves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inspect_ai.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """With `misses` positives below the threshold, at least `positives` are needed."""
+    """Number of `positives` that are needed with `misses` of them below the threshold."""
 
     misses: int
     positives: int
@@ -21,17 +21,17 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaveRow:
-    """What the positives that one has prove when `misses` of them lie below the threshold."""
+    """Sensitivity that given positives prove when `misses` of them lie below the threshold."""
 
     misses: int
     provable: float  # best sensitivity, one-sided exact bound
     expected: float  # mean true sensitivity at that threshold, scores without ties
-    missing: int  # positives to add before the promise stands with as many misses
+    missing: int  # positives to add to prove the promise with as many misses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsRow:
-    """With `misses` in every part (group, fold), each part needs `positives_each`."""
+    """Number of positives that each part (group, fold) needs, with `misses` in every part."""
 
     misses: int
     positives_each: int
@@ -39,13 +39,13 @@ class PartsRow:
 
 
 def plan(sensitivity: float, confidence: float, misses: Iterable[int]) -> list[PlanRow]:
-    """One row for each number of misses. Raises UsageError for a promise outside 0..1."""
+    """Tabulate the positives needed for each number of misses. Raises UsageError for a promise outside 0..1."""
     check_promise(sensitivity, confidence)
     return [PlanRow(misses=m, positives=smallest_n(m, sensitivity, confidence)) for m in misses]
 
 
 def have(n: int, sensitivity: float, confidence: float, misses: Iterable[int]) -> list[HaveRow]:
-    """What n positives prove with each number of misses below n. Raises UsageError for n < 1."""
+    """Sensitivity that n positives prove with each number of misses below n. Raises UsageError for n < 1."""
     check_promise(sensitivity, confidence)
     if n < 1:
         raise UsageError(f"There must be at least one positive to prove anything with; there are {n}.")
@@ -62,9 +62,9 @@ def have(n: int, sensitivity: float, confidence: float, misses: Iterable[int]) -
 
 
 def in_parts(sensitivity: float, confidence: float, parts: int, misses: Iterable[int]) -> list[PartsRow]:
-    """Positives for each of several groups or folds, so that all promises hold at once at `confidence`.
+    """Tabulate the positives for each of several groups or folds, so that all promises hold at once at `confidence`.
 
-    Bonferroni: each part is proved at 1 - (1 - confidence) / parts, whatever ties the parts to one another.
+    Bonferroni: each part is proved at 1 - (1 - confidence) / parts, under any dependence between the parts.
     """
     check_promise(sensitivity, confidence)
     each = plan(sensitivity, split_confidence(confidence, parts), misses)
@@ -75,7 +75,7 @@ def in_parts(sensitivity: float, confidence: float, parts: int, misses: Iterable
 
 
 def split_confidence(confidence: float, parts: int) -> float:
-    """The confidence of each of `parts` statements that are to hold together: 1 - (1 - confidence) / parts.
+    """Confidence of each of `parts` statements that are to hold together: 1 - (1 - confidence) / parts.
 
     Rounded up where a float cannot hold it: 0.975 for 0.95 and two parts. Raises UsageError for parts < 1.
     """
@@ -87,12 +87,12 @@ def split_confidence(confidence: float, parts: int) -> float:
 
 
 def check_promise(sensitivity: float, confidence: float) -> None:
-    """Raises UsageError unless both lie strictly between 0 and 1 (NaN does not)."""
+    """Check both shares. Raises UsageError unless both lie strictly between 0 and 1 (NaN does not)."""
     check_shares(sensitivity=sensitivity, confidence=confidence)
 
 
 def check_shares(**shares: float) -> None:
-    """Raises UsageError, by name, unless each share lies strictly between 0 and 1 (NaN does not)."""
+    """Check shares. Raises UsageError, by name, unless each lies strictly between 0 and 1 (NaN does not)."""
     for name, value in shares.items():
         if not 0.0 < value < 1.0:
             said = name.replace("_", " ")

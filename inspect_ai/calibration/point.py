@@ -1,4 +1,4 @@
-"""The operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
+"""Operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
 
 The fields are those of point_record.py. Schema 1 is from before there were groups and overkill, schema 2 from before
 scores of another program; fields that a schema does not know take their defaults. The claims of a file are judged in
@@ -21,7 +21,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint, ScoreScale
 from inspect_ai.text import printable
 
-SCHEMA, SCHEMA_OF_EXACT = 2, 3  # written: 3 only where its field says something
+SCHEMA, SCHEMA_OF_EXACT = 2, 3  # written: 3 only where its field differs from the default
 NEW_IN_3 = frozenset({"score_scale"})
 NEW_IN_2 = NEW_IN_3 | frozenset(
     {"guarantee", "group_by", "groups", "group_score", "n_abstained", "overkill", "n_negative", "n_flagged"}
@@ -61,7 +61,7 @@ def read_point(path: Path) -> OperatingPoint:
 
 
 def _filled(kind: type[Any], values: dict[str, Any], where: str, optional: frozenset[str] = frozenset()) -> Any:
-    """The dataclass of plain `values`; those of `optional` must be absent and take their defaults."""
+    """Make the dataclass from plain `values`; those of `optional` must be absent and take their defaults."""
     fields = {f.name: str(f.type) for f in dataclasses.fields(kind) if f.name not in optional}
     if missing := sorted(set(fields) - set(values)):
         raise UsageError(f"{where} lacks these fields: {', '.join(missing)}. {AGAIN}")
@@ -82,12 +82,12 @@ def _json(path: Path) -> Any:
 
 
 def point_sha256(point: OperatingPoint) -> str:
-    """Digest of the point's content, however its file is laid out."""
+    """Digest of the point's content, independent of its file's layout."""
     return hashlib.sha256(json.dumps(_plain(point), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def matches(point: OperatingPoint, *, task: str, model_sha256: str, config_sha256: str, engine: str) -> list[str]:
-    """Why the point does not belong to what is at work, a sentence each; certified decisions need none."""
+    """Sentences on why the point does not belong to the model at work; empty for certified decisions."""
     pairs = (
         ("another task", point.task, task),
         ("other weights", point.digests.model_sha256, model_sha256),
@@ -135,7 +135,7 @@ def _value(where: str, name: str, kind: str, value: Any) -> Any:
 
 
 def _float(text: Any) -> float:
-    """NaN for anything but a hexadecimal float. Without 0x, fromhex would read a typed 0.5 as 0.3125."""
+    """Parse a hexadecimal float; NaN for anything else. Without 0x, fromhex would read a typed 0.5 as 0.3125."""
     if not isinstance(text, str) or "0x" not in text:
         return math.nan
     try:

@@ -1,7 +1,7 @@
-"""The flat record of an operating point: the fields that files and certificates hold, and their way to the parts.
+"""Flat record of an operating point: the fields of files and certificates, and their conversion to the parts.
 
-Names, order and types are the format: a digest is over them, and a signature. A field that came later is left out where
-it says nothing new, so that what was written before keeps its bytes.
+Names, order and types are the format: a digest is over them, and a signature. A later field is left out where it has
+its default, so that older records keep their bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inspect_ai.operating_point import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointRecord:
-    """One operating point without its parts; each field is told in operating_point.py."""
+    """Flat operating point; its fields are described in operating_point.py."""
 
     task: str
     clear_below: float
@@ -55,7 +55,7 @@ class PointRecord:
 
 
 def record_of(point: OperatingPoint) -> PointRecord:
-    """The record of a point."""
+    """Convert a point to its record."""
     lines, proof, alarms, digests = point.thresholds, point.proof, point.false_alarms, point.digests
     return PointRecord(
         task=point.task,
@@ -88,7 +88,7 @@ def record_of(point: OperatingPoint) -> PointRecord:
 
 
 def plain_record(point: OperatingPoint) -> dict[str, Any]:
-    """The record as plain JSON values, floats in hex, without `score_scale` where scores are probabilities."""
+    """Convert the record to plain JSON values, floats in hex, without `score_scale` where scores are probabilities."""
     plain: dict[str, Any] = to_plain(record_of(point))
     if point.thresholds.score_scale is ScoreScale.PROBABILITY:
         del plain["score_scale"]
@@ -96,7 +96,7 @@ def plain_record(point: OperatingPoint) -> dict[str, Any]:
 
 
 def point_of(record: PointRecord) -> OperatingPoint:
-    """The point of a record. Raises ValueError where its fields about false alarms do not fit each other."""
+    """Convert a record to its point. Raises ValueError where its fields about false alarms do not fit each other."""
     return OperatingPoint(
         task=record.task,
         covers=record.covers,
@@ -131,8 +131,8 @@ def point_of(record: PointRecord) -> OperatingPoint:
 
 def _false_alarms(record: PointRecord) -> FalseAlarmProof | None:
     if record.overkill is None:
-        told = record.n_negative, record.n_flagged, record.proved_overkill, record.overkill_refusal
-        if told != (0, 0, None, None):
+        alarms = record.n_negative, record.n_flagged, record.proved_overkill, record.overkill_refusal
+        if alarms != (0, 0, None, None):
             raise ValueError("it tells of an overkill that was not asked for")
         return None
     if record.proved_overkill is None:

@@ -1,4 +1,4 @@
-"""Claims of an operating point, proved again from its counts: no edit of the file certifies what was refused."""
+"""Validation of an operating point's claims against its counts: no edit of the file certifies a refused point."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDING = 1e-9  # of a bound computed by another version of SciPy
 
 
 def faults(point: OperatingPoint) -> Iterator[str]:
-    """Phrases for all that cannot be true of the point; the first one says enough."""
+    """Yield a phrase for each impossible claim of the point; the first one is enough to refuse it."""
     lines, proof = point.thresholds, point.proof
     if fault := _out_of_range(point):
         yield fault
@@ -66,7 +66,7 @@ def _count_fault(missed: int, n: int, whose: str) -> str | None:
 def _proof_faults(
     claim: SensitivityProof | GroupPoint, whole: SensitivityProof, confidence: float, whose: str
 ) -> Iterator[str]:
-    """A claimed proof is made again from the counts, of the whole point or of one group."""
+    """Check a claimed proof, of the whole point or of one group, by computing it again from the counts."""
     missed, n, asked = claim.n_missed, claim.n_positive, whole.sensitivity
     if whole.guarantee is Guarantee.AVERAGE:
         bound, kept = expected_sensitivity(missed, n), missed <= misses_on_average(n, asked)

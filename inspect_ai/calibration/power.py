@@ -1,4 +1,4 @@
-"""The chance that a test is passed: of a fixed threshold on fresh positives, and of a threshold just calibrated.
+"""Probability of passing a test: of a fixed threshold on fresh positives, and of a threshold just calibrated.
 
 Two different tests. *Proof*: n fresh positives must prove the promise at its confidence. *Acceptance*: m fresh
 positives must show an observed sensitivity of at least the promise; even a threshold that keeps its promise fails it
@@ -25,7 +25,7 @@ MOST_MISSES = 2_000  # beyond, the assumed sensitivity is too near to the promis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerRow:
-    """With `positives`, of which `allowed` may be missed, the chance to prove the promise. allowed is -1: none."""
+    """Chance to prove the promise with `positives`, of which `allowed` may be missed. allowed is -1: none."""
 
     positives: int
     allowed: int
@@ -34,7 +34,7 @@ class PowerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptanceRow:
-    """A threshold from n positives, `missed` below it, meets `tested` fresh positives."""
+    """Expected test of a threshold from n positives, `missed` below it, on `tested` fresh positives."""
 
     positives: int
     missed: int
@@ -75,7 +75,7 @@ def positives_for(chance: float, sensitivity: float, confidence: float, assumed:
 
 
 def acceptance(n: int, missed: int, tested: int, sensitivity: float, quantile: float = 0.95) -> AcceptanceRow:
-    """What to expect when a threshold from n positives (`missed` of them below it) is tested on fresh positives."""
+    """Compute the chances of a threshold from n positives (`missed` of them below it) in tests on fresh positives."""
     if not 0 <= missed < n or tested < 1:
         raise UsageError(
             f"A test needs at least one positive and a threshold that not all miss; "

@@ -1,6 +1,6 @@
-"""The solver: a request and scored pictures in, the thresholds and their proofs out.
+"""Solver of calibration: thresholds and their proofs from a request and scored pictures.
 
-Plain columns and frozen values, so that a simulation can solve as often as it likes what the command solves once.
+Plain columns and frozen values, so that a simulation can run the command's computation many times.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inspect_ai.operating_point import FalseAlarmProof, Guarantee, SensitivityPr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationRequest:
-    """The sensitivity to promise, its kind of guarantee, the unit that is decided, and the groups to prove apart."""
+    """Sensitivity to promise, its kind of guarantee, the unit that is decided, and the groups to prove apart."""
 
     sensitivity: float = 0.987
     confidence: float = 0.95
@@ -45,7 +45,7 @@ class CalibrationScores:
     values: Sequence[str] = ()
 
     def kept(self, rows: Sequence[bool]) -> CalibrationScores:
-        """Some rows of all columns."""
+        """Select rows of all columns."""
         wanted = [i for i, keep in enumerate(rows) if keep]
         return CalibrationScores(
             scores=[self.scores[i] for i in wanted],
@@ -55,17 +55,17 @@ class CalibrationScores:
         )
 
     def positives(self, rule: GroupScore) -> Units:
-        """One score for each positive unit."""
+        """Scores of the positive units, one each."""
         return reduced(self.scores, self.units, self.positive, self.passed, rule)
 
     def negatives(self, rule: GroupScore) -> list[float]:
-        """One score for each negative unit."""
+        """Scores of the negative units, one each."""
         return negatives_per_group(self.scores, self.units, self.positive, rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationResult:
-    """The parts of an operating point that follow from scores alone."""
+    """Parts of an operating point that follow from scores alone."""
 
     thresholds: Thresholds
     proof: SensitivityProof
@@ -75,18 +75,18 @@ class CalibrationResult:
 def solve(
     pictures: CalibrationScores, request: CalibrationRequest, *, step: float = 0.0, highest: float = 1.0
 ) -> CalibrationResult:
-    """The thresholds that the request asks for; where they cannot be proved, thresholds to work with and the refusal.
+    """Solve for the requested thresholds; where they cannot be proved, thresholds to use uncertified, and the refusal.
 
-    `step`: how far below a line a score is still taken as reaching it, at work. `highest`: the highest score that there
-    is; no threshold lies above. Raises UsageError where there are no
-    positives, no negatives though they are asked about, or the request makes no sense.
+    `step`: distance below a threshold at which a score still counts as reaching it, at work. `highest`: the highest
+    possible score; no threshold lies above. Raises UsageError where there are no positives, no negatives though the
+    request needs them, or the request makes no sense.
     """
     units = pictures.positives(request.group_score)
     if not units.scores:
         raise UsageError("The quality gate hands every positive to a person: there is no score to set a threshold by.")
     found = _for_groups(pictures, units, request) if request.group_by else _for_all(pictures, units, request)
     if request.costs is not None:
-        found = _priced(found, units, pictures.negatives(request.group_score), request.costs, highest)
+        found = _with_costs(found, units, pictures.negatives(request.group_score), request.costs, highest)
     if request.overkill is None:
         return found
     return _with_flag_line(found, pictures.negatives(request.group_score), request.overkill, step, highest)
@@ -120,7 +120,7 @@ def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequ
 
 
 def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationRequest) -> CalibrationResult:
-    """One proof a group. For all of them together stands the lowest threshold, and the weakest group's bound."""
+    """Prove each group. The lowest threshold and the weakest group's bound apply to all of them together."""
     members = {value: members_of(pictures, value, request.group_score) for value in _values(pictures, request)}
     groups = prove_groups(
         members, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
@@ -145,8 +145,8 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
 
 
 def members_of(pictures: CalibrationScores, value: str, rule: GroupScore) -> Units:
-    """The positive units that have a positive picture of this value: by those pictures (LOWEST), or by all pictures of
-    the unit (HIGHEST).
+    """Positive units that have a positive picture of this value: by those pictures (LOWEST), or by all pictures of the
+    unit (HIGHEST).
     """
     mine = [is_positive and v == value for is_positive, v in zip(pictures.positive, pictures.values, strict=True)]
     if rule is GroupScore.HIGHEST:
@@ -156,7 +156,7 @@ def members_of(pictures: CalibrationScores, value: str, rule: GroupScore) -> Uni
 
 
 def _rule(pictures: CalibrationScores, request: CalibrationRequest) -> str:
-    """The rule by which several pictures of a unit became one score; empty where each unit has one picture."""
+    """Rule by which several pictures of a unit became one score; empty where each unit has one picture."""
     return request.group_score.value if len(set(pictures.units)) < len(pictures.units) else ""
 
 
@@ -173,10 +173,10 @@ def _values(pictures: CalibrationScores, request: CalibrationRequest) -> list[st
     return sorted(values)
 
 
-def _priced(
+def _with_costs(
     found: CalibrationResult, units: Units, negatives: Sequence[float], costs: Costs, highest: float
 ) -> CalibrationResult:
-    """The result with its thresholds lowered to that of least cost; raised to it only where nothing is proved."""
+    """Lower the thresholds to that of least cost; raise them to it only where nothing is proved."""
     price, proof = cheapest(units, negatives, costs, highest), found.proof
     if proof.refusal is not None and not proof.groups:
         return replace(
@@ -197,7 +197,7 @@ def _priced(
 def _with_flag_line(
     found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float, highest: float
 ) -> CalibrationResult:
-    """The result with its own line for flags, never below that for clearing: there fewer still are flagged."""
+    """Set a separate threshold for flags, never below that for clearing: there fewer still are flagged."""
     confidence, refusal = found.proof.confidence, None
     try:
         alarms = prove_overkill(negatives, overkill=overkill, confidence=confidence)

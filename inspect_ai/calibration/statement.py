@@ -1,4 +1,4 @@
-"""Words that belong to a calibration whatever made its scores: what the proof leaves out, and what was counted."""
+"""Texts of a calibration of any scores: limits of the proof, and the units that were counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SILENT_MOST = 8  # values without positives that a statement names
 
 
 def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str]:
-    """Phrases for costs that moved the threshold, and for values about which nothing is said."""
+    """Phrases for costs that moved the threshold, and for values about which nothing is proved."""
     words = []
     if request.costs is not None:
         costs = request.costs
@@ -26,7 +26,7 @@ def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str
 
 
 def not_independent(pictures: CalibrationScores, units: int, unit_name: str, confidence: float) -> str:
-    """A sentence that keeps the count of pictures from being taken for that of units; empty where they are equal."""
+    """Sentence on the difference between the counts of pictures and of units; empty where they are equal."""
     n = sum(pictures.positive)
     if n == units:
         return ""
@@ -37,5 +37,5 @@ def not_independent(pictures: CalibrationScores, units: int, unit_name: str, con
 
 
 def counted_units(pictures: CalibrationScores) -> set[str]:
-    """The independent positive units: a certificate lists them, hashed."""
+    """Independent positive units, which a certificate lists, hashed."""
     return {unit for unit, positive in zip(pictures.units, pictures.positive, strict=True) if positive}

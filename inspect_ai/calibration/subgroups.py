@@ -1,8 +1,8 @@
-"""A proof for each manufacturer, camera, defect class or whatever a column tells apart; never one for all of them.
+"""Proof for each manufacturer, camera, defect class or other value of a column; never one for all of them.
 
-The doubt is split evenly over the G groups (C. Bonferroni 1936): each is proved at 1 - delta/G, so that all statements
-hold together with confidence 1 - delta. An average promise (conformal_risk.py) has no confidence to split. A group with
-too few positives is not certified and says how many it lacks; nothing is lent to it from the others.
+delta is split evenly over the G groups (C. Bonferroni 1936): each is proved at 1 - delta/G, so that all statements hold
+together with confidence 1 - delta. An average promise (conformal_risk.py) has no confidence to split. A group with too
+few positives is not certified and says how many it lacks; it takes none from the others.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from inspect_ai.operating_point import GroupPoint, Guarantee, SensitivityProof
 def prove_groups(
     groups: Mapping[str, Units], *, sensitivity: float, confidence: float, guarantee: Guarantee = Guarantee.CONFIDENCE
 ) -> tuple[GroupPoint, ...]:
-    """One point a group, in order of value: a proof at the group's share of the doubt, or what it lacks.
+    """Prove each group, in order of value, at its share of delta; a group that cannot be proved says what it lacks.
 
-    A group all of whose positives the gate hands to a person clears nothing. Raises UsageError as `prove` does.
+    A group all of whose positives the gate leaves to a person clears nothing. Raises UsageError as `prove` does.
     """
     share = split_confidence(confidence, len(groups))
     return tuple(
@@ -38,14 +38,14 @@ def prove_groups(
 
 
 def proved(units: Units, *, sensitivity: float, confidence: float, guarantee: Guarantee) -> Proof:
-    """The proof of the asked kind. Raises CalibrationRefused and UsageError as `prove` does."""
+    """Make the proof of the requested kind. Raises CalibrationRefused and UsageError as `prove` does."""
     if guarantee is Guarantee.AVERAGE:
         return average(units.scores, sensitivity=sensitivity, abstained=units.abstained)
     return prove(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
 
 
 def fallback(units: Units, *, sensitivity: float, confidence: float, guarantee: Guarantee) -> Proof:
-    """What to work with after a refusal: the lowest positive, with the bound that the asked kind of promise gives."""
+    """Threshold to use after a refusal: the lowest positive, with the bound of the requested kind of promise."""
     if guarantee is Guarantee.CONFIDENCE:
         return best_effort(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
     lowest = best_effort(units.scores, sensitivity=sensitivity, confidence=confidence, abstained=units.abstained)
@@ -59,14 +59,14 @@ def fallback(units: Units, *, sensitivity: float, confidence: float, guarantee: 
 
 
 def allowed_misses(n: int, whole: SensitivityProof) -> int:
-    """The misses that a group's n positives may have, among the groups of the whole; -1 if so few prove nothing."""
+    """Misses that a group's n positives may have, among the groups of the whole; -1 if so few prove nothing."""
     if whole.guarantee is Guarantee.AVERAGE:
         return misses_on_average(n, whole.sensitivity)
     return misses_allowed(n, whole.sensitivity, split_confidence(whole.confidence, len(whole.groups)))
 
 
 def lacking(groups: Sequence[GroupPoint], name: str) -> str | None:
-    """Why one threshold for all groups is not certified, in a sentence; None if every group is."""
+    """Sentence on why one threshold for all groups is not certified; None if every group is."""
     refused = [f"{group.value!r}: {group.refusal}" for group in groups if group.refusal is not None]
     return f"Not every {name} is certified ({'; '.join(refused)})." if refused else None
 

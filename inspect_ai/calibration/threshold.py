@@ -1,9 +1,9 @@
-"""The threshold with a finite-sample guarantee: an order statistic of the positives' scores.
+"""Threshold with a finite-sample guarantee: an order statistic of the positives' scores.
 
 If n independent positives are exchangeable with those to come, then at the (k+1)-th smallest of their scores, where k
 is the largest integer with P(Binomial(n, 1 - s) <= k) <= delta, at least a share s of positives reaches the threshold,
 with confidence 1 - delta over the draw of the calibration set (S. Wilks, Ann. Math. Stat. 1941). Ties only add
-detections. A positive that the quality gate hands to a person is never cleared: it counts among the n, and lies above
+detections. A positive that the quality gate leaves to a person is never cleared: it counts among the n, and lies above
 every threshold.
 Void where the threshold was chosen among several on the same scores, where groups are counted as independent pictures
 (see groups.py), and for any other model, engine, preparation or gate than the one that scored.
@@ -22,7 +22,7 @@ from inspect_ai.errors import CalibrationRefused, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A threshold and what it proves: `n_missed` of `n_positive` scores lie below it, `n_allowed` might."""
+    """Proof of a threshold: `n_missed` of `n_positive` scores lie below it, `n_allowed` may."""
 
     threshold: float
     n_positive: int
@@ -32,9 +32,9 @@ class Proof:
 
 
 def prove(scores: Sequence[float], *, sensitivity: float, confidence: float, abstained: int = 0) -> Proof:
-    """The threshold for `sensitivity` at `confidence` from one score for each independent positive.
+    """Prove a threshold for `sensitivity` at `confidence` from one score for each independent positive.
 
-    `abstained` more positives are handed to a person whatever their score. Raises CalibrationRefused if there are too
+    `abstained` more positives are left to a person whatever their score. Raises CalibrationRefused if there are too
     few, naming how many are needed and what can be proved, and UsageError for no score, a score that is no number, or
     a promise outside 0..1.
     """
@@ -51,7 +51,7 @@ def prove(scores: Sequence[float], *, sensitivity: float, confidence: float, abs
 
 
 def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: float, abstained: int = 0) -> Proof:
-    """What to work with after a refusal: the lowest positive's score, which misses none of those that are there.
+    """Threshold to use after a refusal: the lowest positive's score, which misses none of the given ones.
 
     Raises as `prove` does, but never CalibrationRefused.
     """
@@ -61,11 +61,11 @@ def best_effort(scores: Sequence[float], *, sensitivity: float, confidence: floa
 
 
 def at_rank(ordered: Sequence[float], allowed: int, abstained: int, proved: float) -> Proof:
-    """The threshold that `allowed` of the ordered scores may miss.
+    """Threshold that `allowed` of the ordered scores may miss.
 
-    `proved` belongs to the rank, not to what ties left below it: a bound that improves wherever ties happen to fall
-    would be chosen by the scores. Raises CalibrationRefused where the gate hands over so many positives that no score
-    stands at the rank.
+    `proved` belongs to the rank, not to the number that ties left below it: a bound that improves with ties would be
+    chosen by the scores. Raises CalibrationRefused where the gate leaves so many positives to a person that no score
+    has that rank.
     """
     if allowed >= len(ordered):
         raise CalibrationRefused(
@@ -83,8 +83,9 @@ def at_rank(ordered: Sequence[float], allowed: int, abstained: int, proved: floa
 
 
 def ordered_scores(scores: Sequence[float], sensitivity: float, confidence: float) -> list[float]:
-    """The scores from low to high. Raises UsageError for none, for one that is no number, and for a promise outside
-    0..1.
+    """Sort the scores from low to high.
+
+    Raises UsageError for none, for one that is no number, and for a promise outside 0..1.
     """
     check_promise(sensitivity, confidence)
     ordered = sorted(float(score) for score in scores)

@@ -1,5 +1,5 @@
-"""typical.npz: what calibration saw, on disk. Plain arrays, no pickles, a digest over them; the same content gives the
-same bytes.
+"""File typical.npz of the out-of-distribution reference. Plain arrays, no pickles, a digest over them; the same content
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_typicality(known: Typicality, path: Path) -> None:
 
 
 def read_reference(folder: Path) -> Typicality | None:
-    """The reference beside a model; None where there is none. Raises UsageError for a damaged one."""
+    """Read the reference beside a model; None where there is none. Raises UsageError for a damaged one."""
     path = folder / TYPICAL_FILE
     return read_typicality(path) if path.is_file() else None
 
@@ -81,7 +81,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _refuse_bombs(path: Path) -> None:
-    """Raises UsageError where few bytes would unpack to many."""
+    """Check unpacked sizes. Raises UsageError where few bytes would unpack to many."""
     most = 16 * LARGEST_BYTES
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > most:

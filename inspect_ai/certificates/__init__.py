@@ -1,1 +1,1 @@
-"""Certificates: issue, sign, verify, their status in the log, and which files stand behind a score."""
+"""Certificates: issue, sign, verify, their status in the log, and the files that they hold for."""

@@ -1,10 +1,9 @@
-"""The certificate: a signed statement about an operating point, with the digest of every file that it holds for.
+"""Certificate: a signed statement about an operating point, with the digest of every file that it holds for.
 
 certificate.json = {"certificate": {...}, "public_key": hex, "signature": hex}. The signature (Ed25519) is over the
-canonical JSON of "certificate" (RFC 8785, floats as hex text); the SHA-256 of that is the certificate's name in the
-log. Reading checks all that the file itself can show: its layout byte for byte, its fields, the signature, and that
-the counts prove what is claimed. Whose key it is, and whether the files at work are those named, is for the place of
-work to say (certificates/deployment.py).
+canonical JSON of "certificate" (RFC 8785, floats as hex text); the SHA-256 of that names the certificate in the log.
+Reading checks everything that needs the file alone: its layout byte for byte, its fields, the signature, and that the
+counts prove the claim. deployment.py checks the rest: that the key is trusted and the files at work are those named.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
 
 SCHEMA = 1
-SCORES_FROM = "scores from "  # how the engine of a record begins where another program made the scores
+SCORES_FROM = "scores from "  # prefix of a record's engine where another program made the scores
 LARGEST_BYTES = 50_000_000  # half a million units
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -45,16 +44,16 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRecord:
-    """All that turns pixels into a decision: the task, what runs its network, and every file, byte for byte.
+    """Record of a decision's origin: the task, the engine that runs its network, and every file, byte for byte.
 
-    The files are the weights, the engine's graph, the manifest, the operating point, the reference for what is typical
+    The files are the weights, the engine's graph, the manifest, the operating point, the out-of-distribution reference
     (where there is one), the configuration, and the task's own code, which prepares the pictures.
     """
 
     task: str
     task_version: str
     engine: str  # name, version and precision
-    config_sha256: str  # of what the configuration says, as in each decision
+    config_sha256: str  # of the configuration's content, as in each decision
     files: tuple[FileDigest, ...]  # by name
 
     @property
@@ -65,10 +64,10 @@ class DeploymentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A proved operating point, the files that it is about, the units that it was proved from, and its author.
+    """Proved operating point, the files that it is about, the units that it was proved from, and its author.
 
-    unit_sha256: one digest for each independent positive unit counted, of its id in UTF-8: whoever knows an id can find
-    it here, and nobody can read one (an id that is easily guessed can be guessed).
+    unit_sha256: one digest for each independent positive unit counted, of its id in UTF-8: a known id can be looked up,
+    but no id can be read (one that is easily guessed can be guessed).
     """
 
     schema: int
@@ -85,7 +84,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A certificate and who signed it; `sha256` names it."""
+    """A certificate with its signer's key; `sha256` names it."""
 
     certificate: Certificate
     public_key: str
@@ -94,7 +93,7 @@ class Signed:
 
 
 def signed(certificate: Certificate, key: Ed25519PrivateKey) -> Signed:
-    """The certificate under a key. Raises UsageError for one that could not be read back."""
+    """Sign the certificate with a key. Raises UsageError for one that could not be read back."""
     if fault := next(_faults(certificate), None):
         raise UsageError(f"No certificate can be made: {fault}.")
     text = canonical(plain_of(certificate)).encode()
@@ -123,7 +122,7 @@ def write_certificate(made: Signed, path: Path) -> None:
 
 
 def read_certificate(path: Path) -> Signed:
-    """Raises InputError that says what is wrong with the file."""
+    """Read and check a certificate. Raises InputError that says what is wrong with the file."""
     try:
         data = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
         plain = json.loads(data)
@@ -146,17 +145,17 @@ def read_certificate(path: Path) -> Signed:
 
 
 def plain_of(certificate: Certificate) -> dict[str, Any]:
-    """The certificate as plain JSON values, its operating point as one flat record."""
+    """Convert the certificate to plain JSON values, its operating point to one flat record."""
     return {**to_plain(certificate), "point": plain_record(certificate.point)}
 
 
 def unit_digests(units: Iterable[str]) -> tuple[str, ...]:
-    """For `unit_sha256`: of each id once, sorted, so that their order tells nothing."""
+    """Digests for `unit_sha256`: of each id once, sorted, so that their order reveals nothing."""
     return tuple(sorted({hashlib.sha256(unit.encode("utf-8", "surrogatepass")).hexdigest() for unit in units}))
 
 
 def method_of(point: OperatingPoint) -> str:
-    """The method of the proof, in words."""
+    """Method of the proof, in words."""
     proof = point.proof
     if proof.guarantee is Guarantee.AVERAGE:
         how = "conformal risk control on one score for each independent positive unit: an average over calibrations"
@@ -174,7 +173,7 @@ def _laid_out(plain: Any) -> bytes:
 
 
 def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
-    """The fault that forbids to look further: another schema, other fields, a byte that is not as it was written."""
+    """Fault that prevents further checks: another schema, other fields, a byte that is not as it was written."""
     body, names = plain["certificate"], {field.name for field in dataclasses.fields(Certificate)}
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         return f"it is no certificate of schema {SCHEMA}. Another version of the program may read it"
@@ -182,7 +181,7 @@ def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
         return f"it lacks {', '.join(missing)}"
     if unknown := sorted(set(body) - names):
         return f"it has fields that are not known: {printable(', '.join(unknown))}"
-    for name, digits in (("public_key", 64), ("signature", 128)):  # one text for one value: small letters, no spaces
+    for name, digits in (("public_key", 64), ("signature", 128)):  # canonical text: lower case, no spaces
         if not isinstance(plain[name], str) or not re.fullmatch(f"[0-9a-f]{{{digits}}}", plain[name]):
             return f"its {name} is not {digits} hex digits in small letters"
     try:
@@ -203,7 +202,7 @@ def _made(path: Path, plain: Any) -> Certificate:
 
 
 def _faults(certificate: Certificate) -> Iterator[str]:
-    """Phrases for all that cannot be true of a sound certificate."""
+    """Yield a phrase for each fault that no sound certificate has."""
     point, work = certificate.point, certificate.at_work
     digests = [certificate.operating_point_sha256, *certificate.unit_sha256, *(file.sha256 for file in work.files)]
     if not all(_DIGEST.fullmatch(digest) for digest in [*digests, *filter(None, [certificate.supersedes])]):

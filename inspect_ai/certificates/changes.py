@@ -1,4 +1,4 @@
-"""Changes of a certificate that a person may make; what would change nothing is refused."""
+"""Changes of a certificate's status by a person; a change without effect is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inspect_ai.errors import UsageError
 
 
 def refuse_without_effect(action: Action, task: str, certificate: str, found: CertificateStatus) -> None:
-    """Refuse a change that the status leaves no room for. Raises UsageError."""
+    """Check that the change has an effect on this status. Raises UsageError."""
     if action is Action.REVOKED and not certificate:
         raise UsageError(f"Task {task} has no sound certificate to revoke: its decisions are uncertified as it is.")
     if found.state is CertificateState.REVOKED:

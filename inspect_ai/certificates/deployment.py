@@ -1,4 +1,4 @@
-"""The files at work, byte for byte, and the checks that they are those a certificate was signed for."""
+"""Record of the files at work, byte for byte, and the checks that they are those a certificate was signed for."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from inspect_ai.version import __version__
 
 POINT_FILE = "operating_point.json"
 CERTIFICATE_FILE = "certificate.json"
-SOFTWARE = f"inspect-ai-vision {__version__}"  # another version may read or prepare a picture otherwise
+SOFTWARE = f"inspect-ai-vision {__version__}"  # another version may read or prepare a picture differently
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question to a certificate, and the sentence that says why the answer is no (None where it is yes)."""
+    """One check of a certificate, with a sentence on its failure (None where it passes)."""
 
     what: str
     fault: str | None = None
 
 
 def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> DeploymentRecord:
-    """The files of the model in folder `model`, the operating point at `point`, and the task's configuration and code.
+    """Record the files of the model in folder `model`, the operating point at `point`, and the task's config and code.
 
     Raises SetupError for a file that cannot be read.
     """
@@ -64,12 +64,12 @@ def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> D
 
 
 def scores_record(name: str, scores: Path, point: Path, model: Path | None = None) -> DeploymentRecord:
-    """The files behind an operating point for scores of another program: scores, point, and the named model file.
+    """Record the files of an operating point for scores of another program: scores, point, and the named model file.
 
     Each is named by its path from the certificate's folder, so that the folder may move as a whole.
     Raises SetupError for a file that cannot be read.
     """
-    files = {_from(point.parent, path): path for path in (scores, point, model) if path is not None}
+    files = {_relative(point.parent, path): path for path in (scores, point, model) if path is not None}
     return DeploymentRecord(
         task=name,
         task_version="",
@@ -80,7 +80,7 @@ def scores_record(name: str, scores: Path, point: Path, model: Path | None = Non
 
 
 def scores_checks(made: Signed, folder: Path, settings: Settings) -> list[Check]:
-    """Everything that must hold of a certificate in `folder` about scores: whose key it is, and that no file changed.
+    """Check a certificate in `folder` about scores: that its key is trusted, and that no file changed.
 
     Raises SetupError for a file that cannot be read.
     """
@@ -98,12 +98,12 @@ def scores_checks(made: Signed, folder: Path, settings: Settings) -> list[Check]
 
 
 def certificate_path(point: Path) -> Path:
-    """Beside the operating point: certificate.json, or NAME.certificate.json beside one of another name."""
+    """Path of the certificate beside an operating point: certificate.json, or NAME.certificate.json of a NAME.json."""
     return point.with_name(CERTIFICATE_FILE if point.name == POINT_FILE else f"{point.stem}.{CERTIFICATE_FILE}")
 
 
 def point_path(certificate: Path) -> Path:
-    """The operating point beside a certificate: the inverse of `certificate_path`."""
+    """Path of the operating point beside a certificate: the inverse of `certificate_path`."""
     if certificate.name == CERTIFICATE_FILE:
         return certificate.with_name(POINT_FILE)
     return certificate.with_name(f"{certificate.name.removesuffix('.' + CERTIFICATE_FILE)}.json")
@@ -112,9 +112,9 @@ def point_path(certificate: Path) -> Path:
 def certificate_for(
     point: OperatingPoint, path: Path, *, task: Task, engine: Engine, model: Path, settings: Settings
 ) -> tuple[Signed | None, list[str]]:
-    """The certificate beside the operating point at `path`, and why it does not stand behind it, a sentence each.
+    """Read the certificate beside the point at `path`, with a sentence on each reason why it does not cover the point.
 
-    What the audit log says of it: certificates/status.py. Raises SetupError for a file that cannot be read.
+    Its status in the audit log: certificates/status.py. Raises SetupError for a file that cannot be read.
     """
     place = certificate_path(path)
     if not place.is_file():
@@ -127,20 +127,20 @@ def certificate_for(
     return made, [check.fault for check in found if check.fault is not None]
 
 
-def _from(folder: Path, path: Path) -> str:
-    """The path of a file as seen from a folder, with forward slashes."""
+def _relative(folder: Path, path: Path) -> str:
+    """Path of a file relative to a folder, with forward slashes."""
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def _code(folder: Path) -> Iterator[Path]:
-    """Hidden folders hold no part of a task: an editor's copies, an environment."""
+    """Yield a task's code files, without those in hidden folders: an editor's copies, an environment."""
     for path in folder.rglob("*.py"):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts):
             yield path
 
 
 def checks(made: Signed, work: DeploymentRecord, settings: Settings) -> list[Check]:
-    """Everything that must hold besides the certificate's own soundness: whose key it is, and that nothing changed."""
+    """Check a sound certificate against the files at work: that its key is trusted, and that nothing changed."""
     certified = made.certificate.at_work
     return [
         Check("signed by a trusted key", _untrusted(made, settings)),

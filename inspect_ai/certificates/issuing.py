@@ -1,4 +1,4 @@
-"""Issuing: a proved operating point becomes a signed certificate beside it, and a row in the log."""
+"""Issuing of a signed certificate beside a proved operating point, and of a row in the log."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def issue(
     """Certify the operating point that was just written to `path`, and record it in the log of `settings`.
 
     record: every file that the point holds for. units: id of each independent positive unit that was counted. key: the
-    site's own if None. A point that proves nothing is recorded and gets no certificate (None); one that lies there from
-    before stays, since it is still true of the files that it names, and counts for no others.
+    site's own if None. A point that proves nothing is recorded and gets no certificate (None); an older one beside it
+    remains, since it is still valid for the files that it names, and for no others.
     Raises UsageError where the certificate cannot be written, SetupError for a damaged key, AuditError for the log.
     """
     digest = point_sha256(point)
@@ -78,7 +78,7 @@ def issue(
 
 
 def sign_again(folder: Path, key: Ed25519PrivateKey) -> Signed:
-    """Put another signature under the certificate in `folder`, whose words stay as calibration made them.
+    """Sign the certificate in `folder` with another key; its content stays as calibration made it.
 
     Nothing is certified anew: the certificate keeps its digest. Raises InputError where there is no sound certificate.
     """

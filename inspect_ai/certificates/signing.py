@@ -1,7 +1,7 @@
 """Keys that sign certificates: Ed25519 (RFC 8032); private ones in PEM files of mode 600, public ones as hex digits.
 
-A signature says who stands behind a certificate, so it counts only with a public key that the place of work trusts: its
-own, the maker's that came with the program, and those that somebody put into the folder of setting `trusted_keys`.
+A signature names the signer of a certificate, so it counts only with a public key that is trusted where it is used: the
+site's own, the maker's that came with the program, and those in the folder of setting `trusted_keys`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from inspect_ai.settings import Settings, bundled
 
 KEY_SUFFIX = ".signing.pem"  # beside the audit log, as its patient key
 PUBLIC_SUFFIX = ".pub"
-MAKER = "maker" + PUBLIC_SUFFIX  # in the bundled folder of tasks: who signed the certificates that came with them
+MAKER = "maker" + PUBLIC_SUFFIX  # in the bundled folder of tasks: key of the certificates that came with them
 
 
 def site_key_path(db: Path) -> Path:
-    """Where the private key lies that belongs to the audit log at `db`."""
+    """Path of the private key that belongs to the audit log at `db`."""
     return db.with_name(db.name + KEY_SUFFIX)
 
 
 def site_key(db: Path) -> Ed25519PrivateKey:
-    """The key that signs what is calibrated here, made when first asked for."""
+    """Read the key that signs calibrations of this site; it is made on the first call."""
     path = site_key_path(db)
     if not path.exists():
         make_key(path)
@@ -46,7 +46,7 @@ def make_key(path: Path) -> None:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """Raises SetupError if the file is missing, damaged or another kind of key."""
+    """Read a private key. Raises SetupError if the file is missing, damaged or another kind of key."""
     try:
         key = load_pem_private_key(read_secret(path).encode("ascii"), password=None)
     except OSError as e:
@@ -59,17 +59,17 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:
-    """The public part, which anyone may have."""
+    """Public part of the key, in hex."""
     return key.public_key().public_bytes_raw().hex()
 
 
 def sign(key: Ed25519PrivateKey, message: bytes) -> str:
-    """The signature, in hex."""
+    """Sign a message; returns the signature in hex."""
     return key.sign(message).hex()
 
 
 def signed_by(public: str, signature: str, message: bytes) -> bool:
-    """Whether the holder of the private part of `public` signed exactly this message. False for anything malformed."""
+    """True if the private part of `public` signed exactly this message; False for anything malformed."""
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(bytes.fromhex(signature), message)
     except (ValueError, InvalidSignature):
@@ -78,9 +78,9 @@ def signed_by(public: str, signature: str, message: bytes) -> bool:
 
 
 def trusted_keys(settings: Settings) -> dict[str, str]:
-    """Public keys that count here, each with the name of where it came from.
+    """Read the public keys that are trusted here, each with the name of its origin.
 
-    Raises SetupError for a folder or file of keys that cannot be read: silently trusting less would puzzle people.
+    Raises SetupError for a folder or file of keys that cannot be read: trusting fewer keys silently would mislead.
     """
     trusted: dict[str, str] = {}
     if settings.trusted_keys:
@@ -101,7 +101,7 @@ def trusted_keys(settings: Settings) -> dict[str, str]:
 
 
 def read_public(path: Path) -> str:
-    """The key in a .pub file: 64 hex digits, anything after them is a remark. Raises SetupError for anything else."""
+    """Read a .pub file: a key of 64 hex digits, and a remark after them. Raises SetupError for anything else."""
     try:
         words = path.read_text("ascii").split()
         if words and len(bytes.fromhex(words[0])) == 32:

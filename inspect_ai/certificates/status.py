@@ -1,7 +1,7 @@
-"""What the audit log says of a certificate: in force, suspended, or revoked. Looked up again whenever the log has more.
+"""Status of a certificate in the audit log: in force, suspended, or revoked.
 
-A suspension belongs to the operating point as well as to the certificate, so that nobody lifts it by taking the
-certificate away; a revocation belongs to the certificate alone and is for ever.
+A suspension belongs to the operating point as well as to the certificate, so that removing the certificate does not
+lift it; a revocation belongs to the certificate alone and is final.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from inspect_ai.audit import Action, Entry, Kind, Log
 
 
 class CertificateState(StrEnum):
-    """Where a certificate, or an operating point without one, stands."""
+    """State of a certificate, or of an operating point without one."""
 
     IN_FORCE = "in force"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
-    UNKNOWN = "unknown"  # this log has never heard of it, which is no fault of its
+    UNKNOWN = "unknown"  # this log has no row about it, which is no fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatus:
-    """`entry` is the row that decided it, `reason` what stands there."""
+    """State of a certificate with the row (`entry`) that decided it, and that row's `reason`."""
 
     state: CertificateState
     entry: int | None = None
@@ -33,8 +33,8 @@ class CertificateStatus:
 def certificate_status(
     log: Log, task: str, certificate_sha256: str, operating_point_sha256: str = ""
 ) -> CertificateStatus:
-    """How the log's rows about this certificate end."""
-    last: tuple[Entry, Action] | None = None  # the newest word on suspension
+    """Derive the status from the log's rows about this certificate."""
+    last: tuple[Entry, Action] | None = None  # the newest row on suspension
     known: Entry | None = None
     for entry in log.entries(kind=Kind.CERTIFICATE, task=task, newest_first=True):
         note = entry.certificate()
@@ -45,8 +45,8 @@ def certificate_status(
             known = entry
         if named or (operating_point_sha256 and note.operating_point_sha256 == operating_point_sha256):
             last = last or ((entry, note.action) if note.action in (Action.SUSPENDED, Action.ENABLED) else None)
-    told, action = last or (known, Action.ISSUED)
-    if told is None:
+    newest, action = last or (known, Action.ISSUED)
+    if newest is None:
         return CertificateStatus(state=CertificateState.UNKNOWN)
     state = CertificateState.SUSPENDED if action is Action.SUSPENDED else CertificateState.IN_FORCE
-    return CertificateStatus(state=state, entry=told.id, reason=told.reason)
+    return CertificateStatus(state=state, entry=newest.id, reason=newest.reason)

@@ -21,7 +21,7 @@ app = common.app()
 
 
 class Unit(StrEnum):
-    """The unit that is decided, and so the one that a score stands for."""
+    """Unit that is decided, and that a score therefore represents."""
 
     PICTURE = "picture"
     STUDY = "study"
@@ -30,7 +30,7 @@ class Unit(StrEnum):
 
 
 class GuaranteeKind(StrEnum):
-    """The kinds of promise, by the names of operating_point.Guarantee."""
+    """Kinds of promise, by the names of operating_point.Guarantee."""
 
     CONFIDENCE = "confidence"
     AVERAGE = "average"
@@ -125,7 +125,7 @@ def calibrate(
     if as_json:
         common.emit(_plain(made))
     else:
-        _tell(made.point)
+        _print_result(made.point)
         _tell_frontier(made)
         _tell_rest(made)
     if not made.point.certified_somewhere:
@@ -169,7 +169,7 @@ def _of_task(
 
 
 def _refuse_together(what: str, **given: object) -> None:
-    """Raises UsageError for an option that says nothing about what is calibrated."""
+    """Check the combination of options. Raises UsageError for one that does not apply."""
     from inspect_ai.errors import UsageError
 
     for option, value in given.items():
@@ -189,7 +189,7 @@ def _plain(made: Calibrated) -> dict[str, Any]:
 
 
 def _tell_frontier(made: Calibrated) -> None:
-    """Print the sensitivities that these positives prove, and what each costs in false alarms."""
+    """Print the sensitivities that these positives prove, and the false alarms that each costs."""
     proof = made.point.proof
     each = f" in each {proof.group_by}" if proof.group_by else ""
     rows = [
@@ -232,8 +232,8 @@ def _costs(escape: float | None, overkill: float | None, prevalence: float | Non
     return Costs(escape=escape, overkill=overkill, prevalence=prevalence)
 
 
-def _tell(point: OperatingPoint) -> None:
-    """Print groups first, then the promise about all, and last what the quality gate keeps out of the promise."""
+def _print_result(point: OperatingPoint) -> None:
+    """Print groups first, then the promise about all, and last the positives that the quality gate excludes from it."""
     proof = point.proof
     if proof.groups:
         rows = [_row(group, point) for group in proof.groups]
@@ -314,7 +314,7 @@ def _line(point: OperatingPoint) -> str:
 
 
 def _digits(threshold: float, point: OperatingPoint) -> str:
-    """Six digits of a probability, all of any other score."""
+    """Format six digits of a probability, all of any other score."""
     return point.thresholds.written(threshold) if _exact(point) else f"{threshold:.6f}"
 
 

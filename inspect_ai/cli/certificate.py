@@ -1,4 +1,4 @@
-"""`inspect-ai certificate`: what a task's certificate says, whether it holds, and a person's word on it."""
+"""`inspect-ai certificate`: show, verify, suspend, enable, revoke and sign a task's certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inspect-ai evaluate`: how good a task is on a labelled folder."""
+"""`inspect-ai evaluate`: measure a task on a labelled folder."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _show(result: Evaluation, as_json: bool) -> None:
 
 
 def as_plain(result: Evaluation) -> dict[str, Any]:
-    """Every figure of an evaluation as plain values; intervals as [low, high]."""
+    """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
     names = [name for name in type(result).__dataclass_fields__ if name != "scored"]
     return {name: getattr(result, name) for name in names}
 

@@ -1,1 +1,1 @@
-"""Inspection: from a study to its verdict. Files are imported one by one: a decoding child needs preprocess alone."""
+"""Inspection of a study up to its verdict. Files are imported one by one: a decoding child needs preprocess alone."""

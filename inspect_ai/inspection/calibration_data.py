@@ -1,4 +1,4 @@
-"""From scored calibration pictures to an operating point: which pictures count, as what, and what is said of them."""
+"""Operating point from scored calibration pictures: selection of the pictures, columns of the proof, its statement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRAINING_UNKNOWN = "which pictures trained this model is not known here"
 
 
 def refuse_without_answer(folder: LabelledFolder, rows: Sequence[Row], request: CalibrationRequest) -> None:
-    """Refuse before an hour of scoring, not after it, what these rows cannot answer. Raises UsageError."""
+    """Check before hours of scoring that these rows can answer the request. Raises UsageError."""
     labels = folder.labels
     if not labels.decides:
         raise UsageError(f"{folder.root}: every label of set {labels.name} is positive; a threshold needs both sides.")
@@ -51,10 +51,10 @@ def refuse_seen(scored: list[Scored], engine: Engine, data: Path) -> None:
 
 
 def calibration_scores(scored: Sequence[Scored], labels: LabelSet, request: CalibrationRequest) -> CalibrationScores:
-    """The columns that the proof is made from. Where studies are decided, the group is the study.
+    """Columns that the proof is computed from. Where studies are decided, the group is the study.
 
-    The proof counts the gate of the fixed limits: what is typical was told by these same pictures, so its abstentions
-    among them are no independent evidence. At work it only hands more of the positives to a person.
+    The proof counts the gate of the fixed limits alone: the out-of-distribution reference is fitted to these same
+    pictures, so its abstentions among them are no independent evidence. At work it only leaves more to a person.
     """
     grouped = labels.independent == "group" or request.group_score is GroupScore.HIGHEST
     return CalibrationScores(
@@ -82,7 +82,7 @@ def proved_point(
     engine: Engine,
     request: CalibrationRequest,
 ) -> OperatingPoint:
-    """The operating point of one model on these pictures, with its proof or its refusal."""
+    """Operating point of one model on these pictures, with its proof or its refusal."""
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
@@ -92,7 +92,7 @@ def proved_point(
     return OperatingPoint(
         task=task.name,
         covers=_covers(pictures, labels, task, request, training_known=not engine.manifest.foreign),
-        thresholds=replace(lines, flag_volume_from=_volume_line(scored, labels, volume_alarms, lines.flag_from)),
+        thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
         digests=Digests(
@@ -107,7 +107,7 @@ def proved_point(
 def _covers(
     pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest, *, training_known: bool
 ) -> str:
-    """The unit of the statement, the reasons that moved the threshold, and the limits of the statement."""
+    """Unit of the statement, the reasons that moved the threshold, and the limits of the statement."""
     whole = _whole(labels)
     highest = request.group_score is GroupScore.HIGHEST
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
@@ -119,8 +119,8 @@ def _whole(labels: LabelSet) -> str:
     return labels.independent_name if labels.independent == "group" else "group"
 
 
-def _volume_line(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
-    """The lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is
+def _volume_threshold(scored: list[Scored], labels: LabelSet, share: float, least: float) -> float | None:
+    """Lowest score that at most `share` of the negatives reach (`volume_alarms` of the config); None where it is
     0.
     """
     negatives = sorted((s.score for s in scored if s.row.label not in labels.positive), reverse=True)

@@ -1,4 +1,4 @@
-"""Labelled pictures scored as at work: ingest, quality, units, engine, verdict. For calibration and evaluation."""
+"""Scoring of labelled pictures as at work: ingest, quality, units, engine, verdict. For calibration and evaluation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scored:
     """One labelled picture with its score.
 
     `verdict` is None without an operating point; logits: [K] of its last unit; features: [units, F], or None from a
-    graph that tells none; measures: of quality, the distance from calibration included where a reference was given.
+    graph without such an output; measures: of quality, with the distance from calibration where a reference was given.
     """
 
     row: Row
@@ -39,12 +39,12 @@ class Scored:
 
     @property
     def passed(self) -> bool:
-        """The whole gate: what fails is left to a person, so that no positive among it is missed."""
+        """True within all limits; a picture outside is left to a person, so that no positive among those is missed."""
         return all(measure.passed for measure in self.measures)
 
     @property
     def fit(self) -> bool:
-        """The fixed limits alone: good enough to be a reference."""
+        """True within the fixed limits: good enough to be a reference."""
         return all(measure.passed for measure in self.measures if measure.name != out_of_distribution.NAME)
 
 
@@ -67,7 +67,7 @@ def score_rows(
 ) -> list[Scored]:
     """Score every row, and judge it where the inspector has an operating point; the quality gate hides no score.
 
-    unscored: hears of pictures without a score; if None, the first of them raises UsageError.
+    unscored: called with each picture without a score; if None, the first of them raises UsageError.
     """
     wanted = list(rows)
     scored = []
@@ -85,7 +85,7 @@ def score_rows(
 
 
 def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
-    """The reference of a labelled picture with all that would be known of it at work; labels.csv speaks last."""
+    """Reference of a labelled picture, with its attributes as known at work; those of labels.csv take precedence."""
     said = tuple((name, as_at_work(name, value)) for name, value in row.columns)
     return replace(
         study.ref,

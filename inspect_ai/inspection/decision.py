@@ -1,4 +1,4 @@
-"""Decisions: a verdict with everything that is needed to make it again, ready for the audit log."""
+"""Decisions: a verdict with everything that is needed to reproduce it, ready for the audit log."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def decision_on(
     decoders: Sequence[str] = (),
     burned_in: bool = False,
 ) -> Decision:
-    """The decision on one predicted study, by `verdict`. burned_in: the picture may carry a name and is not shown."""
+    """Decide one predicted study, by `verdict`. burned_in: the picture may carry a name and is not shown."""
     judged = verdict(prediction, ref, rules)
     lines = judged.point.thresholds
     ref = noted(ref, BURNED_IN) if burned_in else ref
-    worth = _worth_telling(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
+    worth = _listed_findings(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
     if len(worth) > FINDINGS_MOST:
         more = len(worth) - FINDINGS_MOST
         ref = noted(ref, f"{more} more findings reach {lines.flag_from:.4f}; the highest are listed")
@@ -43,7 +43,7 @@ def decision_on(
 
 
 def abstained(ref: StudyRef, provenance: Provenance, reason: str, decoders: Sequence[str] = ()) -> Decision:
-    """The decision on a study that no task may decide."""
+    """Abstain on a study that no task may decide."""
     verdict = Verdict(outcome=Outcome.ABSTAIN, reason=reason, certified=False)
     return Decision(
         study=ref, provenance=provenance, verdict=verdict, score=None, threshold=None, decoders=tuple(decoders)
@@ -55,6 +55,6 @@ def noted(ref: StudyRef, note: str) -> StudyRef:
     return replace(ref, notes=(*ref.notes, note))
 
 
-def _worth_telling(findings: Sequence[Finding], line: float) -> tuple[Finding, ...]:
-    """The highest finding, and all others that reach the line; highest first."""
+def _listed_findings(findings: Sequence[Finding], line: float) -> tuple[Finding, ...]:
+    """Highest finding, and all others that reach the threshold; highest first."""
     return tuple(f for i, f in enumerate(findings) if i == 0 or f.score >= line)

@@ -1,4 +1,4 @@
-"""Pictures for people: what was inspected, and the same in grey with the heat map's colours and numbered marks."""
+"""Drawing of the inspected picture, and of the same in grey with the heat map's colours and numbered marks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from inspect_ai.text import printable
 STRONGEST = 0.7  # opacity of the hottest places; what lies under them must stay readable
 PALEST = 70  # of 255: where in the colour map a faint heat begins, since its first colours are black
 SMALL_PX = 384  # pictures much smaller than this are enlarged by a whole factor, so that marks have room
-SEEN_PX = 300  # how wide a picture stands on the page: marks are sized for that
+SEEN_PX = 300  # width of a picture on the page: marks are sized for that
 LEAST_RADIUS_PX = 8
-GAP_PX = 4  # between what is marked and its circle
+GAP_PX = 4  # between a mark's place and its circle
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
 LABEL_LIMIT = 24  # characters
 INK, RIM = (255, 255, 255), (0, 0, 0)
@@ -38,10 +38,10 @@ class Mark:
 def draw(
     picture: Floats, *, heat: Floats | None, marks: Sequence[Mark] = (), limit_px: int = 512
 ) -> tuple[bytes, bytes]:
-    """PNG of the picture, and PNG with heat map and marks; neither side longer than `limit_px`.
+    """Draw the picture, and the picture with heat map and marks, as PNG; neither side longer than `limit_px`.
 
     picture: [H, W] or [H, W, 3] RGB in 0..1; heat: [h, w] >= 0 over the whole picture. Heat is coloured from its median
-    to its own peak: colours say where, not how much. Without heat the picture keeps its own colours under the marks.
+    to its own peak: colours show place, not amount. Without heat the picture keeps its own colours under the marks.
     """
     eight = _eight_bits(picture)  # [H, W] or [H, W, 3] BGR
     factor = _factor(max(eight.shape[:2]), limit_px)
@@ -67,7 +67,7 @@ def _resized(pixels: Bytes, size: tuple[int, int], how: int) -> Bytes:
 
 
 def _coloured(picture: Bytes, heat: Floats) -> Bytes:
-    """[H, W, 3] BGR: the picture in grey, so that every colour is heat's, under colours opaque where heat is high."""
+    """[H, W, 3] BGR: the picture in grey, so that all colour is heat, under colours opaque where heat is high."""
     grey = picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     size = (picture.shape[1], picture.shape[0])
     height = _above_median(np.asarray(cv2.resize(_finite(heat), size, interpolation=cv2.INTER_LINEAR), np.float32))
@@ -87,13 +87,13 @@ def _finite(heat: Floats) -> Floats:
 
 
 def _above_median(heat: Floats) -> Floats:
-    """0..1, the peak 1; all 0 where nothing stands out. Attention has a floor that it spreads over everything."""
+    """[h, w] in 0..1, the peak 1; all 0 for even heat. Attention has a floor that it spreads over the whole picture."""
     floor, peak = float(np.median(heat)), float(heat.max())
     return np.asarray(np.clip((heat - floor) / max(peak - floor, 1e-12), 0.0, 1.0), np.float32)
 
 
 def _circle(canvas: Bytes, mark: Mark, factor: float, label: str) -> None:
-    """White with a black rim, readable on everything. The label stands beside the circle, inside the picture."""
+    """Draw it white with a black rim, readable on any colour; the label beside the circle, inside the picture."""
     height, width = canvas.shape[:2]
     longest = max(height, width)
     if not abs(mark.row) + abs(mark.col) + (mark.diameter_px or 0.0) < 10 * longest / factor:

@@ -1,4 +1,4 @@
-"""Events of a run, as scan and watch tell them. Each is committed to the audit log before it is told."""
+"""Events of a run, as scan and watch yield them, each after its commit to the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inspect_ai.inspection.inspectors import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDecided:
-    """One study's decision, committed. `known`: it stood in the log before this scan."""
+    """Committed decision on one study. `known`: it was in the log before this scan."""
 
     entry: int
     decision: Decision
@@ -21,7 +21,7 @@ class StudyDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRejected:
-    """One file that is not decided on, committed."""
+    """Committed rejection of one file that is not decided on."""
 
     entry: int
     rejection: Rejection
@@ -29,7 +29,7 @@ class FileRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What a dry run says of a study: the tasks that claim it, or why none does, or the entry that decides it."""
+    """Plan of a dry run for a study: the tasks that claim it, or why none does, or the entry that decides it."""
 
     study: StudyRef
     route: Route
@@ -38,7 +38,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the scan is. `all_found`: the walk has ended, `found` will not grow."""
+    """Progress of the scan. `all_found`: the walk has ended, `found` will not grow."""
 
     found: int
     finished: int
@@ -47,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The end of a scan. files == consumed + rejected; known of the studies stood in the log before."""
+    """Counts at the end of a scan. files == consumed + rejected; `known` studies were in the log before."""
 
     files: int
     consumed: int
@@ -64,7 +64,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDecided:
-    """One part's decision, committed. cycle_ms: from the look that first saw the file as it is, to the commit."""
+    """Committed decision on one part. cycle_ms: from the pass that first saw the file as it is, to the commit."""
 
     entry: int
     decision: Decision
@@ -74,13 +74,13 @@ class PartDecided:
 
     @property
     def late(self) -> bool:
-        """The decision stands, but the part may have passed."""
+        """True above the takt: the decision is valid, but the part may have passed."""
         return self.cycle_ms > self.takt_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartWaiting:
-    """A file that does not count yet, said once for each state of it."""
+    """A file that does not count yet, reported once for each state of it."""
 
     path: str
     reason: str
@@ -88,7 +88,7 @@ class PartWaiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSummary:
-    """The end of a watch over what was there."""
+    """Counts at the end of a watch over the files that were there."""
 
     parts: int
     known: int

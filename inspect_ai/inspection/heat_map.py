@@ -1,4 +1,4 @@
-"""Heat maps: the attention of the deciding output, laid from unit pixels over the picture that a person sees."""
+"""Heat maps: the attention of the deciding output, mapped from unit pixels onto the displayed picture."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def heat_map(
 
     None where the graph gives no heat.
 
-    source_px: rows and columns of the source image, in whose pixels units say where they lie. multiple: of pixels that
-    the engine pads units to.
+    source_px: rows and columns of the source image, in whose pixels units give their position. multiple: of pixels
+    that the engine pads units to.
     """
     if any(not output.heat.size for output in outputs):
         return None

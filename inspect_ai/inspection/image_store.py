@@ -1,4 +1,4 @@
-"""The pictures that a run leaves for people, in files named after their entries in the log."""
+"""Store of a run's pictures, in files named after their entries in the log."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ImageStore:
         self._left = dict(MOST)
         self._lock = threading.Lock()
         self._opened = False
-        self._ours = False  # whether the pictures there were found to be of this log
+        self._ours = False  # the pictures there were found to be of this log
 
     def wants(self, outcome: Outcome) -> bool:
-        """Whether one more picture of this outcome is to be drawn. Safe to ask from several threads."""
+        """True if one more picture of this outcome is to be drawn. Thread-safe."""
         with self._lock:
             self._left[outcome] -= 1
             return self._left[outcome] >= 0
@@ -41,7 +41,7 @@ class ImageStore:
             (self.folder / f"{entry.id}_heat.png").write_bytes(heat)
 
     def find(self, entry_id: int, log: Log) -> tuple[Path | None, Path | None]:
-        """Picture and heat map of an entry of this log, None where there is none. Nothing is written or removed."""
+        """Find picture and heat map of an entry of this log, None where there is none; nothing is changed."""
         self._ours = self._ours or self._is_of(log)
         if not self._ours:
             return None, None
@@ -49,7 +49,7 @@ class ImageStore:
         return picture if picture.is_file() else None, heat if heat.is_file() else None
 
     def _is_of(self, log: Log) -> bool:
-        """Entry 7 of another log is another study: its picture must not stand beside ours."""
+        """True if the folder is of this log: entry 7 of another log is another study, not to be shown here."""
         first = next(log.entries(limit=1), None)
         try:
             return first is not None and (self.folder / _ORIGIN).read_text("utf-8").strip() == first.hash

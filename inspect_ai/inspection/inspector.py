@@ -1,7 +1,7 @@
-"""The inspector: one task, ready to work. Its engines (one a thread), its operating point, and what stands behind both.
+"""Inspector: one task, ready to work, with its engines (one a thread), operating point and certificate status.
 
-Made by `load` (loading.py). The methods are the way in from Python; scan and watch use the same parts in bounded
-children and threads (workers.py).
+Made by `load` (loading.py). The methods are for use from Python; scan and watch use the same parts in bounded children
+and threads (workers.py).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ UNLOGGED = "not logged: no audit log was given"
 
 @dataclass(frozen=True, slots=True)
 class Inspector:
-    """One task at work. Engines are made when first needed, one for each thread that scores.
+    """Inspects studies for one task. Engines are made when first needed, one for each thread that scores.
 
-    point: None where the model has no operating point; then it predicts and decides nothing. mismatches: why its
-    decisions are uncertified, whatever the point proves. suspended: why nothing is cleared without a person
-    (inspectors.py). reference: what calibration saw; without it the fixed limits alone forbid a decision.
+    point: None where the model has no operating point; then it predicts and decides nothing. mismatches: reasons why
+    its decisions are uncertified, whatever the point proves. suspended: reason why nothing is cleared without a
+    person (inspectors.py). reference: of the calibration pictures; without it only the fixed limits forbid a decision.
     """
 
     task: Task
@@ -46,7 +46,7 @@ class Inspector:
 
     @property
     def engine(self) -> Engine:
-        """The calling thread's own engine, on one core."""
+        """Engine of the calling thread, on one core."""
         engine: Engine | None = getattr(self._engines, "engine", None)
         if engine is None:
             engine = self._engines.engine = open_engine(
@@ -55,7 +55,7 @@ class Inspector:
         return engine
 
     def without_reference(self) -> Inspector:
-        """The inspector for made pictures: it decides those unlike the calibration pictures too, and certifies none."""
+        """Inspector for synthetic pictures: it decides those unlike the calibration pictures too, all uncertified."""
         why = "pictures unlike those of calibration are decided too"
         return replace(self, reference=None, mismatches=(*self.mismatches, why))
 
@@ -63,13 +63,13 @@ class Inspector:
         """Score one picture or study without judging it: score, findings, heat.
 
         source: [H, W] or [H, W, 3] array (integers of full range, or floats in 0..1), path of a file or of a folder
-        with one DICOM series, pydicom Dataset, Image, Volume or Study. It is decoded in this process; what comes from
-        strangers goes through `scan`, which decodes in bounded children. Raises InputError for what cannot be read.
+        with one DICOM series, pydicom Dataset, Image, Volume or Study. It is decoded in this process; untrusted files
+        belong to `scan`, which decodes in bounded children. Raises InputError for a source that cannot be read.
         """
         return self.predict_study(as_study(source, self.settings))
 
     def predict_study(self, study: Study) -> Prediction:
-        """As `predict`, of a decoded study. The score is told whatever its quality; the verdict hears of that."""
+        """Score a decoded study, as `predict`, whatever its quality, which the verdict takes into account."""
         return predict(
             self.task,
             self.engine,
@@ -79,7 +79,7 @@ class Inspector:
         )
 
     def predict_preprocessed(self, study: PreprocessedStudy) -> Prediction:
-        """As `predict`, of what a decoding child made."""
+        """Score the result of a decoding child, as `predict`."""
         return predict(
             self.task,
             self.engine,
@@ -90,10 +90,10 @@ class Inspector:
         )
 
     def decide(self, source: Source, log: Log | None = None) -> Decision:
-        """Decide one picture or study. The decision stands in `log` before it is returned; without a log it says so.
+        """Decide one picture or study. The decision is committed to `log` before it returns; without a log it says so.
 
-        What the log holds already is not decided again. source: as for `predict`. Raises InputError for what cannot be
-        read, SetupError without an operating point, AuditError where the log cannot be written.
+        A study that the log holds already is not decided again. source: as for `predict`. Raises InputError where it
+        cannot be read, SetupError without an operating point, AuditError where the log cannot be written.
         """
         key = patient_key(log.path) if log is not None else None
         study = as_study(source, self.settings, patient_key=key)
@@ -106,7 +106,7 @@ class Inspector:
         return replace(decision, verdict=verdict)
 
     def decide_preprocessed(self, ref: StudyRef, study: PreprocessedStudy) -> tuple[Decision, Prediction]:
-        """The decision on what a decoding child made, not logged yet, and the prediction that it rests on."""
+        """Decide on the result of a decoding child, without logging it; returns the prediction too."""
         prediction = self.predict_preprocessed(study)
         decision = decision_on(
             ref, prediction, self, self.provenance, decoders=study.decoders, burned_in=study.burned_in

@@ -1,4 +1,4 @@
-"""The inspectors of a run: which of them claims a study, and each as the audit log wants it at this moment."""
+"""Inspectors of a run: routing of studies to them, and their certificate status after the audit log."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ NOBODY = ""  # the task of a study that no task claims
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`candidates` claim the study; with none, `refusal` says why no decision will come."""
+    """Tasks (`candidates`) that claim a study; with none, `refusal` says why no decision will come."""
 
     candidates: tuple[str, ...]
     refusal: str | None = None
 
 
 class Inspectors:
-    """Holds the inspectors by task, routes studies to them, and keeps them as the log says. Safe to read from threads.
+    """Holds the inspectors by task, routes studies to them, updates their status from the log. Reads are thread-safe.
 
-    named: one task was named, and is answerable for whatever cannot be decided.
+    named: one task was named, and every study that cannot be decided is logged under it.
     """
 
     def __init__(self, inspectors: Iterable[Inspector], settings: Settings) -> None:
@@ -46,11 +46,11 @@ class Inspectors:
 
     @property
     def answerable(self) -> Provenance:
-        """Who signs for a study that cannot be read: the task that was named, or nobody."""
+        """Provenance of a study that cannot be read: that of the task that was named, or of no task."""
         return next(iter(self._held.values())).provenance if self.named else self.nobody
 
     def route(self, ref: StudyRef) -> Route:
-        """The tasks that claim a study by its header, or why none does."""
+        """Find the tasks that claim a study by its header, or why none does."""
         claiming = tuple(name for name, held in self._held.items() if held.task.claims(ref) is not None)
         if claiming:
             return Route(claiming)
@@ -60,13 +60,13 @@ class Inspectors:
         return Route((), f"{who} {what}")
 
     def known(self, ref: StudyRef, route: Route, log: Log) -> Entry | None:
-        """The decision on this content that one of the candidates made, or that nobody took it."""
+        """Find the logged decision on this content, by one of the candidates or by no task."""
         return log.find_any(ref.digest, [*(self._held[name].provenance for name in route.candidates), self.nobody])
 
     def refresh(self, log: Log) -> None:
-        """Suspend, enable or revoke what the log has news of; the next study is decided so. Costs one small query.
+        """Apply new suspensions, enablings and revocations of the log, from the next study on. Costs one small query.
 
-        The first time, certificates that this log has not heard of come into force there.
+        The first time, certificates that are unknown to this log come into force there.
         """
         newest = next(log.entries(kind=Kind.CERTIFICATE, newest_first=True, limit=1), None)
         seen = 0 if newest is None else newest.id
@@ -76,7 +76,7 @@ class Inspectors:
         if self._seen is None:
             self._record_new(status, log)
         self._seen = seen
-        self._held = {name: _under(held, status[name]) for name, held in self._held.items()}
+        self._held = {name: _with_status(held, status[name]) for name, held in self._held.items()}
 
     def remarks(self) -> list[str]:
         """Suspensions that a reader of results must know of."""
@@ -102,7 +102,7 @@ class Inspectors:
 
 
 def _nobody(settings: Settings, names: Iterable[str]) -> Provenance:
-    """Provenance of "no task claims it": the tasks that were asked. Another set of tasks asks again."""
+    """Provenance of "no task claims it", bound to the set of tasks: with another set, the study is tried again."""
     asked = hashlib.sha256("\n".join([settings.task, *sorted(names)]).encode()).hexdigest()
     return Provenance(
         task=NOBODY,
@@ -120,8 +120,8 @@ def _status(inspector: Inspector, log: Log) -> CertificateStatus:
     return certificate_status(log, made.task, made.certificate_sha256, made.operating_point_sha256)
 
 
-def _under(inspector: Inspector, found: CertificateStatus) -> Inspector:
-    """The inspector as the log wants it; a revocation stays, whatever comes after."""
+def _with_status(inspector: Inspector, found: CertificateStatus) -> Inspector:
+    """Inspector with its status in the log applied; a revocation stays, whatever comes after."""
     if found.state is CertificateState.REVOKED:
         why = f"the certificate was revoked in entry {found.entry}: {found.reason}"
         return replace(inspector, suspended=None, mismatches=tuple(dict.fromkeys([*inspector.mismatches, why])))

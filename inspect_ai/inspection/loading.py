@@ -1,4 +1,4 @@
-"""Opening a model for work: the one way from a task's name to an Inspector."""
+"""Loading of a task's model, operating point and certificate into an Inspector; the one place that does so."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def load(
     settings: Settings | None = None,
     points: Literal["needed", "optional", "none"] = "needed",
 ) -> Inspector:
-    """The inspector for one task.
+    """Load the inspector for one task.
 
     model: folder of weights, graph and manifest, or of a model.onnx alone that was made elsewhere, or one of these
-    files; the task's own folder if None. A model that is named brings the configuration that it was trained with; the
-    task's own, and one made elsewhere, keep the installed one. operating_point: the file; beside the model if None.
-    points: who scores and does not decide needs none.
+    files; the task's own folder if None. A model that is named is used with the configuration that it was trained with;
+    the task's own, and one made elsewhere, with the installed one. operating_point: the file; beside the model if None.
+    points: "optional" or "none" to score without deciding.
     Raises UsageError for an unknown task or a damaged point, SetupError where weights or operating point are missing.
     """
     settings = settings or Settings()
@@ -52,7 +52,7 @@ def load(
         task = task.with_config(engine.manifest.config)
     digest, mismatches = "", list(engine.problems)
     if point is not None:
-        digest, mismatches = _behind(point, path, task, engine, folder, settings)
+        digest, mismatches = _certification(point, path, task, engine, folder, settings)
     inspector = Inspector(
         task=task,
         model=folder,
@@ -76,7 +76,7 @@ def load(
 
 
 def load_all(settings: Settings) -> tuple[list[Inspector], tuple[str, ...]]:
-    """The inspectors that setting `task` asks for, and remarks about tasks that cannot work (only with task "auto").
+    """Load the inspectors of setting `task`, with remarks about tasks that cannot work (only with task "auto").
 
     Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
     """
@@ -99,7 +99,7 @@ def _folder_of(model: Path | None, task: Task) -> Path:
     return model if model.is_dir() else model.parent
 
 
-def _behind(
+def _certification(
     point: OperatingPoint, path: Path, task: Task, engine: Engine, folder: Path, settings: Settings
 ) -> tuple[str, list[str]]:
     """Digest of the certificate beside the point ("" without one), and why decisions here are not certified."""

@@ -1,7 +1,7 @@
-"""Distance of a study from those that the threshold was set on, as one measure of its quality.
+"""Distance of a study from the calibration pictures, as one measure of its quality.
 
-Only single pictures have such a reference. Candidates that were cut out of a whole CT series have none: calibration saw
-single pictures of candidates that a data set's makers chose, and dozens a series would spend the whole level.
+Only single pictures have such a reference. Candidates that were cut out of a whole CT series have none: calibration had
+single pictures of candidates that a data set's makers chose, and dozens a series would use up the whole level.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SMALLEST = 1e-3  # added before the logarithm: shares of a picture below it are 
 def measure(
     known: Typicality | None, units: Sequence[Unit], outputs: Sequence[UnitOutput], measures: Sequence[Measure]
 ) -> Measure | None:
-    """One measure of a study of single pictures; None without a reference, without units, and for whole series."""
+    """Distance measure of a study of single pictures; None without a reference, without units, and for whole series."""
     if known is None or not units or any(unit.series_uid for unit in units):
         return None
     rows = vectors(measures, known.names)  # [pictures, M]
@@ -37,12 +37,12 @@ def measure(
 
 
 def names_of(measures: Sequence[Measure]) -> tuple[str, ...]:
-    """What is measured of each picture, in order."""
+    """Names of the measures of each picture, in order."""
     return tuple(dict.fromkeys(m.name for m in measures if m.name != NAME))
 
 
 def vectors(measures: Sequence[Measure], names: Sequence[str]) -> NDArray[np.float64]:
-    """[pictures, names] logarithms: what halves counts as much as what doubles. NaN where a picture lacks a measure."""
+    """[pictures, names] logarithms: half the value counts as much as twice. NaN where a picture lacks a measure."""
     values: dict[str, list[float]] = defaultdict(list)
     for m in measures:
         values[m.name].append(m.value)
@@ -54,5 +54,5 @@ def vectors(measures: Sequence[Measure], names: Sequence[str]) -> NDArray[np.flo
 
 
 def as_measure(p: float) -> Measure:
-    """The p-value as a measure of quality."""
+    """Convert the p-value to a measure of quality."""
     return Measure(name=NAME, value=float(p), limit=LEVEL, advice=ADVICE)

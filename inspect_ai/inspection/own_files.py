@@ -8,7 +8,7 @@ from inspect_ai.settings import Settings
 
 
 class OwnFiles:
-    """`path in OwnFiles(settings, base)`: whether this program wrote the file at `path`, relative to `base`."""
+    """Set of this program's files: `path in OwnFiles(settings, base)` for a `path` relative to `base`."""
 
     def __init__(self, settings: Settings, base: Path) -> None:
         self._out = _below(settings.out, base)
@@ -22,6 +22,6 @@ class OwnFiles:
 
 
 def _below(path: Path, base: Path) -> str | None:
-    """`path` as seen from `base`; None where it lies elsewhere."""
+    """Make `path` relative to `base`; None where it lies elsewhere."""
     path, base = path.resolve(), base.resolve()
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else None

@@ -1,4 +1,4 @@
-"""The pictures of a decision: that of its highest finding, and the same with heat map and marks."""
+"""Pictures of a decision: that of its highest finding, and the same with heat map and marks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKS_MOST = 8
 def pictures(
     findings: Sequence[Finding], previews: Sequence[Preview], prediction: Prediction
 ) -> tuple[bytes | None, bytes | None]:
-    """PNG of the picture, and PNG with heat and marks where there was a score. None where there is none of either.
+    """Draw the picture as PNG, and with heat and marks where there was a score. None where there is none of either.
 
     findings: those that the decision lists, numbered as the report lists them.
     """

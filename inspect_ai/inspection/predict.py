@@ -1,4 +1,4 @@
-"""Prediction: from units to what the network says of a study. No threshold is known here (verdict.py)."""
+"""Prediction: from units to the network's scores of a study. No threshold is known here (verdict.py)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_A_NUMBER = "the network's answer is not a number"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a model says of one study.
+    """Scores and findings of one model on one study.
 
     findings: highest score first. score: of the study, None where there is none; `problems` then says why, unless a
     measure of quality failed. shape_px: rows and columns of the picture, or of a slice, that `heat` is laid over.
@@ -35,12 +35,12 @@ class Prediction:
 
     @property
     def finite(self) -> bool:
-        """Whether every answer of the network is a number."""
+        """True if every output of the network is a number."""
         return all(np.isfinite(output.logits).all() for output in self.outputs)
 
     @property
     def is_whole_series(self) -> bool:
-        """Whether the units were cut out of a volume."""
+        """True if the units were cut out of a volume."""
         return any(unit.series_uid for unit in self.units)
 
     @property
@@ -74,7 +74,7 @@ def predict(
                 findings = [finding for unit, output in pairs for finding in task.findings(unit, output)]
                 score = float(task.aggregate(findings)) if findings else None
                 why += [] if findings else [NOTHING_FOUND]
-        except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; it costs this study and no other
+        except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; only this study is lost
             why.append(f"scoring failed: {type(e).__name__}")
     return Prediction(
         score=score,

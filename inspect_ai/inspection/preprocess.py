@@ -1,4 +1,4 @@
-"""Preprocessing of one study, in a decoding child: load, recognise, measure quality, make units. Little comes back."""
+"""Preprocessing of one study, in a decoding child: load, recognise, measure quality, make units."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from inspect_ai.settings import Settings
 
 PREVIEW_PX = 512  # longer side of the pictures that travel back for the report
 PREVIEWS_MOST = 400  # slices of one volume; a CT of this many is 20 MB as JPEG
-LUNG_WINDOW_HU = (-1000.0, 400.0)  # what a context slice shows of a volume
+LUNG_WINDOW_HU = (-1000.0, 400.0)  # window of a volume's context slices
 NOTHING_FOUND = "the task found nothing in it to look at"
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A picture for people: image `index`, or slice `index` of a volume. jpeg: its bytes; shape_px: of the source."""
+    """Picture for the report: image `index`, or slice `index` of a volume. jpeg: its bytes; shape_px: of the source."""
 
     index: int
     shape_px: tuple[int, int]
@@ -43,7 +43,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreprocessedStudy:
-    """A study without its pixels: what the network needs, what forbids a decision, what the report shows.
+    """A study without its pixels: input of the network, obstacles to a decision, previews for the report.
 
     `task` is None when no candidate recognised the study; `problems` then says so.
     """
@@ -70,7 +70,7 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
         return _without_units(study, None, (*ref.problems, *study.problems), unread=unread)
     problems = (*ref.problems, *study.problems)
-    if problems:  # no task can decide it; whose it would be is told where only one claims it
+    if problems:  # no task can decide it; a sole claimant is still named
         return _without_units(study, candidates[0] if len(candidates) == 1 else None, problems)
     task, problem = _recognise(study, candidates, settings)
     return preprocess_study(study, task) if task is not None else _without_units(study, None, (problem or "",))
@@ -84,7 +84,7 @@ def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
         measures = tuple(task.quality(study))
         units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()
         previews = _image_previews(study) or _slice_previews(study, units)
-    except Exception as e:  # noqa: BLE001 - a plugin may raise anything; it costs this study and no other
+    except Exception as e:  # noqa: BLE001 - a plugin may raise anything; only this study is lost
         return _without_units(study, task.name, (f"the task's own code failed: {_fault(e)}",))
     nothing = not units and all(measure.passed for measure in measures)
     return PreprocessedStudy(
@@ -125,7 +125,7 @@ def _burned_in(study: Study) -> bool:
 
 
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
-    """The study's task, or None and why. A task that looks at pixels outranks one that goes by the header."""
+    """Find the study's task, or None and why. A task that checks pixels outranks one that goes by the header."""
     tasks = [cached_task(name, settings.tasks) for name in candidates]
     if settings.task != "auto":
         return tasks[0], None
@@ -134,7 +134,7 @@ def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> t
         try:
             if task.accepts(study) is not None:
                 accepting.append(task)
-        except Exception as e:  # noqa: BLE001 - a plugin may raise anything; the other tasks still get their say
+        except Exception as e:  # noqa: BLE001 - a plugin may raise anything; the other tasks are still asked
             faults.append(f"; {task.name} failed: {_fault(e)}")
     looking = [task for task in accepting if type(task).accepts is not Task.accepts]
     best = looking or accepting
@@ -156,7 +156,7 @@ def _fault(error: Exception) -> str:
 
 
 def _image_previews(study: Study) -> tuple[Preview, ...]:
-    """Pictures for people; none of a picture that says of itself that somebody's name may be burned into it."""
+    """Previews of pictures; none of one whose header says that a name may be burned into it."""
     return tuple(
         _preview(index, image.unit_range(), image.spacing_mm)
         for index, image in enumerate(study.images[:PREVIEWS_MOST])
@@ -165,7 +165,7 @@ def _image_previews(study: Study) -> tuple[Preview, ...]:
 
 
 def _slice_previews(study: Study, units: Sequence[Unit]) -> tuple[Preview, ...]:
-    """The slices in which units lie."""
+    """Previews of the slices in which units lie."""
     if not study.volumes:
         return ()
     volume = study.volumes[0]

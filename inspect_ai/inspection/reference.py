@@ -1,4 +1,4 @@
-"""The reference that calibration leaves: what its pictures look like, so that unlike ones are left to a person."""
+"""Reference of the calibration pictures' appearance, so that unlike pictures are left to a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inspect_ai.inspection.out_of_distribution import NAME, as_measure, names_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """What calibration saw, or None and the sentence why nothing can be told; and the pictures with their measure."""
+    """Reference, or None and a sentence why there can be none; and the pictures with their measure."""
 
     known: Typicality | None
     scored: list[Scored]
@@ -24,10 +24,10 @@ class Fit:
 
 
 def fit(scored: Sequence[Scored], *, quality: Method = Method.NEAREST, features: Method = Method.MAHALANOBIS) -> Fit:
-    """The reference out of all calibration pictures that pass the fixed limits, whatever their label.
+    """Fit the reference to all calibration pictures that pass the fixed limits, whatever their label.
 
-    Each picture comes back with the measure that it would have had as a new one: it is judged by the half of the
-    pictures that it is not in. Pictures outside the reference come back as they are.
+    Each picture is returned with the measure that it would have had as a new one: it is judged by the half of the
+    pictures that it is not in. Pictures outside the reference are returned unchanged.
     """
     good = [i for i, s in enumerate(scored) if s.fit and s.measures]
     try:

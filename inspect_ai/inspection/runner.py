@@ -1,8 +1,8 @@
-"""The runner: one machine for scan and watch.
+"""Runner of studies, shared by scan and watch.
 
 A source yields studies and rejections; workers decode and score; one thread, the owner of the log, commits results in
-groups; an observer makes events of what is committed. What is under way is bounded, so memory does not grow with the
-number of studies. Nothing is yielded before it stands in the log.
+groups; an observer makes events of the committed rows. The number of studies under way is bounded, so memory does not
+grow with the number of all studies. Nothing is yielded before it is in the log.
 """
 
 from __future__ import annotations
@@ -33,55 +33,55 @@ Event_co = TypeVar("Event_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A study for the workers. problem: why it cannot be read at all; it is left to a person undecoded."""
+    """A study for the workers. problem: reason why it cannot be read at all; it is left to a person undecoded."""
 
     ref: StudyRef
     problem: str | None = None
 
 
 class Source(Protocol):
-    """Where studies come from. All methods are called by the thread that runs."""
+    """Source of studies. All methods are called by the thread that runs."""
 
     @property
     def pause_s(self) -> float:
-        """How long the runner may wait for results before it asks again."""
+        """Longest time that the runner may wait for results before it asks again."""
 
     @property
     def least_pause_s(self) -> float:
-        """A wake shortens the pause to no less than this."""
+        """Shortest pause; a wake shortens it to no less than this."""
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
-        """What is there now, no more than `room` studies."""
+        """Yield the studies and rejections that are ready now, no more than `room` studies."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """True when nothing more will come."""
 
 
 class Observer(Protocol[Event_co]):
-    """Makes events of what the runner did."""
+    """Makes the events of a run."""
 
     def received(self, job: Job, result: StudyResult) -> StudyResult | None:
-        """The result that is to be committed; None for one that does not count."""
+        """Take a result; returns the one that is to be committed, None for one that does not count."""
 
     def decided(self, job: Job, decision: Decision, entry: Entry) -> Iterator[Event_co]:
-        """A decision that was committed just now."""
+        """Yield events of a decision that was committed just now."""
 
     def rejected(self, rejection: Rejection, entry: Entry) -> Iterator[Event_co]:
-        """A rejected file, committed."""
+        """Yield events of a rejected file, committed."""
 
     def known(self, job: Job, entry: Entry) -> Iterator[Event_co]:
-        """A study whose decision stood in the log before."""
+        """Yield events of a study whose decision was in the log before."""
 
     def progress(self) -> Iterator[Event_co]:
-        """What has changed besides; asked for once a round."""
+        """Yield events of other changes; called once a round."""
 
 
 class Runner:
-    """A context manager around workers and log. group_s: how long a result may wait for others to share its commit.
+    """Context manager around workers and log. group_s: longest time that a result waits for others to share its commit.
 
-    unclaimed: who signs for a study that no task claims. force: decide again what the log holds, in new rows that name
-    the old ones. lookup: ask the log of each study; a scan into an empty log need not.
+    unclaimed: provenance of a study that no task claims. force: decide studies of the log again, in new rows that name
+    the old ones. lookup: search the log for each study; a scan into an empty log need not.
     """
 
     def __init__(
@@ -120,13 +120,13 @@ class Runner:
         self.workers.__exit__(kind, error, trace)
 
     def wake(self) -> None:
-        """Let the runner ask its source again. From any thread."""
+        """Let the runner ask its source again. Thread-safe."""
         if not self._woken.is_set():
             self._woken.set()
             self._inbox.put(None)
 
     def run(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
-        """Until the source has ended and everything is committed. Raises what the source or a worker raised."""
+        """Yield events until the source has ended and everything is committed. Raises errors of source and workers."""
         while not source.ended or self._under_way or self._group:
             yield from self._feed(source, observer)
             self._receive(source, observer)
@@ -135,7 +135,7 @@ class Runner:
             yield from observer.progress()
 
     def _feed(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
-        """Start what the source has."""
+        """Start the studies that the source has ready."""
         refreshed = False
         for item in source.items(self._most - self._under_way):
             if not refreshed:
@@ -169,7 +169,7 @@ class Runner:
             self.workers.submit(job.ref, route, lambda result: self._inbox.put((job, result)))
 
     def _receive(self, source: Source, observer: Observer[Event]) -> None:
-        """Wait for a result, as long as the source allows; then take all that are there."""
+        """Wait for a result, as long as the source allows; then take all that are ready."""
         now = time.monotonic()
         earliest = now + source.least_pause_s
         until = now + source.pause_s
@@ -230,6 +230,6 @@ def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejectio
 
 
 def _as_logged(decision: Decision, entry: Entry) -> Decision:
-    """What the log says is what is shown, should another process have been first; reading it back costs time."""
+    """Decision as the log has it: another process may have been first. Read back only then, since that takes time."""
     same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
     return decision if same else entry.decision()

@@ -1,4 +1,4 @@
-"""The observer of a scan: what was decided and rejected, told and counted."""
+"""Observer of a scan: events and counts of decided studies and rejected files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ScanResults:
         self._counts: Counter[str] = Counter()
         self._rejected_before: dict[tuple[str, str | None], int] | None = None
         self._started = time.monotonic()
-        self._told: Progress | None = None
+        self._last_progress: Progress | None = None
 
     def received(self, job: Job, result: StudyResult) -> StudyResult:
-        """Every result counts."""
+        """Accept every result."""
         del job
         if result.decision is None:
             self._counts["finished"] += 1
@@ -37,16 +37,16 @@ class ScanResults:
         return result
 
     def decided(self, job: Job, decision: Decision, entry: Entry) -> Iterator[ScanEvent]:
-        """One decision, committed."""
+        """Count a committed decision; yield its events."""
         yield self._decided(job, decision, entry, known=False)
 
     def rejected(self, rejection: Rejection, entry: Entry) -> Iterator[ScanEvent]:
-        """One rejected file, committed."""
+        """Count a committed rejection; yield its event."""
         self.rejections.append(rejection)
         yield FileRejected(entry=entry.id, rejection=rejection)
 
     def known(self, job: Job, entry: Entry) -> Iterator[ScanEvent]:
-        """The log's answer for a study, with the rejections of its unreadable files that were logged beside it."""
+        """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it."""
         yield self._decided(job, entry.decision(), entry, known=True)
         if self._rejected_before is None:
             old = ((row.rejection(), row.id) for row in self._log.entries(kind="rejection"))
@@ -59,14 +59,14 @@ class ScanResults:
                 yield from self.rejected(row.rejection(), row)
 
     def progress(self) -> Iterator[ScanEvent]:
-        """How far it is, where that has changed."""
+        """Yield the progress, where it has changed."""
         now = Progress(found=self._source.found, finished=self._counts["finished"], all_found=self._source.ended)
-        if now != self._told:
-            self._told = now
+        if now != self._last_progress:
+            self._last_progress = now
             yield now
 
     def summary(self) -> Summary:
-        """The counts so far."""
+        """Counts so far."""
         c, rejected = self._counts, len(self.rejections)
         return Summary(
             files=c["consumed"] + rejected,

@@ -1,4 +1,4 @@
-"""What a caller from Python may hand in: an array, a path, a pydicom Dataset, an Image, a Volume or a whole Study."""
+"""Sources that a caller from Python may pass: array, path, pydicom Dataset, Image, Volume or a whole Study."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | Path | Pixels | Dataset | Image | Volume | Study
 else:
-    Source = object  # pydicom is loaded for those who hand in a Dataset
+    Source = object  # pydicom is loaded for a Dataset alone
 
 
 def as_study(source: Source, settings: Settings, *, patient_key: bytes | None = None) -> Study:
-    """A study with pixels. Raises InputError that says what cannot be read, and why."""
+    """Convert a source to a study with pixels. Raises InputError that says what cannot be read, and why."""
     if isinstance(source, Study):
         return source
     if isinstance(source, str | Path):
@@ -45,7 +45,7 @@ def as_study(source: Source, settings: Settings, *, patient_key: bytes | None = 
 
 
 def _from_path(path: Path, settings: Settings, patient_key: bytes | None) -> Study:
-    """The one study that a file is or a folder holds."""
+    """Read the one study of a file or folder."""
     with DecoderPool(1, settings.decode_memory_gib) as pool:
         found = list(discover(path, settings=settings, pool=pool, patient_key=patient_key))
     refs = [item for item in found if isinstance(item, StudyRef)]
@@ -61,7 +61,7 @@ def _from_path(path: Path, settings: Settings, patient_key: bytes | None) -> Stu
 
 
 def _from_dataset(dataset: Dataset, settings: Settings, patient_key: bytes | None) -> Study:
-    """By way of a file, so that a Dataset is read exactly as its file would be."""
+    """Read a Dataset by way of a file, so that it is read exactly as its file would be."""
     with tempfile.TemporaryDirectory(prefix="inspect_ai_") as folder:
         path = Path(folder) / "dataset.dcm"
         try:
@@ -72,7 +72,7 @@ def _from_dataset(dataset: Dataset, settings: Settings, patient_key: bytes | Non
 
 
 def _image(pixels: Pixels) -> Image:
-    """[H, W] or [H, W, 3] of integers of full range, or of floats in 0..1, which become 16 bits."""
+    """Convert [H, W] or [H, W, 3] of integers of full range, or of floats in 0..1, which become 16 bits."""
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or min(pixels.shape) == 0:
         raise InputError(f"An array of shape {pixels.shape} is no picture; it must be [H, W] or [H, W, 3].")
     if pixels.dtype in (np.uint8, np.uint16):
@@ -91,7 +91,7 @@ def _of_images(image: Image, content: Pixels, settings: Settings) -> Study:
 
 
 def _ref(name: str, content: Pixels, kind: str, settings: Settings, **more: object) -> StudyRef:
-    """The reference of pixels that were never a file: its digest is over shape, type and values."""
+    """Reference of pixels that were never a file: its digest is over shape, type and values."""
     sha256 = hashlib.sha256(f"{content.shape} {content.dtype.str}\n".encode() + content.tobytes()).hexdigest()
     file = SourceFile(path=name, sha256=sha256, size_bytes=content.nbytes)
     attributes = attributes_set(settings)

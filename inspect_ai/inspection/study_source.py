@@ -1,4 +1,4 @@
-"""The studies below a folder, as a source for the runner: a thread walks and reads headers, never far ahead."""
+"""Source of the studies below a folder: a thread walks and reads headers, a bounded number ahead of the runner."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
 
 FOUND_AHEAD = 256  # studies and rejections that the walk may be ahead
-ASK_S = 0.25  # so often the walk asks whether anybody still waits for it
+ASK_S = 0.25  # interval at which a blocked walk checks that it is still wanted
 PAUSE_S = 5.0  # each item wakes the runner, so it need not look again by itself
 
 
 class StudySource:
-    """A context manager: entering starts the walk, leaving ends it. `wake` is called for each item that is found."""
+    """Context manager: entering starts the walk, leaving ends it. `wake` is called for each item that is found."""
 
     least_pause_s = 0.0
     pause_s = PAUSE_S
@@ -32,7 +32,7 @@ class StudySource:
         self._wake = wake
         self._queue: queue.Queue[StudyRef | Rejection | BaseException | None] = queue.Queue(FOUND_AHEAD)
         self._stopped = threading.Event()
-        self.ended = False  # everything below the folder was handed over
+        self.ended = False  # everything below the folder was yielded
 
     def __enter__(self) -> StudySource:
         threading.Thread(target=self._walk, name="walk", daemon=True).start()
@@ -44,7 +44,7 @@ class StudySource:
         self._stopped.set()
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
-        """What the walk has found. Raises what it raised."""
+        """Yield the walk's findings so far. Raises the walk's error."""
         while not self.ended and room > 0:
             try:
                 item = self._queue.get_nowait()
@@ -70,7 +70,7 @@ class StudySource:
             self._put(e)
 
     def _put(self, item: StudyRef | Rejection | BaseException | None) -> bool:
-        """False where nobody waits any more."""
+        """Put an item into the queue; False where the walk is no longer wanted."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=ASK_S)
@@ -84,7 +84,7 @@ class StudySource:
 def studies_below(
     root: Path, settings: Settings, pool: DecoderPool, key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
-    """Every study and every refused file below `root`, without what this program wrote: the log with its companions,
+    """Yield every study and every refused file below `root`, without this program's own files: log with its companions,
     and the folder of reports.
     """
     own = OwnFiles(settings, base_of(root))
@@ -94,5 +94,5 @@ def studies_below(
 
 
 def base_of(root: Path) -> Path:
-    """The folder that the paths of files are relative to."""
+    """Folder that the paths of files are relative to."""
     return root.parent if root.is_file() else root

@@ -1,8 +1,8 @@
-"""The verdict on a study: the one rule from a prediction to an outcome, on every road.
+"""Verdict on a study: the one rule from a prediction to an outcome, shared by all callers.
 
-Scan, watch, evaluation, the agreement study and the benchmarks all come here. In this order: answers that are no
-numbers, the thresholds of the study's own group, the rule for whole series, the distance from the calibration
-pictures, a suspension of the certificate; then decide.py compares.
+Scan, watch, evaluation, the agreement study and the benchmarks use it. In this order: outputs that are no numbers, the
+thresholds of the study's own group, the rule for whole series, the distance from the calibration pictures, a suspension
+of the certificate; then decide.py compares.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from inspect_ai.operating_point import OperatingPoint
 
 
 class Rules(Protocol):
-    """What an inspector decides by: thresholds, the calibration reference, and doubts about the promise."""
+    """Rules of an inspector's decisions: thresholds, the calibration reference, and doubts about the promise."""
 
     @property
     def point(self) -> OperatingPoint | None:
-        """The operating point."""
+        """Operating point."""
 
     @property
     def mismatches(self) -> Sequence[str]:
-        """Why no certificate stands behind what is at work."""
+        """Reasons why no certificate covers the inspector; empty where one does."""
 
     @property
     def suspended(self) -> str | None:
-        """Why nothing is cleared without a person for now."""
+        """Reason why nothing is cleared without a person for now."""
 
     @property
     def reference(self) -> Typicality | None:
-        """What calibration saw; without it the fixed limits alone forbid a decision."""
+        """Reference of the calibration pictures; without it the fixed limits alone forbid a decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict, the operating point as it applied to this study, and all measures of quality that were asked."""
+    """A verdict, the operating point as it applied to this study, and all measures of quality."""
 
     verdict: Verdict
     point: OperatingPoint
@@ -51,7 +51,7 @@ class Judgement:
 
 
 def verdict(scored: Prediction, study: StudyRef, rules: Rules) -> Judgement:
-    """Judge one study. Of `study` the attributes and problems count. Raises SetupError without an operating point."""
+    """Judge one study, by the attributes and problems of `study`. Raises SetupError without an operating point."""
     if rules.point is None:
         raise SetupError("There is no operating point, so a score cannot be judged. Calibrate first.")
     point = rules.point.for_study(study.attributes)
@@ -72,7 +72,7 @@ def verdict(scored: Prediction, study: StudyRef, rules: Rules) -> Judgement:
 
 
 def _problems(scored: Prediction, study: StudyRef) -> list[str]:
-    """Why the study cannot be decided, each once."""
+    """Reasons why the study cannot be decided, each once."""
     problems = list(dict.fromkeys([*study.problems, *scored.problems]))
     if not scored.finite:
         problems.append(NOT_A_NUMBER)

@@ -1,4 +1,4 @@
-"""The observer of a watch: each part's decision with its cycle time, told and counted."""
+"""Observer of a watch: events and counts of the parts' decisions, with their cycle times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inspect_ai.inspection.workers import StudyResult
 
 
 class WatchResults:
-    """Counts of one watch. provenance: of the task at the line, which signs for what cannot be read."""
+    """Counts of one watch. provenance: of the watching task, also for parts that cannot be read."""
 
     def __init__(self, folder: WatchedFolder, provenance: Provenance, takt_ms: float) -> None:
         self._folder, self._provenance, self._takt_ms = folder, provenance, takt_ms
@@ -27,9 +27,9 @@ class WatchResults:
         self._started = time.monotonic()
 
     def received(self, job: Job, result: StudyResult) -> StudyResult | None:
-        """A decision for the part, unless its file has changed or may still grow.
+        """Make a decision on the part, unless its file has changed or may still grow.
 
-        Whatever could not be read ends as ABSTAIN: the part is there and somebody has to look at it.
+        A file that cannot be read ends as ABSTAIN: the part is there and somebody has to look at it.
         """
         part = self._folder.take_back(job)
         if not self._folder.is_as_read(part, may_be_gone=result.decision is not None):
@@ -43,7 +43,7 @@ class WatchResults:
         return replace(result, decision=decision, rejections=())
 
     def decided(self, job: Job, decision: Decision, entry: Entry) -> Iterator[WatchEvent]:
-        """One part's decision, committed."""
+        """Count a committed decision on a part; yield its event."""
         part = self._parts.pop(job.ref.key)
         self._folder.settle(part, entry.id)
         event = PartDecided(
@@ -57,23 +57,23 @@ class WatchResults:
         yield event
 
     def rejected(self, rejection: Rejection, entry: Entry) -> Iterator[WatchEvent]:
-        """No file of a line is rejected: `received` leaves it to a person."""
+        """Yield nothing: no file of a watch is rejected, `received` leaves it to a person."""
         del rejection, entry
         yield from ()
 
     def known(self, job: Job, entry: Entry) -> Iterator[WatchEvent]:
-        """The part was decided before; nothing is told."""
+        """Settle a part that was decided before; yields nothing."""
         self._folder.settle(self._folder.take_back(job), entry.id)
         self._counts["known"] += 1
         yield from ()
 
     def progress(self) -> Iterator[WatchEvent]:
-        """Files that do not count yet."""
+        """Yield the files that do not count yet."""
         news, self._folder.news = self._folder.news, []
         yield from news
 
     def summary(self) -> WatchSummary:
-        """The counts so far."""
+        """Counts so far."""
         c = self._counts
         return WatchSummary(
             parts=c["parts"],

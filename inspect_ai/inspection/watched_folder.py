@@ -1,7 +1,7 @@
-"""The folder that a camera writes to, as a source for the runner: each file that counts is one part.
+"""Source of the parts of a folder that a camera writes to: each file that counts is one part.
 
-A pass compares the folder, which is the truth, with the log, which is the memory. A file counts when two looks find the
-same size, time and inode and it is whole.
+A pass compares the folder with the log. A file counts when two passes find the same size, time and inode and it is
+whole.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
 
-LOOK_S = 0.05  # between two looks while something moves
-POLL_S = 1.0  # between looks while nothing does, in case an event was lost or the share sends none
+LOOK_S = 0.05  # between two passes while a file changes
+POLL_S = 1.0  # between passes while none does, in case an event was lost or the share sends none
 
 
 @dataclass
 class WatchedFolder:
-    """All that matters of it can be told again from folder and log.
+    """Watches a folder. Its state can be rebuilt from folder and log.
 
-    once: end when what is there now is decided. patience_s: so long a file that ends in the middle is waited for; after
-    that without growth it counts as it is. last_entry: path -> the row that decided it last.
+    once: end when the files that are there now are decided. patience_s: wait so long for the rest of a file that ends
+    early; after that without growth it counts as it is. last_entry: path -> the row that decided it last.
     """
 
     folder: Path
@@ -39,8 +39,8 @@ class WatchedFolder:
     once: bool
     patience_s: float
     waiting: dict[str, FileState] = field(default_factory=dict)
-    news: list[PartWaiting] = field(default_factory=list)  # not told yet
-    _looked: dict[str, FileState] = field(default_factory=dict)  # path -> how the last look found it
+    news: list[PartWaiting] = field(default_factory=list)  # not reported yet
+    _looked: dict[str, FileState] = field(default_factory=dict)  # path -> state in the last pass
     _settled: dict[str, FileState] = field(default_factory=dict)  # path -> the state that needs no more work
     _busy: dict[str, WatchedFile] = field(default_factory=dict)
     _moving: bool = True
@@ -53,16 +53,16 @@ class WatchedFolder:
 
     @property
     def pause_s(self) -> float:
-        """Short while anything moves, is under way, or is to end."""
+        """Pause until the next pass: short while a file changes or is under way, and with `once`."""
         return LOOK_S if self._moving or self._busy or self.once else POLL_S
 
     @property
     def ended(self) -> bool:
-        """With `once`: whether two looks found nothing left to do."""
+        """True, with `once`, when two passes have found nothing left to do."""
         return self.once and self._looks >= 2 and not self._moving and not self._busy
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
-        """One look over the folder: the parts that count now, newest first (a new part before what the log knows)."""
+        """Yield, in one pass, the parts that count now, newest first (a new part before those that the log knows)."""
         now = time.monotonic()
         found = {path: seen for path, seen in list_files(self.folder).items() if path not in self._own}
         moving = False
@@ -73,11 +73,9 @@ class WatchedFolder:
             if path in self._busy or state.same(self._settled.get(path)):
                 continue
             if state is not before or now - state.since < LOOK_S:
-                moving = True  # seen so for the first time, or just now: a later look decides
+                moving = True  # seen so for the first time, or just now: a later pass decides
             elif room <= 0 or time.monotonic() - now > LOOK_S:
-                moving = (
-                    True  # its turn comes; the folder is looked at again before, so that nothing new waits for long
-                )
+                moving = True  # left to the next pass, so that no new file waits for long
             elif (part := self._considered(path, state)) is not None:
                 self._busy[path] = part
                 room -= 1
@@ -89,30 +87,30 @@ class WatchedFolder:
         self._looks += 1
 
     def take_back(self, job: Job) -> WatchedFile:
-        """The part of a job that has come to its end."""
+        """Take back the part of a finished job."""
         return self._busy.pop(job.ref.key)
 
     def is_as_read(self, part: WatchedFile, *, may_be_gone: bool) -> bool:
-        """Whether the file still is what was read: one written again meanwhile may be neither content."""
+        """True if the file is unchanged since it was read: one written again meanwhile may be neither content."""
         now = list_files(self.folder, part.path).get(part.path)
         return may_be_gone if now is None else part.state.same(now)
 
     def is_young(self, state: FileState) -> bool:
-        """Whether a file may still grow."""
+        """True while a file may still grow."""
         return time.time() - state.mtime_ns / 1e9 < self.patience_s
 
     def settle(self, part: WatchedFile, entry: int) -> None:
-        """This state of the file is decided, in that row."""
+        """Mark this state of the file as decided, in that row."""
         self._settled[part.path] = part.state
         self.last_entry[part.path] = entry
 
     def wait_for(self, path: str, state: FileState, reason: str) -> None:
-        """The file does not count yet."""
+        """Report a file that does not count yet."""
         self.waiting[path] = state
         self.news.append(PartWaiting(path=path, reason=reason))
 
     def _considered(self, path: str, state: FileState) -> WatchedFile | None:
-        """The part that a file is, found alike by two looks; None for a sidecar, and for one still being written."""
+        """Part of a file that two passes found unchanged; None for a sidecar, and for a file still being written."""
         young = self.is_young(state)
         if young and state.same(self.waiting.get(path)):
             return None
@@ -128,12 +126,12 @@ class WatchedFolder:
         self.waiting.pop(path, None)
         if part is not None:
             return self._with_note(part)
-        if state.same(list_files(self.folder, path).get(path)):  # else gone, or changed since the look
+        if state.same(list_files(self.folder, path).get(path)):  # else gone, or changed since the pass
             self._settled[path] = state
         return None
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
-        """A DICOM file with what its header says of it, or with the reason why there is none."""
+        """Add to the part of a DICOM file the values of its header, or the reason why it has none."""
         for item in discover(self.folder / part.path, settings=self.settings, pool=self.pool):
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)

@@ -23,7 +23,7 @@ from inspect_ai.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """The end of one study: a decision, or rejections of all its files, or a decision and rejections of some."""
+    """Result of one study: a decision, or rejections of all its files, or a decision and rejections of some."""
 
     ref: StudyRef
     decision: Decision | None
@@ -36,7 +36,7 @@ Then: TypeAlias = Callable[[StudyResult | BaseException], object]
 
 
 class Workers:
-    """A context manager. `wants_picture` is asked from several threads whether an outcome deserves its picture."""
+    """Context manager. `wants_picture`, called from several threads, says which outcomes get a picture."""
 
     def __init__(
         self, root: Path, inspectors: Inspectors, settings: Settings, wants_picture: Callable[[Outcome], bool]
@@ -64,7 +64,7 @@ class Workers:
 
         def decoded(future: Future[PreprocessedStudy]) -> None:
             if self._open and not future.cancelled():
-                with contextlib.suppress(RuntimeError):  # closed between the question and the call
+                with contextlib.suppress(RuntimeError):  # closed between the check and the call
                     self._threads.submit(self._finish, ref, future, then)
 
         future = self.pool.submit(
@@ -102,5 +102,5 @@ class Workers:
 
 
 def rejected(ref: StudyRef, reason: str) -> tuple[Rejection, ...]:
-    """Every file of a study, rejected for one reason."""
+    """Reject every file of a study, for one reason."""
     return tuple(Rejection(file=file.path, reason=reason, sha256=file.sha256) for file in ref.files)

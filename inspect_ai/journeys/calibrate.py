@@ -1,4 +1,4 @@
-"""The calibration journey: scores of held-out pictures become thresholds with a proof, or a refusal that says what is
+"""Calibration journey: thresholds with a proof from scores of held-out pictures, or a refusal that says what is
 missing.
 """
 
@@ -37,11 +37,11 @@ from inspect_ai.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """The operating point, the file of its certificate (None where nothing is proved), and the provable sensitivities.
+    """Operating point, the file of its certificate (None where nothing is proved), and the provable sensitivities.
 
-    no_reference: why nothing can be told about unlike pictures, None where something can. left_to_a_person: share of
-    positive pictures that the whole gate leaves to a person. Both None where another program made the scores, as is
-    training_known: whether the pictures that trained the model are known, so that none of them can count.
+    no_reference: reason why no out-of-distribution reference was made, None where one was. left_to_a_person: share of
+    positive pictures that the whole gate leaves to a person. training_known: the pictures that trained the model are
+    known, so that none of them can count. All three None where another program made the scores.
     """
 
     point: OperatingPoint
@@ -63,10 +63,10 @@ def calibrate_task(
     out: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Calibrated:
-    """Set the thresholds of one model on one split of a labelled folder; write them, their certificate, and what the
-    pictures look like. Of a model made elsewhere the point says that nobody here can exclude its training pictures.
+    """Set a model's thresholds on one split of a labelled folder; write them, their certificate and the reference.
 
-    A refused point is written too (it carries the refusal, and decides uncertified); whoever calls tells the person.
+    For a model made elsewhere the point states that its training pictures could not be excluded. A refused point is
+    written too (it carries the refusal, and decides uncertified); the caller reports that.
     Raises UsageError where the split served training or selection, knows no positives, or lacks what is asked about.
     """
     inspector = load(task_name, model, settings=settings, points="none")
@@ -98,7 +98,7 @@ def calibrate_task(
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:
-    """What calibration saw goes beside the threshold that was set on it; an older reference belongs to another one."""
+    """Write the reference beside the threshold that was set on it; an older one is removed, it belongs to another."""
     if known is None:
         path.unlink(missing_ok=True)
     else:
@@ -106,5 +106,5 @@ def _keep_reference(known: Typicality | None, path: Path) -> None:
 
 
 def without_path(point: OperatingPoint) -> dict[str, object]:
-    """The point as plain values in one flat record, for printing."""
+    """Convert the point to plain values in one flat record, for printing."""
     return asdict(record_of(point)) | {"certified": point.certified}

@@ -1,4 +1,4 @@
-"""The calibration journey for scores that another program made: a CSV file takes the place of task and pictures."""
+"""Calibration journey for scores that another program made: a CSV file takes the place of task and pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def calibrate_scores(
 
     name: of the statement, the file's stem by default. model_file: the file that made the scores; the certificate binds
     its digest. out: the operating point, beside the scores by default. Raises InputError for a file that cannot be
-    read, UsageError for scores that cannot answer and for a place where another operating point lies.
+    read, UsageError for scores that cannot answer and for an `out` where another operating point lies.
     """
     called = statement_name(name or scores.stem)
     path = out or scores.parent / POINT_FILE
@@ -59,14 +59,14 @@ def calibrate_scores(
 
 
 def statement_name(text: str) -> str:
-    """The name of the statement. Raises UsageError for one that cannot be shown in a line."""
+    """Check the name of the statement. Raises UsageError for one that is not one printable line."""
     if not text or printable(text, NAME_MOST) != text:
         raise UsageError(f"The name {printable(text, NAME_MOST)!r} must be one printable line; choose one with --name.")
     return text
 
 
 def _pictures(file: ScoreFile, request: CalibrationRequest) -> CalibrationScores:
-    """The columns of the proof. Raises UsageError without positives, and without the column to group by."""
+    """Columns of the proof. Raises UsageError without positives, and without the column to group by."""
     rows, by = file.rows, request.group_by
     if not any(row.positive for row in rows):
         raise UsageError(f"{file.path} holds no positives (positive is 0 in every row): nothing can be proved.")
@@ -83,7 +83,7 @@ def _pictures(file: ScoreFile, request: CalibrationRequest) -> CalibrationScores
 
 
 def _refuse_to_replace(path: Path, name: str) -> None:
-    """Raises UsageError where an operating point lies that these scores did not make: a task's, or another file's."""
+    """Check that no other operating point is overwritten, a task's or another file's. Raises UsageError."""
     if not path.exists():
         return
     try:
@@ -95,7 +95,7 @@ def _refuse_to_replace(path: Path, name: str) -> None:
 
 
 def _refuse_as_model(model_file: Path, scores: Path, path: Path) -> None:
-    """Raises InputError for a model file that is not there, UsageError for one that is something else."""
+    """Check the model file. Raises InputError for one that is missing, UsageError for one that is something else."""
     if not model_file.is_file():
         raise InputError(f"{model_file} is no file. Name the file of the model that made the scores, or none.")
     if model_file.resolve() in (scores.resolve(), path.resolve()):
@@ -126,7 +126,7 @@ def _point(
 
 
 def _covers(file: ScoreFile, request: CalibrationRequest, model_file: Path | None) -> list[str]:
-    """Phrases for the unit that counts, and for how it is known which model made the scores."""
+    """Phrases for the unit that counts, and for the model that is named as the origin of the scores."""
     highest = request.group_score is GroupScore.HIGHEST
     unit = "one group, flagged when any of its rows is" if highest else "one group" if file.grouped else "one row"
     made = "no model file was named" if model_file is None else f"said to be made by {model_file.name}"

@@ -1,4 +1,4 @@
-"""Handling of a certificate by a person: look at it, verify, suspend, enable or revoke it, sign it once more."""
+"""Handling of a certificate by a person: show, verify, suspend, enable or revoke it, sign it once more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from inspect_ai.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A sound certificate, all checks of it, and its status in the log."""
+    """Sound certificate with all its checks and its status in the log."""
 
     path: Path
     made: Signed

@@ -1,4 +1,4 @@
-"""Evaluation: a labelled folder, inspected as at work, and what came out, with exact intervals."""
+"""Evaluation journey: inspection of a labelled folder as at work, and its figures with exact intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inspect_ai.settings import Settings
 
 __all__ = ["Evaluation", "evaluate_task"]
 
-AGREEMENT_OPTION = "agreement"  # of a task's config: the column that tells repeated looks at one part apart
+AGREEMENT_OPTION = "agreement"  # of a task's config: the column that tells repeated pictures of one part apart
 
 
 def evaluate_task(
@@ -35,9 +35,9 @@ def evaluate_task(
     agreement: str | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
-    """Score a labelled folder and measure; with `report`, write a page that a person reads.
+    """Score a labelled folder and measure; with `report`, write a page.
 
-    agreement: the column of labels.csv that tells repeated looks at one part apart; default: the config's option of
+    agreement: the column of labels.csv that tells repeated pictures of one part apart; default: the config's option of
     that name. Raises UsageError for unknown labels, columns or splits.
     """
     inspector = load(task_name, model, operating_point, settings=settings, points="optional")
@@ -72,7 +72,7 @@ def _write_page(
     column: str,
     progress: Callable[[int], None],
 ) -> None:
-    """The page: figures from the scores, and a second look at the few pictures that need one."""
+    """Write the page: figures from the scores, and the pictures of the cases worth showing."""
     scored, labels = result.scored, folder.labels
     study = study_of_agreement(scored, folder, inspector, column, progress) if column else None
     write_evaluation(

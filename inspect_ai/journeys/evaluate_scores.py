@@ -1,4 +1,4 @@
-"""The evaluation journey for scores that another program made: figures and page out of a CSV file, without pictures."""
+"""Evaluation journey for scores that another program made: figures and page from a CSV file, without pictures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def evaluate_scores(
 
 
 def _labels(file: ScoreFile) -> LabelSet:
-    """The two sides of a score file as a label set; labels of its own are told in the rows alone."""
+    """Label set of a score file's two sides; its own labels are in the rows alone."""
     return LabelSet(
         name=file.path.stem,
         column="positive",
@@ -68,7 +68,7 @@ def _labels(file: ScoreFile) -> LabelSet:
 
 
 def _decided(file: ScoreFile, point: OperatingPoint | None, doubts: list[str]) -> list[Scored]:
-    """Each row as a scored picture, decided where there is a point."""
+    """Convert each row to a scored picture, decided where there is a point."""
     scored = []
     for row in file.rows:
         said = [(name, as_at_work(name, value)) for name, value in row.columns]
@@ -93,7 +93,7 @@ def _decided(file: ScoreFile, point: OperatingPoint | None, doubts: list[str]) -
 
 
 def _doubts(point: OperatingPoint, path: Path, settings: Settings) -> list[str]:
-    """The reasons why no certificate stands behind the point at `path`, a sentence each."""
+    """Reasons why no certificate covers the point at `path`, a sentence each."""
     if point.thresholds.score_scale is not ScoreScale.EXACT:
         return ["the scores come from a file: nothing shows that the model of the operating point made them"]
     place = certificate_path(path)
