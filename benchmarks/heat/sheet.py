@@ -1,7 +1,7 @@
 """A sheet of examples: one strip a picture, with the defect outlined as its mask says, and each model's heat map.
 
-Colours as in reports (inspection/drawing.py): each map from its own median to its own peak, so they say where, not how
-much; the figures below each map say how much.
+Colours as in reports (inspection/pictures/drawing.py): each map from its own median to its own peak, so they say where,
+not how much; the figures below each map say how much.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.heat.pointing import TOLERANCE_PX
 from benchmarks.heat.results import ExamplePicture, HeatResult, Mask, Pointing
-from inspect_ai.inspection.drawing import draw
+from inspect_ai.inspection.pictures.drawing import draw
 from inspect_ai.text import printable
 
 WIDEST_PX, MOST_CELL_PX, LEAST_CELL_PX = 1840, 380, 210  # the sheet; a picture on it

@@ -77,7 +77,7 @@ def show(
     """
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
-    from inspect_ai.inspection.image_store import ImageStore
+    from inspect_ai.inspection.pictures.image_store import ImageStore
 
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db, out=out)

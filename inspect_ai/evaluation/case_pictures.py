@@ -15,9 +15,9 @@ from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Study
 from inspect_ai.evaluation.localization import mask_of
-from inspect_ai.inspection.drawing import Mark, draw
-from inspect_ai.inspection.heat_map import heat_map
 from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.pictures.drawing import Mark, draw
+from inspect_ai.inspection.pictures.heat_map import heat_map
 
 SHEET_PX = 360  # longer side of a picture on a sheet
 CIRCLES_MOST = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inspect_ai.domain import Finding, Floats, Measure, Unit, UnitOutput
-from inspect_ai.inspection.heat_map import heat_map
+from inspect_ai.inspection.pictures.heat_map import heat_map
 from inspect_ai.inspection.preprocess import NOTHING_FOUND
 from inspect_ai.model.engine import Engine
 from inspect_ai.plugins import Task

@@ -19,8 +19,8 @@ from typing import Protocol, TypeVar
 from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Decision, Provenance, Rejection, StudyRef
 from inspect_ai.inspection.decision import abstained
-from inspect_ai.inspection.image_store import ImageStore
 from inspect_ai.inspection.inspectors import Inspectors
+from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.inspection.workers import StudyResult, Workers
 from inspect_ai.settings import Settings
 

@@ -16,7 +16,7 @@ from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
 from inspect_ai.inspection.decision import abstained
 from inspect_ai.inspection.inspectors import Inspectors, Route
-from inspect_ai.inspection.pictures import pictures
+from inspect_ai.inspection.pictures.of_decision import pictures
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
 from inspect_ai.settings import Settings
 

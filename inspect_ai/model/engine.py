@@ -92,11 +92,13 @@ class OnnxEngine:
         except Exception as e:
             advice = "Install again or train again." if isinstance(known, Manifest) else _why_not_loaded(e)
             raise SetupError(f"{path} cannot be loaded ({type(e).__name__}). {advice}") from e
-        self._ports = foreign_graph.ports_of(self._session, path)
         if isinstance(known, Manifest):
+            features = "features" if len(self._session.get_outputs()) > 2 else None  # graphs before it have two outputs
+            self._ports = foreign_graph.Ports(pixels="pixels", logits="logits", heat="heat", features=features)
             self.manifest, self.model_sha256 = known, known.weights_sha256
             self.problems = _problems(folder, GRAPH, known.graph_sha256)
         else:
+            self._ports = foreign_graph.ports_of(self._session, path)
             self.manifest, self.problems = foreign_graph.manifest_of(graph, known), ()
             self.model_sha256 = self.manifest.graph_sha256
             side = foreign_graph.example_side(known)

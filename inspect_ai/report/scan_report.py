@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inspect_ai.audit import Log
 from inspect_ai.domain import Outcome, Rejection
-from inspect_ai.inspection.image_store import ImageStore
+from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.report.page import Item, Summary, write_report
 from inspect_ai.report.view import Backing
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inspect_ai.inspection.drawing import Mark, draw
+from inspect_ai.inspection.pictures.drawing import Mark, draw
 
 NOISE = np.random.default_rng(1).integers(0, 256, (400, 500, 3)).astype(np.uint8)  # RGB
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inspect_ai.domain import Unit, UnitOutput
-from inspect_ai.inspection.heat_map import heat_map
+from inspect_ai.inspection.pictures.heat_map import heat_map
 
 
 def output(rows: int, cols: int, hot: tuple[int, int]) -> UnitOutput:

@@ -16,7 +16,7 @@ from inspect_ai.audit import Review, open_log, verify
 from inspect_ai.cli.review import VERDICTS
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import UsageError
-from inspect_ai.inspection.image_store import ImageStore
+from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.review import MOVES, WAITING, WORDS, Answer, ReviewState, case, decide, history, queue
 from tests.support.logs import decision, raw_rows, rejection, tamper
 

@@ -14,7 +14,7 @@ import pytest
 
 from inspect_ai.domain import Decision, Finding, Outcome, Provenance, Rejection, SourceFile, StudyRef, Verdict
 from inspect_ai.errors import SetupError
-from inspect_ai.inspection.drawing import draw
+from inspect_ai.inspection.pictures.drawing import draw
 from inspect_ai.report import Backing, Item, write_report
 from inspect_ai.report.page import CARDS_MOST
 from tests.support.points import changed, make_point

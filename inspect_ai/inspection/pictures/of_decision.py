@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inspect_ai.domain import Finding
-from inspect_ai.inspection.drawing import Mark, draw
-from inspect_ai.inspection.heat_map import heat_map
+from inspect_ai.inspection.pictures.drawing import Mark, draw
+from inspect_ai.inspection.pictures.heat_map import heat_map
 from inspect_ai.inspection.predict import Prediction
 from inspect_ai.inspection.preprocess import Preview
 
