@@ -4,7 +4,7 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := accuracy gate guarantee heat monitor speed volumes
+BENCHMARKS := accuracy gate guarantee heat monitor mutants speed volumes
 
 export OMP_NUM_THREADS ?= 1
 
