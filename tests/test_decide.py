@@ -81,6 +81,14 @@ def test_a_score_that_reaches_a_line_is_not_cleared_after_a_wobble_of_the_grid(
 
 
 @EXAMPLES
+@given(place=st.integers(min_value=1, max_value=2**16 - 1), wobble=st.floats(min_value=-0.49, max_value=0.49))
+def test_scores_that_round_to_one_place_on_the_grid_get_one_verdict(place: int, wobble: float) -> None:
+    point = changed(POINT, clear_below=(place + 0.75) * GRID, flag_from=(place + 0.75) * GRID)  # a step is no boundary
+
+    assert decide((place + wobble) * GRID, point) == decide(place * GRID, point)
+
+
+@EXAMPLES
 @given(
     score=st.one_of(st.none(), st.floats()),
     point=POINTS,
@@ -147,6 +155,18 @@ def test_all_problems_are_named_before_the_measures() -> None:
     verdict = decide(0.9, POINT, problems=["two slices at one position", "a gap of 4 mm"], measures=[BLURRED])
 
     assert verdict.reason.startswith("two slices at one position; a gap of 4 mm; focus is")
+
+
+@pytest.mark.parametrize(("score", "outcome"), [(0.1, Outcome.ABSTAIN), (0.3, Outcome.ABSTAIN), (0.9, Outcome.FLAG)])
+def test_a_suspension_leaves_what_would_be_clear_to_a_person_and_promises_nothing(
+    score: float, outcome: Outcome
+) -> None:
+    verdict = decide(score, POINT, suspended="auto-clear is suspended since entry 7")
+
+    assert verdict.outcome is outcome
+    assert not verdict.certified
+    assert "auto-clear is suspended since entry 7" in verdict.reason
+    assert ("a person must look" in verdict.reason) == (outcome is Outcome.ABSTAIN)
 
 
 def test_the_reason_says_score_line_and_what_is_proved() -> None:

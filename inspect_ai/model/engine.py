@@ -16,7 +16,7 @@ from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Unit, UnitOutput
 from inspect_ai.errors import SetupError
 from inspect_ai.model import foreign_graph
-from inspect_ai.model.manifest import GRAPH, WEIGHTS, Manifest, file_sha256, read_manifest
+from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, Manifest, file_sha256, read_manifest
 from inspect_ai.text import printable
 
 Number = TypeVar("Number", np.uint8, np.float32, np.bool_)
@@ -46,7 +46,7 @@ def open_engine(folder: Path, *, kind: str = "onnx", threads: int = 1, config: T
     config: of the installed task; a model.onnx alone, made elsewhere, is checked against it. Where there is a manifest,
     the manifest's own counts. Raises SetupError if a file is missing, damaged or not what the task needs.
     """
-    if config is not None and foreign_graph.is_foreign(folder):
+    if config is not None and not (folder / MANIFEST).is_file() and foreign_graph.is_foreign(folder):
         if kind == "onnx":
             return OnnxEngine(folder, config, threads)
         raise SetupError(

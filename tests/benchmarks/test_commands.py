@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "speed", "volumes")
+NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "mutants", "speed", "volumes")
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +32,7 @@ def test_help_shows_an_example_that_names_the_command(name: str) -> None:
         ("accuracy", ("--data", "nowhere", "--dry-run"), 3, "is not there"),
         ("gate", ("metal_surface", "--data", ".", "--out", "x", "--measures-by", "taste"), 2, "no distance 'taste'"),
         ("guarantee", ("--out", "x", "--scores", "a.csv"), 2, "names no task"),
+        ("mutants", ("a change that nobody made",), 2, "no mutant 'a change that nobody made'"),
         ("heat", ("metal_surface", "--data", ".", "--out", "x", "--method", "lime"), 2, "no method 'lime'"),
     ],
 )

@@ -63,6 +63,16 @@ def test_what_is_no_number_is_never_clear(value: float, inspector: Inspector) ->
     assert "not a number" in decision.verdict.reason
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_has_neither_score_nor_findings(value: float, inspector: Inspector) -> None:
+    prediction = inspector.predict_preprocessed(PreprocessedStudy(task="bright", units=(unit(0.1), unit(value))))
+
+    assert not prediction.finite
+    assert prediction.score is None
+    assert prediction.findings == ()
+    assert prediction.problems == ()  # no fault of engine or plugin
+
+
 def test_a_failed_measure_leaves_the_study_to_a_person_and_shows_no_score(inspector: Inspector) -> None:
     dark = Measure(name="contrast", value=0.0, limit=0.02, advice="check the light")
 
