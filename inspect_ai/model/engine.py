@@ -117,7 +117,7 @@ class OnnxEngine:
             None if name is None else np.asarray(found[name][0], np.float32)
             for name in (self._ports.logits, self._ports.heat, self._ports.features)
         )
-        assert logits is not None  # noqa: S101 - no port is more certain; for the type checker
+        assert logits is not None  # noqa: S101 - a graph without logits was refused; for the type checker
         if heat is None:
             heat = np.zeros((len(logits), 0, 0), np.float32)
         elif self.manifest.foreign:
