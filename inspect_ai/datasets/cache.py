@@ -22,7 +22,7 @@ from inspect_ai.version import __version__
 
 
 def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:
-    """Samples of one split as `read_samples` gives them, from `settings.cache` where they are there already."""
+    """Read the samples of one split as `read_samples` does, from `settings.cache` where they are there already."""
     rows = folder.part(split)
     archive = folder.root / "images.zip"
     if not settings.cache or not archive.is_file():
@@ -48,7 +48,7 @@ def _key(folder: LabelledFolder, split: str, task: Task) -> str:
 
 
 def _kept(path: Path) -> list[tuple[np.ndarray, np.ndarray | None, str]] | None:
-    """None where nothing usable lies there; a damaged file is made again."""
+    """Read cached samples; None where there are none, or a damaged file, which is then made again."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             digests = arrays["sha256"].tolist()

@@ -1,7 +1,7 @@
 """Labelled folders: labels.csv with images beside it or in images.zip, or one folder a class.
 
-Groups never cross splits. Where train has no calibration part beside it, a share of its groups is set aside, the same
-ones each time, before anything is learnt. Light on purpose: calibrate and evaluate read folders without torch.
+Groups never cross splits. Where train has no calibration part beside it, a share of its groups is set aside before
+training, always the same ones. Without torch, so that calibrate and evaluate can read folders fast.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_FILE_BYTES = 256 << 20  # a picture in a zip that unpacks to more is no pict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One labelled picture. `grade` and `masks` only where the label set knows them.
+    """One labelled picture. `grade` and `masks` only where the label set defines them.
 
     `columns`: (name, value) of every column that tells pictures apart: all but file, split, group and masks.
     """
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFolder:
-    """The rows of one folder and the label set that their labels come from."""
+    """Rows of one folder and the label set that their labels come from."""
 
     root: Path
     labels: LabelSet
@@ -58,9 +58,7 @@ class LabelledFolder:
 
     @contextmanager
     def unpacked(self, rows: Iterable[Row]) -> Iterator[Path]:
-        """A folder that holds the rows' pictures and masks as files: the folder itself, or a temporary one out of
-        images.zip.
-        """
+        """Folder with the rows' pictures and masks as files: the folder itself, or a temporary one from images.zip."""
         archive = self.root / "images.zip"
         if not archive.is_file():
             yield self.root
@@ -80,7 +78,7 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
     raw = list(_table(table)) if table.is_file() else list(_class_folders(root))
     if not raw:
         raise InputError(f"{table if table.is_file() else root} lists no pictures.")
-    # The column is part of the label set, and the label set is found by its values: try each set's own column.
+    # The column is part of the label set, and the values determine the label set, so each set's own column is tried.
     for labels in config.labels:
         if labels.column in raw[0] and {r[labels.column] for r in raw} <= set(labels.classes):
             rows = tuple(_row(r, labels, i, table) for i, r in enumerate(raw))
@@ -91,7 +89,7 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
 
 
 def with_splits(folders: list[LabelledFolder], *, calibration_share: float) -> list[LabelledFolder]:
-    """Folders ready for training: each label set has train, val and calibration groups.
+    """Split folders for training: each label set gets train, val and calibration groups.
 
     Without any split column, a fifth of the groups becomes val. Where no folder of a label set has a calibration part
     and the set decides, `calibration_share` of train's groups becomes one.
@@ -112,7 +110,7 @@ def with_splits(folders: list[LabelledFolder], *, calibration_share: float) -> l
 
 
 def _resplit(rows: tuple[Row, ...], source: str, target: str, share: float) -> tuple[Row, ...]:
-    """Move a share of a split's groups; which ones follows from their names alone, and labels stay balanced."""
+    """Move a share of a split's groups, chosen by their names alone, with labels kept balanced."""
     groups: dict[str, str] = {}
     for row in rows:
         if row.split == source:

@@ -1,4 +1,4 @@
-"""Labelled pictures as decoded units, made once before training by the ingest and the task.units of a scan."""
+"""Samples: labelled pictures as decoded units, made once before training by the ingest and the task.units of a scan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def positive(self) -> int:
-        """1, 0, or IGNORE where the label set does not decide."""
+        """Side of the label: 1, 0, or IGNORE where the label set does not decide."""
         return int(self.row.label in self.labels.positive) if self.labels.decides else IGNORE
 
 
@@ -98,7 +98,7 @@ def _sample(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) ->
 def unit_mask(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> NDArray[np.uint8] | None:
     """[H, W] of 0 and 1: the union of the row's masks in unit pixels; zeros for a negative of a set with masks.
 
-    None where nothing is known.
+    None where the mask is unknown.
     """
     height, width = unit.pixels.shape[-2:]
     if not row.masks:

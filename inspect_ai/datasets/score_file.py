@@ -19,7 +19,7 @@ from inspect_ai.text import printable
 
 LARGEST_BYTES = 500_000_000
 POSITIVE = {"1": True, "true": True, "0": False, "false": False}
-FORMULA_STARTS = "=+-@\t\r"  # a table program takes what begins so for a formula; a quote before it was added for that
+FORMULA_STARTS = "=+-@\t\r"  # a table program takes such a cell for a formula, so a quote is put before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFile:
-    """The rows of one file and the SHA-256 of its bytes."""
+    """Rows of one file and the SHA-256 of its bytes."""
 
     path: Path
     sha256: str
@@ -78,12 +78,12 @@ def read_score_file(path: Path) -> ScoreFile:
 
 
 def quoted(text: str) -> str:
-    """A cell that no table program takes for a formula."""
+    """Quote a cell so that no table program takes it for a formula."""
     return "'" + text if text[:1] in FORMULA_STARTS and text else text
 
 
 def unquoted(cell: str) -> str:
-    """The text that `quoted` wrote."""
+    """Undo `quoted`."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA_STARTS and cell[1:] else cell
 
 

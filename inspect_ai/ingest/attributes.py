@@ -1,7 +1,7 @@
-"""Attributes of device and picture, from header and settings, by which groups of pictures are named.
+"""Attributes of device and picture, from header and settings, which identify groups of pictures.
 
 DICOM tags (0008,0070), (0008,1090), (0018,0050), (0010,1010). Numbers become bands, so that an age or a thickness
-tells groups apart and not persons; names and numbers of patients are never read here.
+tells groups apart and not persons; names and ids of patients are never read here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}  # units of a
 
 
 def attributes_of(ds: Any) -> tuple[tuple[str, str], ...]:
-    """(name, value) of each attribute in a header; absent and senseless ones are left out."""
+    """Read (name, value) of each attribute in a header; absent and invalid ones are left out."""
     found = (
         ("manufacturer", attribute_text(ds.get("Manufacturer", ""))),
         ("model", attribute_text(ds.get("ManufacturerModelName", ""))),
@@ -33,13 +33,13 @@ def attributes_of(ds: Any) -> tuple[tuple[str, str], ...]:
 
 
 def attributes_set(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """(name, value) of the attributes of the place, as settings give them."""
+    """Read (name, value) of the attributes that settings give."""
     found = (("site", attribute_text(settings.site)), ("camera", attribute_text(settings.camera)))
     return tuple((name, value) for name, value in found if value)
 
 
 def as_at_work(column: str, text: str) -> str:
-    """A column's value in a table as a study at work would have it, where it is OBSERVABLE; else one printable line."""
+    """Convert a table's value to that of a study at work where the column is OBSERVABLE, else to a printable line."""
     if column == "slice_thickness":
         return thickness_band(text) or attribute_text(text)
     if column == "age_band":
@@ -48,7 +48,7 @@ def as_at_work(column: str, text: str) -> str:
 
 
 def attribute_text(value: Any) -> str:
-    """One printable bounded line without space at its ends; letters as they are, since makers differ by them too."""
+    """Convert to one printable bounded line without space at its ends; case is kept, since makers differ by it too."""
     return printable(str(value or "").strip(), LONGEST)
 
 

@@ -1,6 +1,6 @@
 """Headers of compressed frames, checked before decoding: size, samples, precision, and that the stream ends.
 
-Decoders fill what is missing, reshape what does not fit, or end the process; so a stream whose own header disagrees
+Decoders fill missing pixels, reshape ones that do not fit, or end the process; so a stream whose own header disagrees
 with the DICOM header is refused here. Markers: ITU-T T.81 B.1 (JPEG), T.87 C.1 (JPEG-LS), T.800 A.4 and A.5.1
 (JPEG 2000); RLE: PS3.5 annex G.
 """
@@ -23,7 +23,7 @@ RLE_SURPLUS_BYTES = 2  # an encoder's padding, read as one more run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Shape that a stream announces. `marker`: which kind of JPEG, 0 for JPEG 2000; precision: bits a sample."""
+    """Shape that a stream announces. `marker`: the kind of JPEG, 0 for JPEG 2000; precision: bits a sample."""
 
     rows: int
     columns: int
@@ -33,7 +33,7 @@ class Shape:
 
 
 def jpeg_shape(stream: bytes) -> Shape:
-    """Shape of a JPEG, lossless JPEG or JPEG-LS stream. Raises InputError if it is none, or does not reach its end."""
+    """Read the shape of a JPEG, lossless JPEG or JPEG-LS stream. Raises InputError for another stream, or a cut one."""
     if not stream.startswith(SOI):
         raise InputError("a compressed frame is no JPEG stream")
     shape, at = None, 2
@@ -60,7 +60,7 @@ def jpeg_shape(stream: bytes) -> Shape:
 
 
 def jpeg2000_shape(stream: bytes) -> Shape:
-    """Shape of a JPEG 2000 or HTJ2K codestream, bare or wrapped; openjpeg refuses one that is cut."""
+    """Read the shape of a JPEG 2000 or HTJ2K codestream, bare or wrapped; openjpeg refuses one that is cut."""
     at = stream.find(CODESTREAM, 0, WRAPPER_BYTES)
     if at < 0 or len(stream) < at + 43:
         raise InputError("a compressed frame is no JPEG 2000 codestream")
@@ -95,7 +95,7 @@ def check_rle(stream: bytes, pixels: int, planes: int) -> None:
 
 
 def _unpacked(segment: bytes, most: int) -> int:
-    """Bytes that a PackBits segment becomes; counting ends above `most`, or where the segment is cut."""
+    """Count the bytes that a PackBits segment unpacks to; counting ends above `most`, or where the segment is cut."""
     at, length, end = 0, 0, len(segment)
     while at < end and length <= most:
         code = segment[at]

@@ -1,9 +1,9 @@
 """Decoding of camera pictures: PNG, JPEG, BMP, TIFF and BigTIFF; 8 and 16 bit.
 
-Anything but one single, whole, plain picture is refused by name.
+Any file but one single, whole, plain picture is refused with its reason.
 
-The colour profile is ignored. Exif orientation is applied once, so rows and columns are those that a person sees.
-Pillow judges every file; OpenCV decodes JPEG, since its libjpeg says when a scan is damaged and Pillow's does not (the
+The colour profile is ignored. Exif orientation is applied once, so rows and columns are those of the displayed picture.
+Pillow checks every file; OpenCV decodes JPEG, since its libjpeg reports a damaged scan and Pillow's does not (the
 pixels are the same), and colour PNG of 16 bits, of which Pillow drops the low byte.
 """
 
@@ -32,7 +32,7 @@ WHITES_OF_SENSORS = (1023, 4095, 16383)  # 10, 12 and 14 bits in words of 16
 
 
 def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
-    """The picture, decoded whole, and its decoder with version. Raises InputError that names what is wrong."""
+    """Decode a picture whole; returns its decoder with version too. Raises InputError that names the fault."""
     import PIL
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
@@ -42,7 +42,7 @@ def read_picture(content: bytes, max_pixels: int) -> tuple[Image, str]:
         raise InputError(f"the {name} is cut: its end is missing")
     if content.startswith(BIG_ENDIAN_BIGTIFF):  # Pillow takes the byte order's zero for the version of plain TIFF
         raise InputError("a BigTIFF of big-endian byte order, which no decoder here reads: save it as little-endian")
-    Pillow.MAX_IMAGE_PIXELS = None  # the size is judged below, by the same limit as everywhere
+    Pillow.MAX_IMAGE_PIXELS = None  # the size is checked below, by the limit of all formats
     try:
         with warnings.catch_warnings(), Pillow.open(BytesIO(content), formats=FORMATS) as picture:
             warnings.simplefilter("ignore")
@@ -77,7 +77,7 @@ def _check(picture: Pillow.Image, max_pixels: int) -> None:
 
 
 def _is_deep_colour(content: bytes) -> bool:
-    """PNG, 16 bits a sample, RGB without transparency."""
+    """True for PNG with 16 bits a sample, RGB without transparency."""
     return content.startswith(PNG_SIGNATURE) and content[24:26] == b"\x10\x02"
 
 
@@ -100,7 +100,7 @@ def _opencv_version() -> str:
 
 
 def _upright(pixels: Pixels, turned: object) -> Pixels:
-    """[H, W, ...] as a person sees it. Exif 2.3, tag 0x0112: what row 0 and column 0 of the stored pixels are."""
+    """Turn [H, W, ...] upright. Exif 2.3, tag 0x0112: the sides that row 0 and column 0 of the stored pixels are."""
     if turned in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if turned in (3, 4, 7, 8):
@@ -111,7 +111,7 @@ def _upright(pixels: Pixels, turned: object) -> Pixels:
 
 
 def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
-    """[H, W] or [H, W, 3] and the full-scale value. Transparency is refused unless nothing is transparent."""
+    """[H, W] or [H, W, 3] and the full-scale value. Transparency is refused unless every pixel is opaque."""
     mode = picture.mode
     if mode in ("I;16", "I;16B", "I;16L", "I;16N"):
         return _deep_grey(picture)
@@ -131,7 +131,7 @@ def _pixels(picture: Pillow.Image) -> tuple[Pixels, int]:
 
 
 def _deep_grey(picture: Pillow.Image) -> tuple[Pixels, int]:
-    """[H, W] uint16 and its full-scale value; Pillow leaves the meaning of the values to the tags of a TIFF."""
+    """[H, W] uint16 and its full-scale value, by the tags of a TIFF, which Pillow does not apply."""
     pixels = np.asarray(picture).astype(np.uint16)
     tags: Any = getattr(picture, "tag_v2", {})
     (bits, *_) = tags.get(BITS_PER_SAMPLE, (16,))

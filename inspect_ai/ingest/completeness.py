@@ -1,6 +1,6 @@
-"""Completeness of picture files: whether the bytes reach the end that the format announces.
+"""Completeness of picture files: check that the bytes reach the end that the format announces.
 
-Apart from formats.py, which knows files by their first bytes: this follows the structure of each format to its end.
+Separate from formats.py, which tells formats by their first bytes: this follows each format's structure to its end.
 Sources: PNG 1.2 (3.2), ITU-T T.81 (B.1.1), TIFF 6.0 (section 2), BigTIFF (libtiff's design page), and Microsoft's
 BITMAPFILEHEADER and BITMAPINFOHEADER. Reads by position, so a large file is never held whole.
 """
@@ -39,7 +39,7 @@ def ends_early(f: BinaryIO, name: str) -> bool:
 
 
 def _unpacked(layout: str, f: BinaryIO, at: int) -> tuple[int, ...]:
-    """Integers at a position. Raises struct.error where the file ends before them."""
+    """Read integers at a position. Raises struct.error where the file ends before them."""
     f.seek(at)
     return struct.unpack(layout, f.read(struct.calcsize(layout)))
 
@@ -53,7 +53,7 @@ def _png_is_whole(f: BinaryIO, size: int) -> bool:
 
 
 def _jpeg_is_whole(f: BinaryIO, size: int) -> bool:
-    """Every picture reaches its end-of-image marker; a multi-picture file (MPO) holds several in a row."""
+    """True if every picture reaches its end-of-image marker; a multi-picture file (MPO) holds several in a row."""
     del size
     f.seek(0)
     while f.read(2) == JPEG_SOI:
@@ -84,7 +84,7 @@ def _next_jpeg_marker(f: BinaryIO) -> int | None:
 
 
 def _bmp_is_whole(f: BinaryIO, size: int) -> bool:
-    """By rows of pixels where they are not compressed, else by the announced file size, which writers get wrong."""
+    """Check by rows of pixels where they are not compressed, else by the file size, which writers get wrong."""
     announced, start, header = _unpacked("<I4xII", f, 2)
     if header < 40:  # BITMAPCOREHEADER
         width, height, _, bits = _unpacked("<HHHH", f, 18)
@@ -96,7 +96,7 @@ def _bmp_is_whole(f: BinaryIO, size: int) -> bool:
 
 
 def _tiff_is_whole(f: BinaryIO, size: int) -> bool:
-    """The first directory, and the strips or tiles that it names, lie inside the file."""
+    """True if the first directory, and the strips or tiles that it names, lie inside the file."""
     order = _byte_order(f)
     return _directory_is_whole(f, size, order, *_unpacked(order + "I", f, 4), layout="HHII", count="H")
 
@@ -112,7 +112,7 @@ def _byte_order(f: BinaryIO) -> str:
 
 
 def _directory_is_whole(f: BinaryIO, size: int, order: str, at: int, *, layout: str, count: str) -> bool:
-    """`layout` of an entry: tag, type, number of values, and the values or their offset; `count`: of the entries."""
+    """True if all lies inside. layout: of an entry (tag, type, number, values or offset); count: of the entries."""
     if not 0 < at < size:  # a writer fills the directory's offset in at the end
         return False
     (entries,) = _unpacked(order + count, f, at)

@@ -26,7 +26,7 @@ from inspect_ai.ingest import decoder_warnings
 R = TypeVar("R")
 GIB = 1 << 30
 CHILD = "inspect_ai decoder"
-UNGUARDED = 78  # EX_CONFIG of sysexits.h: a child that started the script anew
+UNGUARDED = 78  # EX_CONFIG of sysexits.h: a child that ran the script again
 GUARD = (
     "A decoding process imports the script that started it, and would run it again. "
     'Put what the script does under `if __name__ == "__main__":`.'
@@ -34,15 +34,15 @@ GUARD = (
 
 
 class DecoderDied(InputError):
-    """The child crashed on this job; the message names the signal."""
+    """Crash of the child on this job; the message names the signal."""
 
 
 class DecoderTimeout(InputError):
-    """The child needed longer than the job may take."""
+    """Timeout of the child on this job."""
 
 
 class DecoderFailed(InputError):
-    """The job raised an error of no kind that ingest knows; the message names its class alone."""
+    """Unexpected error raised by the job; the message names its class alone."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Job:
 
 
 class DecoderPool:
-    """`workers` children; a context manager. Leaving it kills what still runs and cancels what waits."""
+    """Context manager of `workers` children. Leaving it kills running jobs and cancels waiting ones."""
 
     def __init__(self, workers: int, memory_gib: float) -> None:
         self._memory = int(memory_gib * GIB)
@@ -98,7 +98,7 @@ class DecoderPool:
         return future
 
     def _serve(self) -> None:
-        """Run by one thread for each child: start it, send it jobs, replace it."""
+        """Start a child, send it jobs, replace it; run by one thread for each child."""
         child: SpawnProcess | None = None
         pipe: Connection | None = None
         try:
@@ -139,7 +139,7 @@ class DecoderPool:
             self._children.discard(child)
 
     def _run_job(self, job: _Job, child: SpawnProcess, pipe: Connection) -> bool:
-        """True if the child is fit for another job."""
+        """Run a job in the child; True if the child can take another."""
         try:
             pipe.send((job.function, job.arguments, job.timeout_s))
             if not pipe.poll(job.timeout_s):
@@ -153,7 +153,7 @@ class DecoderPool:
             crashed = DecoderDied(f"the decoder crashed ({_cause(child.exitcode)})")
             job.future.set_exception(SetupError(GUARD) if child.exitcode == UNGUARDED else crashed)
             return False
-        except Exception as e:  # noqa: BLE001 - what cannot be pickled, either way, is this job's fault and no other's
+        except Exception as e:  # noqa: BLE001 - pickling may raise anything; only this job fails
             job.future.set_exception(DecoderFailed(f"decoding failed with {type(e).__name__}"))
             return False
         if fine:
@@ -173,9 +173,9 @@ def _cause(exitcode: int | None) -> str:
 
 
 def _work(pipe: Connection, memory: int, parent: int) -> None:
-    """Main function of a child: set limits, redirect output, then run jobs until the parent is gone."""
+    """Set limits, redirect output, then run jobs until the parent is gone; the main function of a child."""
     _limit(memory)
-    _die_with(parent)
+    _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     decoder_warnings.redirect_output()
     while True:
@@ -188,14 +188,14 @@ def _work(pipe: Connection, memory: int, parent: int) -> None:
             answer: tuple[bool, Any] = (True, function(*arguments))
         except InspectError as e:
             answer = (False, e)
-        except Exception as e:  # noqa: BLE001 - hostile bytes raise anything; the class alone is told, messages quote data
+        except Exception as e:  # noqa: BLE001 - hostile bytes raise anything; the class alone is passed on, since messages quote data
             answer = (False, type(e).__name__)
         pipe.send(answer)
         decoder_warnings.take()  # so that the text does not grow
 
 
 def _limit_processor(timeout_s: float) -> None:
-    """Limit a job that the parent cannot stop: SIGXCPU, at twice what all cores could use in its time."""
+    """Limit a job that the parent cannot stop: SIGXCPU, at twice the processor time of all cores in its time."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     most = used.ru_utime + used.ru_stime + 2 * timeout_s * (os.cpu_count() or 1)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -207,7 +207,7 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _die_with(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     """Have Linux kill this child with its parent, so that no orphan decodes on; elsewhere the closed pipe ends it."""
     import ctypes
 

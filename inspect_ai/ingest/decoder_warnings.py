@@ -1,6 +1,6 @@
 """Warnings of C libraries on stderr inside a decoding child; some of them are the only sign of damage.
 
-libjpeg fills what is missing from a scan with grey and prints a warning. In a child, stderr is a file in memory that
+libjpeg fills missing parts of a scan with grey and prints a warning. In a child, stderr is a file in memory that
 can be read back; elsewhere `take` returns nothing.
 """
 
@@ -11,7 +11,7 @@ import tempfile
 
 _STDOUT, _STDERR = 1, 2
 _MOST_BYTES = 1 << 16
-_MISSING_PIXELS = (  # of libjpeg's warnings, those after which pixels are made up; others are harmless and common
+_MISSING_PIXELS = (  # warnings of libjpeg after which pixels are made up; others are harmless and common
     "premature end of data segment",
     "Premature end of JPEG file",
     "bad Huffman code",
@@ -37,7 +37,7 @@ def redirect_output() -> None:
 
 
 def take() -> str:
-    """Text printed on stderr since the last call; "" outside a child."""
+    """Take the text printed on stderr since the last call; "" outside a child."""
     if not _redirected:
         return ""
     length = os.lseek(_STDERR, 0, os.SEEK_END)

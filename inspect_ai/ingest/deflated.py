@@ -19,7 +19,7 @@ DEFLATED_MOST_BYTES = 256 << 20
 def inflated(f: BinaryIO) -> BinaryIO:
     """Inflate a deflated file into one of explicit little endian syntax, up to a bound.
 
-    A file in which the deflated syntax is only mentioned comes back as it is.
+    A file in which the deflated syntax is only mentioned is returned unchanged.
     """
     f.seek(0)
     start = PREAMBLE_BYTES if has_dicom_preamble(f.read(PREAMBLE_BYTES)) else 0

@@ -29,7 +29,7 @@ AHEAD = 8  # jobs that wait
 def discover(
     root: Path, *, settings: Settings, pool: DecoderPool, patient_key: bytes | None = None
 ) -> Iterator[StudyRef | Rejection]:
-    """References of the studies below `root`, and a rejection of each other file. Raises InputError without a root."""
+    """Yield each study below `root` as a reference, and reject all other files. Raises InputError without a root."""
     place = attributes_set(settings)
     for item in _discovered(root, settings, pool, patient_key):
         yield replace(item, attributes=(*item.attributes, *place)) if isinstance(item, StudyRef) else item
@@ -40,11 +40,11 @@ def _discovered(
 ) -> Iterator[StudyRef | Rejection]:
     headers = _Headers(root, settings, pool, patient_key)
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
-        sorted_out = _sorted_out(found)
-        if isinstance(sorted_out, SourceFile):
-            yield from headers.submit(sorted_out)
+        classified = _classified(found)
+        if isinstance(classified, SourceFile):
+            yield from headers.submit(classified)
         else:
-            yield sorted_out
+            yield classified
     yield from headers.drain()
     yield from series_refs(headers.good, headers.broken, keyed=patient_key is not None)
 
@@ -60,7 +60,7 @@ class _Headers:
         self._jobs: deque[tuple[list[SourceFile], Future[list[Header | str]]]] = deque()
 
     def submit(self, file: SourceFile) -> Iterator[Rejection]:
-        """Submit one more file; yields rejections of earlier ones."""
+        """Submit a file; yields rejections of earlier ones."""
         self._chunk.append(file)
         if len(self._chunk) == CHUNK:
             self._send()
@@ -92,7 +92,7 @@ class _Headers:
                 (self.broken if answer.broken else self.good).append(Instance(file=file, header=answer))
 
     def _answers(self, files: list[SourceFile], future: Future[list[Header | str]]) -> list[Header | str]:
-        """The job's answers; file by file where its child died, so that one file alone is rejected."""
+        """Wait for the job's answers; file by file where its child died, so that one file alone is rejected."""
         try:
             return future.result()
         except (DecoderDied, DecoderTimeout) as e:
@@ -103,8 +103,8 @@ class _Headers:
         return [answer for file in files for answer in self._answers([file], self._job([file]))]
 
 
-def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFile:
-    """A picture's reference, a rejection, or a file whose DICOM header must be read."""
+def _classified(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFile:
+    """Convert to a picture's reference, a rejection, or a file whose DICOM header must be read."""
     if isinstance(found, Rejection):
         return found
     its = format_of(found.head)
@@ -114,7 +114,7 @@ def _sorted_out(found: FoundFile | Rejection) -> StudyRef | Rejection | SourceFi
 
 
 def image_ref(file: SourceFile) -> StudyRef:
-    """The reference of one camera file."""
+    """Make the reference of one camera file."""
     under_dicom_name = PurePath(file.path).suffix.lower() in DICOM_ENDINGS
     notes = ("a picture under a DICOM name; read as what it is",) if under_dicom_name else ()
     return StudyRef(
@@ -123,7 +123,7 @@ def image_ref(file: SourceFile) -> StudyRef:
 
 
 def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) -> list[Header | str]:
-    """Headers, or reasons, of some files. Runs in a child; an error of any kind is one file's reason."""
+    """Read the headers, or reasons, of some files. Runs in a child; an error of any kind is one file's reason."""
     answers: list[Header | str] = []
     for path in paths:
         try:
@@ -133,6 +133,6 @@ def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) 
             answers.append(str(e))
         except MemoryError:
             answers.append("the header needs more memory than a decoder may have")
-        except Exception as e:  # noqa: BLE001 - broken headers raise anything; the class alone is told, messages quote values
+        except Exception as e:  # noqa: BLE001 - broken headers raise anything; the class alone is passed on, since messages quote values
             answers.append(f"the DICOM header is damaged ({type(e).__name__})")
     return answers

@@ -1,4 +1,4 @@
-"""Events of the file system, reduced to one bit: something may have changed."""
+"""Events of the file system, reduced to one call: the folder may have changed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-READS = ("opened", "closed_no_write")  # the looks of this program are among them
+READS = ("opened", "closed_no_write")  # this program's own reads are among them
 
 
 @contextmanager
 def file_events(folder: Path, changed: Callable[[], None]) -> Iterator[None]:
-    """Call `changed`, from another thread, when the folder may have changed; never where the system tells nothing."""
+    """Call `changed`, from another thread, when the folder may have changed; never on a system without events."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
 

@@ -1,7 +1,7 @@
-"""File formats: the signatures, endings and temporary names that the whole package knows.
+"""File formats: the signatures, endings and temporary names, for the whole package.
 
 Signatures: PNG 1.2 (12.12), ITU-T T.81 (B.1.1.3), TIFF 6.0 (section 2), BigTIFF (libtiff's design page), DICOM PS3.10
-(7.1). Only content decides how a file is read; an ending tells whether somebody meant it to be a picture.
+(7.1). Content alone determines the reader of a file; an ending shows that the file is meant to be a picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PICTURES = {
     b"II+\0": "BigTIFF",
     BIG_ENDIAN_BIGTIFF: "BigTIFF",
 }
-# (offset, first bytes there, refusal). Pictures that no reader here decodes: parts all the same, and refused by name.
+# (offset, first bytes there, refusal). Pictures that no reader here decodes are parts too, and refused by name.
 _FOREIGN = (
     (0, b"GIF8", "a GIF (animated or not): no camera format, save it as PNG"),
     (0, b"RIFF", "a RIFF container (WebP, video or sound): save it as PNG"),
@@ -51,7 +51,7 @@ PICTURE_ENDINGS = DICOM_ENDINGS | {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"),
     *(".gif", ".webp", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".heic", ".raw"),  # refused by name
 }
-# Names under which cameras, copying tools, editors and browsers write what is not finished.
+# Names under which cameras, copying tools, editors and browsers write unfinished files.
 TEMPORARY_ENDINGS = (
     *(".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", ".lock"),
     "~",
@@ -60,7 +60,7 @@ TEMPORARY_ENDINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """Format of a file. `refusal`: why no reader is tried. `name`: PNG, BigTIFF, DICOM, ...; "" if not known."""
+    """Format of a file. `refusal`: reason why no reader is tried. `name`: PNG, BigTIFF, DICOM, ...; "" if not known."""
 
     reader: Reader | None = None
     name: str = ""
@@ -69,7 +69,7 @@ class Format:
 
 
 def format_of(head: bytes) -> Format:
-    """The format by the first HEAD_BYTES of a file; unknown binary content gets one forced try as DICOM."""
+    """Determine the format by the first HEAD_BYTES of a file; unknown binary content gets one forced try as DICOM."""
     if not head:
         return Format(refusal="empty file", is_document=True)
     if has_dicom_preamble(head):
@@ -97,7 +97,7 @@ def _document_refusal(head: bytes) -> str | None:
 
 
 def _is_text(head: bytes) -> bool:
-    """Plain text in any encoding without control bytes, or UTF-16: no forced try can make a picture of it."""
+    """True for text in any encoding without control bytes, or UTF-16, which no forced try can read as a picture."""
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or not any(b < 9 or 13 < b < 32 for b in head)
 
 
@@ -117,5 +117,5 @@ def is_sidecar(name: str, found: Format) -> bool:
 
 
 def is_temporary(name: str) -> bool:
-    """True for a hidden name of a file or folder, and for one under which somebody still writes."""
+    """True for a hidden name of a file or folder, and for a name of unfinished files."""
     return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)

@@ -1,8 +1,8 @@
 """Reading of one DICOM header without its pixels, checked against the length of the file.
 
-Runs in a decoding child. From PS3.10 7.1 (preamble, File Meta); header_validation and plane_geometry judge the values.
-Texts of a header stay here: a message names tag and fault, never a value that may be somebody's name. Only codes, UIDs
-and the few attributes by which groups of pictures are told apart are passed on.
+Runs in a decoding child. From PS3.10 7.1 (preamble, File Meta); header_validation and plane_geometry check the values.
+Texts of a header stay here: a message names tag and fault, never a value that may be a person's name. Only codes, UIDs
+and the few attributes that tell groups of pictures apart are passed on.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ TAGS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Header values of one file, for grouping and routing. `broken`: why its pixels cannot be used."""
+    """Header values of one file, for grouping and routing. `broken`: reason why its pixels cannot be used."""
 
     study_uid: str
     series_uid: str
@@ -93,7 +93,7 @@ class Header:
     frames: int
     patient: str  # keyed hash, or a hash of this run when there is no key; compared, and stored only if keyed
     frame_of_reference: str
-    left_out: str  # why it is no slice of its series' stack; "" for slices
+    left_out: str  # reason why it is no slice of its series' stack; "" for slices
     pixels_sha256: str  # of the pixel data as they are stored, to tell copies from other pictures
     planes: tuple[Plane | None, ...]  # one a frame where functional groups give them, else one
     problems: tuple[str, ...]  # forbid a decision in millimetres or Hounsfield units
@@ -107,7 +107,7 @@ def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Head
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # values out of the standard are judged here
+        warnings.simplefilter("ignore")  # values out of the standard are checked here
         source = inflated(f) if DEFLATED.encode() in f.read(1024) else f
         source.seek(0)
         dataset = _parsed(source)
@@ -116,7 +116,7 @@ def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Head
 
 
 def _parsed(f: BinaryIO) -> Any:
-    """The data set before its pixels; once more with force where the preamble is missing."""
+    """Parse the data set before its pixels; once more with force where the preamble is missing."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 
@@ -183,7 +183,7 @@ def _left_out(ds: Any, sop_class: str) -> str:
 
 
 def _pixels_sha256(ds: Any, f: BinaryIO) -> str:
-    """Digest from where the header's reading stopped to the end, and of what the values mean."""
+    """Digest of the bytes after the header and of the attributes that give the values their meaning."""
     meaning = [str(ds.get(name, "")) for name in ("Rows", "Columns", "RescaleSlope", "RescaleIntercept")]
     digest = hashlib.sha256("\0".join(meaning).encode())
     while chunk := f.read(1 << 20):
@@ -199,7 +199,7 @@ def _pixel_data(f: BinaryIO, ds: Any) -> tuple[int, int] | None:
     f.seek(start)
     head = f.read(12)
     order = "<" if ds.original_encoding[1] is not False else ">"
-    implicit = head[4:6] not in (b"OB", b"OW")  # by what the bytes are: the File Meta may lie
+    implicit = head[4:6] not in (b"OB", b"OW")  # by the bytes themselves: the File Meta may be wrong
     if len(head) < 8 or struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010):
         return None
     if implicit:
@@ -215,7 +215,7 @@ def _code(value: Any) -> str:
 
 
 def _patient(ds: Any, key: bytes | None) -> str:
-    """A keyed hash of issuer and ID; "" where there is no ID. Without a key it only tells two patients apart."""
+    """Keyed hash of issuer and ID; "" where there is no ID. Without a key it only tells two patients apart."""
     identity = "\0".join(str(ds.get(name, "") or "") for name in ("IssuerOfPatientID", "PatientID"))
     if identity == "\0":
         return ""

@@ -36,7 +36,7 @@ PHOTOMETRIC = {  # -> samples per pixel
 
 
 def checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int, int, int]:
-    """Rows, columns, frames, samples, bits allocated. Raises InputError for values that no picture can have."""
+    """Check rows, columns, frames, samples, bits allocated. Raises InputError for values that no picture can have."""
     if syntax not in SYNTAXES:
         from pydicom.uid import UID as KnownUID
 
@@ -83,7 +83,7 @@ def check_length(announced: tuple[int, int], syntax: str, values: int, allocated
 
 
 def rescales(ds: Any) -> list[Any]:
-    """Everything that carries a rescale: the data set and the items of its functional groups."""
+    """Items that may carry a rescale: the data set and the items of its functional groups."""
     groups = [*(ds.get("SharedFunctionalGroupsSequence") or []), *(ds.get("PerFrameFunctionalGroupsSequence") or [])]
     return [ds, *(item for group in groups for item in group.get("PixelValueTransformationSequence") or [])]
 
@@ -113,7 +113,7 @@ def hounsfield_problems(ds: Any) -> list[str]:
 
 
 def uid(ds: Any, name: str, needed: bool) -> str:
-    """A valid UID; "" where a picture outside any volume has none. Raises InputError for a wrong or a needed one."""
+    """Read a UID; "" where a picture outside any volume has none. Raises InputError for a wrong or a missing one."""
     value = str(ds.get(name, "") or "").strip("\0 ")
     if not value and (needed or (name in ds and name == "SOPInstanceUID")):
         raise InputError(f"{name} is missing")
@@ -125,7 +125,7 @@ def uid(ds: Any, name: str, needed: bool) -> str:
 
 
 def integer(ds: Any, name: str, default: int | None = None) -> int:
-    """Value of an integer element. Raises InputError where it is no number, or missing without a default."""
+    """Read an integer element. Raises InputError where it is no number, or missing without a default."""
     value = ds.get(name)
     if value is None or value == "":
         if default is None:
@@ -138,7 +138,7 @@ def integer(ds: Any, name: str, default: int | None = None) -> int:
 
 
 def number(value: Any) -> float:
-    """Value as a float, which may be infinite or NaN. Raises InputError for a text."""
+    """Convert to a float, which may be infinite or NaN. Raises InputError for a text."""
     try:
         return float(value)
     except (TypeError, ValueError) as e:

@@ -23,7 +23,7 @@ MOST_IMAGES = 64  # frames of one series of pictures; beyond that it is a film
 
 
 def load(root: Path, ref: StudyRef, settings: Settings) -> Study:
-    """Decode a study. Files that cannot be read are its `rejections`; what forbids a decision are its `problems`."""
+    """Decode a study. Files that cannot be read are its `rejections`; obstacles to a decision are its `problems`."""
     return _camera(root, ref, settings) if ref.kind == "image" else _dicom(root, ref, settings)
 
 
@@ -33,7 +33,7 @@ def path_of(root: Path, file: SourceFile) -> Path:
 
 
 def _content(root: Path, file: SourceFile) -> bytes:
-    """The bytes that the digest belongs to, and no others."""
+    """Read exactly the bytes that the digest belongs to."""
     try:
         content = path_of(root, file).read_bytes()
     except OSError as e:
@@ -86,7 +86,7 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
 
 
 def _instance(root: Path, file: SourceFile, settings: Settings) -> tuple[Instance, Frames]:
-    """One file, read and decoded. The frames come without their encoded bytes: a series is held once, not twice."""
+    """Read and decode one file. The frames come without their encoded bytes: a series is held once, not twice."""
     content = _content(root, file)
     try:
         header = read_header(BytesIO(content), settings.max_pixels, None)
@@ -95,7 +95,7 @@ def _instance(root: Path, file: SourceFile, settings: Settings) -> tuple[Instanc
         frames = read_frames(BytesIO(content))
     except (InputError, MemoryError):
         raise
-    except Exception as e:  # broken files raise anything; the class alone is told, messages quote values
+    except Exception as e:  # broken files raise anything; the class alone is passed on, since messages quote values
         raise InputError(f"the DICOM file is damaged ({type(e).__name__})") from e
     del frames.dataset.PixelData
     frames.dataset._pixel_array = None
@@ -119,7 +119,7 @@ def _volume(slices: list[Slice], decoded: dict[str, Frames], series_uid: str) ->
 
 
 def _images(members: list[Instance], decoded: dict[str, Frames]) -> tuple[tuple[Image, ...], int]:
-    """The first pictures, and how many more there are."""
+    """First pictures, and the number of further ones."""
     every = [(m, index) for m in members for index in range(len(decoded[m.file.path].stored))]
     return tuple(_image(m, decoded[m.file.path], i) for m, i in every[:MOST_IMAGES]), len(every[MOST_IMAGES:])
 
@@ -140,7 +140,7 @@ def _image(member: Instance, frames: Frames, index: int) -> Image:
 
 
 def _spacing(values: Any) -> tuple[float, float] | None:
-    """Between rows, between columns; None unless both are lengths."""
+    """Spacing in mm between rows, between columns; None unless both are lengths."""
     try:
         rows, columns = (float(value) for value in values)
     except (TypeError, ValueError):

@@ -55,7 +55,7 @@ class Frames:
 
 
 def read_frames(source: BinaryIO) -> Frames:
-    """Decode all frames of one file whose header was read. Raises InputError, or what a decoder raises."""
+    """Decode all frames of one file whose header was read. Raises InputError, and any error of a decoder."""
     import pydicom
     from pydicom.pixels.processing import apply_color_lut
 
@@ -67,7 +67,7 @@ def read_frames(source: BinaryIO) -> Frames:
         frames = int(dataset.get("NumberOfFrames") or 1)
         if syntax in NATIVE:
             _cut_surplus(dataset, frames)
-            dataset.pixel_array_options(correct_unused_bits=False)  # padding is looked for in all bits, below
+            dataset.pixel_array_options(correct_unused_bits=False)  # padding is searched in all bits, below
             array, decoder = dataset.pixel_array, "pydicom"
         else:
             array, decoder = _decoded(dataset, syntax, frames)
@@ -87,7 +87,7 @@ def read_frames(source: BinaryIO) -> Frames:
 
 
 def hounsfield(frames: Frames, index: int) -> NDArray[np.int16]:
-    """[H, W] Hounsfield units of one frame with its own rescale; padding and what lies below air are air."""
+    """[H, W] Hounsfield units of one frame with its own rescale; padding and values below air become air."""
     from pydicom.pixels.processing import apply_modality_lut
 
     dataset, stored = frames.dataset, frames.stored[index]
@@ -103,7 +103,7 @@ def hounsfield(frames: Frames, index: int) -> NDArray[np.int16]:
 
 
 def grey_or_colour(frames: Frames, index: int) -> tuple[Pixels, int]:
-    """One frame as unsigned grey or RGB with its full-scale value; black is dark (MONOCHROME1 is turned over once)."""
+    """Convert one frame to unsigned grey or RGB with its full-scale value; black is dark (MONOCHROME1 is inverted)."""
     dataset, stored = frames.dataset, frames.stored[index]
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
     if stored.ndim == 3:
@@ -129,7 +129,7 @@ def grey_or_colour(frames: Frames, index: int) -> tuple[Pixels, int]:
 
 
 def _decoded(dataset: Any, syntax: str, frames: int) -> tuple[Pixels, str]:
-    """All frames and the distribution whose decoder gave them; each stream is judged before a decoder sees it."""
+    """Decode all frames; returns the decoder's distribution too. Each stream is checked before a decoder reads it."""
     from pydicom.encaps import generate_frames
 
     kind = SYNTAXES[syntax]
@@ -149,7 +149,7 @@ def _decoded(dataset: Any, syntax: str, frames: int) -> tuple[Pixels, str]:
         array = dataset.pixel_array
     except MemoryError:
         raise
-    except Exception as e:  # a decoder raises anything on a broken stream, and quotes data in its words
+    except Exception as e:  # a decoder raises anything on a broken stream, and quotes data in its message
         raise InputError(f"{distribution} cannot read its {kind} pixel data: damaged, or a rare variant") from e
     if decoder_warnings.pixels_are_missing():
         raise InputError(f"its {kind} pixel data are damaged: a part of the pixels is missing")
@@ -163,7 +163,7 @@ def _jpeg_decoder(shape: Shape) -> tuple[str, str]:
 
 
 def _cut_surplus(dataset: Any, frames: int) -> None:
-    """Bytes beyond the announced frames are no frames (plain pydicom would make some of them)."""
+    """Cut bytes beyond the announced frames (plain pydicom would make frames of them)."""
     if dataset.PhotometricInterpretation == "YBR_FULL_422":
         return
     values = int(dataset.Rows) * int(dataset.Columns) * frames * int(dataset.get("SamplesPerPixel") or 1)

@@ -23,7 +23,7 @@ class Plane:
 
 
 def planes_of(ds: Any, frames: int) -> tuple[tuple[Plane | None, ...], list[str]]:
-    """Planes of the frames and what is wrong with them.
+    """Read the planes of the frames, and their faults.
 
     Raises InputError where frames and functional groups disagree.
     """
@@ -44,7 +44,7 @@ def planes_of(ds: Any, frames: int) -> tuple[tuple[Plane | None, ...], list[str]
 
 
 def _group(own: Any, shared: Any, name: str) -> Any:
-    """The item of a functional group: the frame's own, else the shared one, else nothing."""
+    """Item of a functional group: the frame's own, else the shared one, else None."""
     for source in (own, shared):
         if source is not None and source.get(name):
             return source.get(name)[0]
@@ -79,5 +79,5 @@ def _plane(position: Any, orientation: Any, measures: Any) -> tuple[Plane | None
 
 
 def many(value: Any) -> list[Any]:
-    """The values of an element that may have one or several."""
+    """Values of an element that may have one or several."""
     return list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]

@@ -1,4 +1,4 @@
-"""Grouping of headers into series, with slices in order along the normal or the reasons why they make no volume.
+"""Grouping of headers into series, with slices in order along the normal, or reasons why they form no volume.
 
 PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
 """
@@ -38,7 +38,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One slice in order: which file, which frame of it, and where it lies."""
+    """One slice in order: its file, frame and position."""
 
     path: str
     frame: int
@@ -49,9 +49,9 @@ class Slice:
 def series_refs(
     instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool
 ) -> Iterable[StudyRef | Rejection]:
-    """One reference a series; rejections of its broken files, and of all its files where two patients are mixed up.
+    """Make a reference for each series; reject its broken files, and all its files where two patients are mixed up.
 
-    A series lives in one folder: files elsewhere that bear its UIDs (copies, forgeries) must not spoil it.
+    A series is of one folder: files elsewhere with its UIDs (copies, forgeries) do not affect it.
     """
     good: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
     bad: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
@@ -120,7 +120,7 @@ def study_digest(files: Iterable[SourceFile]) -> str:
 
 
 def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
-    """Each picture once, and a note for each copy: the same pixels at the same place, or under the same UID."""
+    """Keep each picture once, with a note for each copy: the same pixels at the same place, or under the same UID."""
     seen: dict[tuple[str, object], Instance] = {}
     notes = []
     for m in members:
@@ -142,7 +142,7 @@ def _identity_problems(members: Sequence[Instance]) -> list[str]:
 
 
 def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str]]:
-    """Slices in order along the normal, problems that forbid a volume, and notes about files left out."""
+    """Sort slices along the normal; returns them, problems that forbid a volume, and notes about files left out."""
     notes = [f"{m.file.path} is {m.header.left_out}; left out" for m in members if m.header.left_out]
     kept = [m for m in members if not m.header.left_out] or list(members)
     slices, missing = [], False

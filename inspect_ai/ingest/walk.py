@@ -1,4 +1,4 @@
-"""Walk over a folder: every file once, with its digest or the reason why it is not read.
+"""Walk over a folder: every file once, with its digest or the reason for its rejection.
 
 Links out of the folder, pipes and loops are refused here.
 """
@@ -21,21 +21,19 @@ from inspect_ai.text import printable
 
 CHUNK = 1 << 20
 TEMPORARY = "a temporary or hidden name: left alone until it is renamed"
-ANYBODY = (
-    stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
-)  # root reads everything; what is closed to all stays closed to it too
+ANYBODY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH  # root reads everything; a file that nobody may read stays unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
-    """A regular file inside the root: its digest and the first bytes, which say what it is."""
+    """Regular file inside the root: its digest and its first bytes, which show its format."""
 
     file: SourceFile
     head: bytes
 
 
 def walk(root: Path, max_bytes: int) -> Iterator[FoundFile | Rejection]:
-    """All files below `root` (or `root` itself, if it is a file), in order of name.
+    """Yield all files below `root` (or `root` itself, if it is a file), in order of name.
 
     Raises InputError if there is no root.
     """
@@ -76,7 +74,7 @@ def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Re
 
 
 def _link_reason(link: Path, root: Path) -> str | None:
-    """None for a link to a folder below the root: its files are met where they stand."""
+    """Reason to reject a link; None for one to a folder below the root, whose files are found there."""
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):  # nothing there, or links in a circle
@@ -99,17 +97,17 @@ def _is_utf8(name: str) -> bool:
 
 
 def too_large(max_bytes: int) -> str:
-    """The reason to refuse a file of more than `max_bytes`."""
+    """Reason to refuse a file of more than `max_bytes`."""
     return f"larger than the limit of {max_bytes / (1 << 30):g} GiB"
 
 
 def opened(path: Path) -> BufferedReader:
-    """A file open for reading, without following a link and without waiting for a pipe's writer. Raises OSError."""
+    """Open a file for reading, without following a link and without waiting for a pipe's writer. Raises OSError."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def open_file(path: Path, name: str, max_bytes: int) -> FoundFile | Rejection:
-    """Digest and head of one regular file, or the reason why it is not read."""
+    """Read digest and head of one regular file, or reject it with a reason."""
     if is_temporary(path.name):
         return Rejection(file=name, reason=TEMPORARY)
     try:

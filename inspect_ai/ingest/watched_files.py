@@ -1,4 +1,4 @@
-"""Files of a watched folder: their states, which tell whether they are still written, and the study that each is."""
+"""Files of a watched folder: their states, by which unfinished files are known, and the study of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORTEST_PICTURE_BYTES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """State of a file at one look. `since`: monotonic seconds of the first look that found it so."""
+    """State of a file in one pass. `since`: monotonic seconds of the first pass that found it so."""
 
     size: int
     mtime_ns: int
@@ -35,15 +35,15 @@ class FileState:
     since: float = 0.0
 
     def same(self, other: FileState | None) -> bool:
-        """True if nothing was written between two looks."""
+        """True if nothing was written between two passes."""
         return other is not None and (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedFile:
-    """One file that counts, as the study that it is.
+    """One file that counts, with its study.
 
-    `problem`: why it cannot be read at all; `unfinished`: why it looks as if somebody still writes it.
+    `problem`: reason why it cannot be read at all; `unfinished`: reason to think that it is still being written.
     """
 
     path: str
@@ -54,7 +54,7 @@ class WatchedFile:
 
 
 def list_files(folder: Path, only: str | None = None) -> dict[str, FileState]:
-    """Path below `folder` -> state, of every regular file whose name is not a temporary one; or of one path alone."""
+    """Map path below `folder` to state, for every regular file without a temporary name, or for one path alone."""
     if only is not None:
         try:
             status = (folder / only).lstat()
@@ -67,7 +67,7 @@ def list_files(folder: Path, only: str | None = None) -> dict[str, FileState]:
 def _walk(folder: Path, below: str) -> Iterator[tuple[str, FileState]]:
     try:
         entries = list(os.scandir(folder))
-    except OSError:  # removed, or not there at the moment; the next look sees
+    except OSError:  # removed, or not there at the moment; the next pass decides
         return
     for entry in entries:
         if is_temporary(entry.name):
@@ -92,7 +92,7 @@ def watched_file(
     attributes: tuple[tuple[str, str], ...] = (),
     max_bytes: int | None = None,
 ) -> WatchedFile | None:
-    """The part that a file is; None for a sidecar, or where the file cannot be opened or changed meanwhile."""
+    """Make the part of a file; None for a sidecar, or where the file cannot be opened or changed meanwhile."""
     try:
         with opened(folder / path) as f:
             its = format_of(f.read(HEAD_BYTES))
@@ -127,5 +127,5 @@ def _unfinished(f: BinaryIO, size: int, path: str, its: Format) -> str | None:
 
 
 def part_digest(path: str, sha256: str) -> str:
-    """The exactly-once key of one part: the same content under another name is another part."""
+    """Exactly-once key of one part: the same content under another name is another part."""
     return hashlib.sha256(f"{path}\0{sha256}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Training augmentation by albumentations. The only file that knows it."""
+"""Training augmentation by albumentations, which no other file imports."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Pastes defects of one sample onto another (after "Simple copy-paste", arXiv 2012.07177), so that a network cannot
-learn which tiles have defects in place of how a defect looks. Train samples alone are changed.
+"""Copy-paste of defects from one sample onto another (after "Simple copy-paste", arXiv 2012.07177), so that a network
+cannot learn which tiles have defects in place of how a defect looks. Train samples alone are changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train and val samples of one training: labelled folders, decoded once, and a record of the pictures used."""
+"""Train and val samples of one training, decoded once from labelled folders, and a record of the pictures used."""
 
 from __future__ import annotations
 

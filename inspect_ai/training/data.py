@@ -114,7 +114,7 @@ class BalancedSampler(Sampler[int]):
         self.weights = weights / weights.sum()
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; Lightning calls it before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:

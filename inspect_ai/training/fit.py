@@ -1,4 +1,4 @@
-"""Fits a task's network, or those of several tasks: best averaged weights on val, early stopping, checkpoints."""
+"""Fitting of a task's network, or those of several tasks: best averaged weights on val, early stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ VAL_BATCH = 16
 def fit_task(
     network: Network, corpus: Corpus, config: TaskConfig, run: TrainingRun, teachers: Sequence[Network] = ()
 ) -> tuple[int, int]:
-    """Train a network in place; returns epoch and step of its best averaged weights, which it has then.
+    """Train a network in place, ending with its best averaged weights; returns their epoch and step.
 
-    teachers: networks of the same outputs, whose answers are learnt too.
+    teachers: networks of the same outputs, to distil from.
     """
     module = TaskModule(network, config, corpus.val, corpus.val_folders, teachers)
     return _fit(module, _train_loader(corpus, config, run.seed), _val_loader(corpus, config), config.train, run)
@@ -37,7 +37,7 @@ def fit_multitask(
 ) -> tuple[int, int]:
     """Train networks that share a trunk in place, all at once, under the schedule of the first config.
 
-    Returns epoch and step of the best averaged weights, which they have then.
+    The networks end with their best averaged weights; returns their epoch and step.
     """
     tasks = list(zip(networks, corpora, configs, strict=True))
     module = MultitaskModule(
@@ -70,7 +70,7 @@ def _fit(
 
 
 def _train_loader(corpus: Corpus, config: TaskConfig, seed: int) -> DataLoader[Any]:
-    """Augmented batches, drawn in balance."""
+    """Loader of augmented batches, drawn in balance."""
     schedule = config.train
     sampler = BalancedSampler(corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed)
     return DataLoader(
@@ -79,5 +79,5 @@ def _train_loader(corpus: Corpus, config: TaskConfig, seed: int) -> DataLoader[A
 
 
 def _val_loader(corpus: Corpus, config: TaskConfig) -> DataLoader[Any]:
-    """Whole units, padded as at work."""
+    """Loader of whole units, padded as at work."""
     return DataLoader(whole_batches(corpus.val, config, VAL_BATCH), batch_size=None)  # type: ignore[arg-type]

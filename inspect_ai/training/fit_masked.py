@@ -1,4 +1,4 @@
-"""Fits the trunk to hidden pixels: every epoch, the last weights, a checkpoint an epoch."""
+"""Fitting of the trunk to hidden pixels: every epoch, the last weights, a checkpoint an epoch."""
 
 from __future__ import annotations
 

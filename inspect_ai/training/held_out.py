@@ -1,4 +1,4 @@
-"""Loss of a pretrained trunk on train pictures that it did not learn from."""
+"""Loss of a pretrained trunk on held-out train pictures."""
 
 from __future__ import annotations
 

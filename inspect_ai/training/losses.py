@@ -1,4 +1,4 @@
-"""Losses of a task: decision, classes, grades, evidence map, attention outside the mask, and a teacher's answers."""
+"""Losses of a task: decision, classes, grades, evidence map, attention outside the mask, and distillation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TaskLoss:
     def __call__(
         self, readings: Readings, batch: Batch, teacher: Readings | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """teacher: a teacher's readings of the same pixels."""
+        """Sum the losses of a batch. teacher: a teacher's readings of the same pixels."""
         schedule = self.config.train
         parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing, schedule.focal)}
         at = 1

@@ -28,7 +28,7 @@ BETAS = (0.9, 0.95)  # MAE's
 
 
 class MaskedModelling(L.LightningModule):
-    """The trunk under two linear heads that predict the hidden pixels."""
+    """Trunk under two linear heads that predict the hidden pixels."""
 
     def __init__(self, config: Pretraining, seed: int) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class MaskedModelling(L.LightningModule):
         return (unfolded(self.from_16(at_16), 16) + unfolded(self.from_32(at_32), 32)) / 2
 
     def losses(self, views: Views) -> tuple[Tensor, Tensor]:
-        """L1 over the hidden pixels: of the prediction, and of each block's own mean in its place."""
+        """L1 losses over the hidden pixels: of the prediction, and of each block's own mean in its place."""
         pixels = normalised(views.pixels)
         mean, spread = block_statistics(pixels, pixels.shape[-1] // views.mask.shape[-1])
         target = (pixels - mean) / spread
         return masked_l1(self(pixels, views.mask), target, views.mask), masked_l1(0.0 * target, target, views.mask)
 
     def painted(self, views: Views) -> tuple[Tensor, Tensor]:
-        """The network's input, and its prediction with each block's true mean and spread; each [B, 3, S, S] in 0..1."""
+        """Network input, and its prediction with each block's true mean and spread; each [B, 3, S, S] in 0..1."""
         pixels = normalised(views.pixels)
         mean, spread = block_statistics(pixels, pixels.shape[-1] // views.mask.shape[-1])
         hidden = over_blocks(views.mask, pixels.shape[-1])[:, None]
@@ -99,7 +99,7 @@ class MaskedModelling(L.LightningModule):
 
 
 def fresh_trunk(config: Pretraining) -> Trunk:
-    """An untrained trunk, as a task's network has it."""
+    """Make an untrained trunk, as a task's network has it."""
     labels = task_config.LabelSet(name="none", classes=("no", "yes"), positive=("yes",))
     chosen = task_config.Network(size=config.size, attention=config.attention, init=config.init, drop_path=0.0)
     network = Network(task_config.TaskConfig(name="pretrain", labels=(labels,), network=chosen))

@@ -1,4 +1,4 @@
-"""Batches of masked-image modelling: which pictures, cropped and mirrored where, and which blocks are hidden.
+"""Batches of masked-image modelling: drawn pictures, their crops and flips, and the hidden blocks.
 
 Crops, flips and masks follow from seed, epoch and step alone, so that a resumed run equals the uninterrupted one.
 """
@@ -33,7 +33,7 @@ class Views(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """One batch before it is cropped: its pictures, the side of the crops, and the seed of all chance in it."""
+    """One batch before it is cropped: its pictures, the side of the crops, and the seed of its random numbers."""
 
     indices: tuple[int, ...]
     side_px: int
@@ -47,7 +47,7 @@ def draw_mask(cells: int, share: float, random: np.random.Generator) -> NDArray[
 
 
 def crop_side(picture: Picture, crop: int) -> int:
-    """The largest multiple of the coarsest stride that fits into the picture, at most `crop`."""
+    """Largest multiple of the coarsest stride that fits into the picture, at most `crop`."""
     smaller = min(picture.pixels.shape[:2])
     return max(SMALLEST_PX, min(crop, smaller) // SMALLEST_PX * SMALLEST_PX)
 
@@ -71,7 +71,7 @@ class Draws(Sampler[Draw]):
         self.shares = weights / weights.sum()
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; Lightning calls it before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:

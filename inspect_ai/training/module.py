@@ -27,7 +27,7 @@ class TaskModule(L.LightningModule):
     """Trains a network on one task.
 
     Batches of training are Batch, those of validation (Batch, indices into `samples`). folders: one name a sample.
-    teachers: networks whose mean answer is learnt too.
+    teachers: networks whose mean output is distilled.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TaskModule(L.LightningModule):
         return loss
 
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of one batch, and its parts by name."""
+        """Compute the loss of one batch, and its parts by name."""
         if not self.config.train.mixup:
             return self.loss(self.network(batch.pixels), batch, self._teacher_readings(batch))
         alpha = self.config.train.mixup
@@ -80,7 +80,7 @@ class TaskModule(L.LightningModule):
         return share * first + (1.0 - share) * self.loss(readings, other, teacher)[0], parts
 
     def _teacher_readings(self, batch: Batch) -> Readings | None:
-        """The teachers' mean readings of the same pixels; None without teachers."""
+        """Mean readings of the teachers on the same pixels; None without teachers."""
         if not self._teachers:
             return None
         with torch.no_grad():
@@ -114,7 +114,7 @@ def mean_readings(readings: Sequence[Readings]) -> Readings:
 
 
 def with_cosine(optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> dict[str, Any]:
-    """The optimizer under a cosine schedule by step, as Lightning's configure_optimizers returns it."""
+    """Wrap the optimizer in a cosine schedule by step, as Lightning's configure_optimizers returns it."""
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, warmup))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

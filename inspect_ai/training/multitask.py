@@ -1,4 +1,4 @@
-"""Several tasks, one trunk: a training step is one task's batch; each task keeps its own losses and augmentation."""
+"""Joint training of tasks that share a trunk: each step is one task's batch, with its own losses and augmentation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Interleaved:
         self.sampler = self  # Lightning sets the epoch of a loader's sampler
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; Lightning calls it before each one."""
         for loader in self.loaders:
             loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # BalancedSampler
 

@@ -13,7 +13,7 @@ from inspect_ai.settings import Settings, bundled
 
 
 class MultitaskConfig(Strict):
-    """Which tasks share a trunk, and what changes in each one's own config."""
+    """Tasks that share a trunk, and the changes to each one's own config."""
 
     common: dict[str, Any] = Field({})  # over every task's config: trunk and schedule are the same for all
     tasks: dict[str, dict[str, Any]]
@@ -26,7 +26,7 @@ def read_multitask(file: Path | None = None) -> MultitaskConfig:
 
 
 def multitask_tasks(joint: MultitaskConfig, settings: Settings, init: str | None) -> list[Task]:
-    """The tasks under their changed configs; init replaces the configs' own. Raises UsageError for unknown settings."""
+    """Load the tasks with changed configs; init replaces the configs' own. Raises UsageError for unknown settings."""
     tasks = []
     for name, changes in joint.tasks.items():
         task = task_named(name, settings.tasks)

@@ -1,4 +1,4 @@
-"""Packages a trained network as a model folder: folded float16 weights, an ONNX graph of equal outputs, a manifest."""
+"""Packaging of a trained network as a model folder: folded float16 weights, ONNX graph of equal outputs, manifest."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def package_model(network: Network, corpus: Corpus, task: Task, out: Path, recor
 
 
 def _measured(manifest: Manifest, corpus: Corpus, out: Path) -> Manifest:
-    """The manifest with val metrics of the serving engine."""
+    """Add val metrics of the serving engine to the manifest."""
     units = [
         Unit(pixels=np.ascontiguousarray(s.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)) for s in corpus.val
     ]

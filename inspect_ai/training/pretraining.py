@@ -1,4 +1,4 @@
-"""Settings of pretraining, typed: configs/pretrain.yaml, with the keys of a user's file in place of its own."""
+"""Typed settings of pretraining: configs/pretrain.yaml, with the keys of a user's file in place of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inspect_ai.settings import bundled
 
 
 class Pretraining(Strict):
-    """The recipe of masked-image modelling. Defaults and their reasons are in configs/pretrain.yaml alone."""
+    """Recipe of masked-image modelling. Defaults and their reasons are in configs/pretrain.yaml alone."""
 
     size: Literal["tiny", "small"]
     attention: Attention
@@ -31,7 +31,7 @@ class Pretraining(Strict):
 
 
 def read_pretraining(file: Path | None = None) -> Pretraining:
-    """The bundled recipe with the keys of `file` in place of its own. Raises UsageError naming file and key."""
+    """Read the bundled recipe with the keys of `file` in place of its own. Raises UsageError naming file and key."""
     bundle = bundled("configs") / "pretrain.yaml"
     values = read_yaml(bundle) | (read_yaml(file) if file is not None else {})
     return checked(Pretraining, values, str(file or bundle))

@@ -43,7 +43,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainingPictures:
-    """Pictures to learn from, pictures held out, the use of each folder, and the files that were rejected."""
+    """Pictures to train on, pictures held out, the use of each folder, and the files that were rejected."""
 
     train: tuple[Picture, ...]
     held_out: tuple[Picture, ...]
@@ -75,7 +75,7 @@ def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> Pretra
             labels = folder.labels.name
         seen = tuple(sorted({picture.sha256[:SHORT] for picture in pictures}))
         use.append(DataUse(name=_root(place).resolve().name, labels=labels, rows=rows, seen=seen))
-        kept, held = _parted(pictures)
+        kept, held = _split_off(pictures)
         train += kept
         held_out += held
     return PretrainingPictures(
@@ -84,7 +84,7 @@ def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> Pretra
 
 
 def _known(place: Path, settings: Settings) -> tuple[Task, LabelledFolder] | None:
-    """The installed task that knows the folder's labels, and the folder with its splits; None for one without labels.
+    """Find the installed task that knows the folder's labels; returns it and the folder's splits, None without labels.
 
     Raises UsageError if labels.csv is there and no task knows it, or two do.
     """
@@ -124,7 +124,7 @@ def _root(place: Path) -> Path:
 
 
 def _labelled(folder: LabelledFolder, task: Task, settings: Settings) -> list[Picture]:
-    """Every unit of every train picture, as the task makes it at work."""
+    """Read every unit of every train picture, as the task makes it at work."""
     rows = [replace(row, masks=()) for row in folder.part("train")]
     pictures = []
     with folder.unpacked(rows) as root:
@@ -137,7 +137,7 @@ def _labelled(folder: LabelledFolder, task: Task, settings: Settings) -> list[Pi
 
 
 def _unlabelled(root: Path, settings: Settings, crop: int) -> tuple[list[Picture], list[Rejection]]:
-    """Every picture below a folder, fitted to the crop, and every file that is none. Raises InputError without any."""
+    """Read every picture below a folder, fitted to the crop; rejects all other files. Raises InputError without any."""
     pictures: list[Picture] = []
     rejections: list[Rejection] = []
     for found in walk(root, int(settings.max_file_gib * (1 << 30))):
@@ -162,7 +162,7 @@ def _unlabelled(root: Path, settings: Settings, crop: int) -> tuple[list[Picture
 
 
 def _pictures_of(study: Study, file: str, crop: int) -> Iterator[NDArray[np.uint8]]:
-    """[H, W, 3] of each picture. Raises InputError for one that shows nothing."""
+    """Yield each picture as [H, W, 3]. Raises InputError for one that is too small or has problems."""
     if study.problems or any(min(image.pixels.shape[:2]) < SMALLEST_PX for image in study.images):
         raise InputError(f"{file}: {'; '.join(study.problems) or f'smaller than {SMALLEST_PX} px'}")
     for image in study.images:
@@ -171,7 +171,7 @@ def _pictures_of(study: Study, file: str, crop: int) -> Iterator[NDArray[np.uint
 
 
 def _fitted(picture: Floats, crop: int) -> Floats:
-    """[H, W, 3] -> the same picture whose smaller side measures one to two crops, to bound memory."""
+    """[H, W, 3] -> the same picture, its smaller side scaled to one to two crops, to bound memory."""
     height, width = picture.shape[:2]
     scale = min(max(min(height, width), crop), 2 * crop) / min(height, width)
     if scale == 1.0:
@@ -185,8 +185,8 @@ def _picture(pixels: NDArray[np.uint8], study: Study, task: str, group: str) -> 
     return Picture(pixels=np.ascontiguousarray(pixels), task=task, group=group, sha256=study.ref.files[0].sha256)
 
 
-def _parted(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Pictures to learn from, and held-out ones: groups chosen by name alone, at least one where there are two."""
+def _split_off(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """Split into train and held-out pictures: groups chosen by name alone, at least one where there are two."""
     groups = sorted({p.group for p in pictures}, key=lambda group: hashlib.sha256(group.encode()).digest())
     held = set(groups[: max(1, round(HELD_OUT * len(groups)))]) if len(groups) > 1 else set()
     return [p for p in pictures if p.group not in held], [p for p in pictures if p.group in held]

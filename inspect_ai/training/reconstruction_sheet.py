@@ -1,4 +1,4 @@
-"""Sheet of held-out pictures that shows by eye how well a pretrained trunk predicts hidden pixels."""
+"""Sheet of held-out pictures for visual comparison of a pretrained trunk's predictions with the hidden pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES, TILE_PX = 8, 192
 def reconstruction_sheet(
     module: MaskedModelling, pictures: Sequence[Picture], config: Pretraining
 ) -> NDArray[np.uint8]:
-    """Examples of all tasks, one a row: the network's input, its prediction, the original. [H, W, 3] BGR."""
+    """Draw examples of all tasks, one a row: the network's input, its prediction, the original. [H, W, 3] BGR."""
     views_of = MaskedSet(pictures, config)
     rows = [_title()]
     for index in _examples(pictures):

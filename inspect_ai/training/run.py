@@ -1,4 +1,4 @@
-"""One training run: its folder, seed and device, and the Lightning trainer that train, joint and pretrain share."""
+"""Training run: its folder, seed and device, and the Lightning trainer that train, joint and pretrain share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TrainingRun:
     """Folder, seed and computing of one training.
 
     out: folder of checkpoints, logs and results. device: auto, cpu or cuda. resume: continue from the last checkpoint
-    in `out`. threads: of torch, None for its own choice. progress: show a progress bar.
+    in `out`. threads: of torch, None for its default. progress: show a progress bar.
     """
 
     out: Path
@@ -35,7 +35,7 @@ class TrainingRun:
 
     @property
     def last(self) -> Path:
-        """The checkpoint that a resumed run continues from."""
+        """Checkpoint that a resumed run continues from."""
         return self.checkpoints / "last.ckpt"
 
     def prepare(self) -> None:
@@ -97,7 +97,7 @@ class TrainingRun:
 
 
 def _precision(request: str, device: str) -> Any:
-    """bfloat16 autocast on a GPU. On a CPU what was asked: networks of dense convolutions gain up to twofold by it,
+    """bfloat16 autocast on a GPU. On a CPU as configured: networks of dense convolutions gain up to twofold by it,
     depthwise ones nothing. Raises SetupError where the processor would emulate it, many times slower.
     """
     import torch
