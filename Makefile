@@ -1,6 +1,7 @@
 # Everything a person does with this checkout, one word each. `make` alone lists it.
 PYTHON ?= python3
 PIP_ARGS ?=
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -15,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo '  make bench-NAME ARGS="--help"  a comparison or measurement; NAME: $(BENCHMARKS)'
-	@echo "  variables: PYTHON=$(PYTHON) (3.11 or newer), PIP_ARGS= (passed to pip, for example to name an index with CPU builds)"
+	@echo "  variables: PYTHON=$(PYTHON) (3.11 or newer), PIP_ARGS= (passed to pip, for example to name an index with CPU builds), WORKERS=$(WORKERS) (processes of make test)"
 
 setup: $(READY) ## create .venv with the exact versions of constraints.txt
 
@@ -29,7 +30,7 @@ demo: $(READY) ## make study folders, scan them offline, show decisions, log and
 	$(BIN)/inspect-ai demo --dir demo
 
 test: $(READY) ## run the whole test suite
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS)
 
 check: $(READY) ## style, types, imports, dependencies
 	$(BIN)/ruff check .
