@@ -17,9 +17,7 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 Described = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 # Module docstrings that may begin with a question word, and why.
-EXCEPTED_MODULES = {
-    "tasks/lung_nodule/lungs.py": "certificates name the digest of this file",
-}
+EXCEPTED_MODULES = {"tasks/lung_nodule/lungs.py": "certificates name the digest of this file"}
 # Classes and functions that may; the bundled tasks may, since certificates name the digests of their files.
 EXCEPTED_PLACES = ("tasks/",)
 

@@ -24,7 +24,7 @@ JPEG_BLOCK_BYTES = 1 << 16
 BMP_UNCOMPRESSED = (0, 3, 6)  # BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS
 TIFF_OFFSETS_TO_COUNTS = {273: 279, 324: 325}  # StripOffsets, StripByteCounts; TileOffsets, TileByteCounts
 TIFF_BLOCK_TAGS = frozenset({*TIFF_OFFSETS_TO_COUNTS, *TIFF_OFFSETS_TO_COUNTS.values()})
-TIFF_MOST_ENTRIES = 1 << 16  # a tag has 16 bits and stands once
+TIFF_MOST_ENTRIES = 1 << 16  # a tag has 16 bits and occurs once
 TIFF_MOST_BLOCKS = 1 << 24  # strips or tiles; with more, a file is left to the decoder to refuse
 TIFF_INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # SHORT, LONG, LONG8
 

@@ -1,4 +1,4 @@
-"""Discovery of studies below a folder: pictures as they are met, DICOM series once all headers are read.
+"""Discovery of studies below a folder: pictures as they are found, DICOM series once all headers are read.
 
 Every other file ends in a rejection with its reason.
 """

@@ -50,7 +50,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unscored:
-    """One labelled picture that has no score. verdict: that of work, which leaves it to a person."""
+    """One labelled picture that has no score. verdict: as at work, which leaves it to a person."""
 
     row: Row
     reason: str

@@ -51,7 +51,7 @@ def abstained(ref: StudyRef, provenance: Provenance, reason: str, decoders: Sequ
 
 
 def noted(ref: StudyRef, note: str) -> StudyRef:
-    """The same study with one more remark."""
+    """Add one remark to the study."""
     return replace(ref, notes=(*ref.notes, note))
 
 

@@ -48,7 +48,7 @@ class CopyPaste:
 
 
 def _cut_out(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-    """The defect's box with a margin, pixels and mask; None without a mask."""
+    """Cut out the defect's box with a margin, pixels and mask; None without a mask."""
     if sample.mask is None or not sample.mask.any():
         return None
     rows, columns = np.flatnonzero(sample.mask.any(axis=1)), np.flatnonzero(sample.mask.any(axis=0))

@@ -33,11 +33,11 @@ class Batch:
     mask: Tensor
 
     def to(self, device: torch.device | str) -> Batch:
-        """The batch on another device."""
+        """Move the batch to another device."""
         return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
     def shuffled(self, seed: int) -> Batch:
-        """The same samples in another order."""
+        """Reorder the samples."""
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self.positive)))
         return Batch(**{name: value[order.to(value.device)] for name, value in vars(self).items()})
 

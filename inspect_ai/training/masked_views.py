@@ -98,7 +98,7 @@ def every_picture(pictures: Sequence[Picture], config: Pretraining) -> list[Draw
 
 
 class MaskedSet(Dataset[Views]):
-    """A Draw -> its Views."""
+    """Views by Draw."""
 
     def __init__(self, pictures: Sequence[Picture], config: Pretraining) -> None:
         self.pictures, self.config = pictures, config

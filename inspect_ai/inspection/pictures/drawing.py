@@ -78,7 +78,7 @@ def _coloured(picture: Bytes, heat: Floats) -> Bytes:
 
 
 def _three_channels(picture: Bytes) -> Bytes:
-    """A copy."""
+    """Copy as [H, W, 3]."""
     return np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else picture.copy()
 
 

@@ -16,7 +16,7 @@ _ORIGIN = "log.txt"  # beside the pictures: the hash of the first entry of the l
 
 
 class ImageStore:
-    """The folder OUT/pictures: ENTRY.png and ENTRY_heat.png. Pictures of another log's entries are removed."""
+    """Folder OUT/pictures: ENTRY.png and ENTRY_heat.png. Pictures of another log's entries are removed."""
 
     def __init__(self, out: Path) -> None:
         self.folder = out / PICTURES
