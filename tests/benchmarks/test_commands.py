@@ -1,6 +1,7 @@
 """Benchmarks as a person starts them: `python -m benchmarks.NAME`."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "mutants", "speed", "volumes")
+NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "moves", "mutants", "speed", "volumes")
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -54,3 +55,11 @@ def test_every_benchmark_with_a_command_is_named_here_and_in_the_makefile() -> N
     (line,) = [line for line in (CHECKOUT / "Makefile").read_text().splitlines() if line.startswith("BENCHMARKS :=")]
 
     assert there == set(NAMES) == set(line.removeprefix("BENCHMARKS :=").split())
+
+
+def test_moves_ends_with_its_two_figures() -> None:
+    told = run("moves")
+
+    assert told.returncode == 0, told.stderr
+    files, moves = map(int, re.findall(r"^(\d+) files, (\d+) moves between files$", told.stdout, re.MULTILINE)[0])
+    assert 0 < files < moves

@@ -168,7 +168,7 @@ def test_after_a_person_enables_it_watching_starts_afresh_and_can_alarm_again(db
 def test_an_alarm_whose_suspension_was_cut_off_is_completed(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(db, production(40, first=400, shift=2))
     with monkeypatch.context() as cut:
-        cut.setattr("inspect_ai.journeys.monitor._suspended", lambda *_: iter(()))
+        cut.setattr("inspect_ai.journeys.monitor.suspended", lambda *_: iter(()))
         look(db)
     assert rows(db, Kind.CERTIFICATE) == []
 
