@@ -20,6 +20,7 @@ from inspect_ai.calibration.point_validation import faults
 from inspect_ai.errors import UsageError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint, ScoreScale
 from inspect_ai.text import printable
+from inspect_ai.whole_file import whole_file
 
 SCHEMA, SCHEMA_OF_EXACT = 2, 3  # written: 3 only where its field differs from the default
 NEW_IN_3 = frozenset({"score_scale"})
@@ -35,11 +36,9 @@ WORDS: dict[str, type[StrEnum]] = {"Guarantee": Guarantee, "ScoreScale": ScoreSc
 
 def write_point(point: OperatingPoint, path: Path) -> None:
     """Write the file whole or not at all. Raises UsageError if the place cannot be written."""
-    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(_plain(point), indent=1, ensure_ascii=False) + "\n", "utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(_plain(point), indent=1, ensure_ascii=False) + "\n", "utf-8")
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another place with --out.") from e
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inspect_ai.calibration.out_of_distribution import FOLDS, MOST, Distance, Method, Typicality
 from inspect_ai.errors import UsageError
+from inspect_ai.whole_file import whole_file
 
 TYPICAL_FILE = "typical.npz"
 SCHEMA = 1
@@ -28,17 +29,14 @@ def write_typicality(known: Typicality, path: Path) -> None:
     for kind, distances in (("quality", known.quality), ("features", known.features)):
         for fold, distance in enumerate(distances):
             arrays |= _arrays(f"{kind}{fold}", distance)
-    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as f:
-            np.savez(f, digest=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
-        if (size := partial.stat().st_size) > LARGEST_BYTES:
-            partial.unlink()
-            raise UsageError(
-                f"{path} would have {size} bytes, more than {LARGEST_BYTES}; calibrate with fewer pictures."
-            )
-        partial.replace(path)
+        with whole_file(path) as partial:
+            with partial.open("wb") as f:
+                np.savez(f, digest=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
+            if (size := partial.stat().st_size) > LARGEST_BYTES:
+                raise UsageError(
+                    f"{path} would have {size} bytes, more than {LARGEST_BYTES}; calibrate with fewer pictures."
+                )
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another place with --out.") from e
 

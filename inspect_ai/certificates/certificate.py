@@ -27,6 +27,7 @@ from inspect_ai.certificates.signing import public_hex, sign, signed_by
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
+from inspect_ai.whole_file import whole_file
 
 SCHEMA = 1
 SCORES_FROM = "scores from "  # prefix of a record's engine where another program made the scores
@@ -107,16 +108,14 @@ def signed(certificate: Certificate, key: Ed25519PrivateKey) -> Signed:
 
 def write_certificate(made: Signed, path: Path) -> None:
     """Write the file whole or not at all. Raises UsageError if the place cannot be written."""
-    partial = path.with_name(path.name + ".part")
     plain = {
         "certificate": plain_of(made.certificate),
         "public_key": made.public_key,
         "signature": made.signature,
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(_laid_out(plain))
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_bytes(_laid_out(plain))
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}).") from e
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from inspect_ai.certificates.certificate import Certificate, FileDigest, Signed
 from inspect_ai.errors import SetupError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
 from inspect_ai.report.page import environment
+from inspect_ai.whole_file import whole_file
 
 FILES = {  # files whose names do not explain themselves
     "weights.safetensors": "what the network has learnt",
@@ -24,15 +24,11 @@ FILES = {  # files whose names do not explain themselves
 
 def write_certificate_page(made: Signed, path: Path) -> Path:
     """Write the page whole or not at all. Raises SetupError if the place cannot be written."""
-    partial = path.with_name(path.name + ".part")
     try:
-        partial.write_text(environment().get_template("certificate.html").render(**_view(made)), "utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(environment().get_template("certificate.html").render(**_view(made)), "utf-8")
     except OSError as e:
         raise SetupError(f"{path} cannot be written ({e.strerror}).") from e
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from inspect_ai.report.evaluation.tables import (
 from inspect_ai.report.evaluation.words import plural, verdict
 from inspect_ai.report.page import environment
 from inspect_ai.version import __version__
+from inspect_ai.whole_file import whole_file
 
 ONE_SIDED = "Every picture here is on one side, so there is no curve of one side against the other."
 
@@ -46,7 +46,6 @@ def write_evaluation(
     sheets: Sequence[Sheet],
 ) -> Path:
     """Write the page whole or not at all. Raises UsageError if the place cannot be written."""
-    partial = path.with_name(path.name + ".part")
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "software": f"inspect-ai-vision {__version__}",
@@ -64,17 +63,12 @@ def write_evaluation(
         "sheets": [sheet_view(sheet) for sheet in sheets],
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         stream = environment().get_template("evaluation.html").stream(**page)
         stream.enable_buffering(20)
-        with partial.open("w", encoding="utf-8") as f:
+        with whole_file(path) as partial, partial.open("w", encoding="utf-8") as f:
             f.writelines(stream)
-        partial.replace(path)
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --report.") from e
-    finally:
-        with suppress(OSError):  # after a success it is gone
-            partial.unlink()
     return path
 
 
