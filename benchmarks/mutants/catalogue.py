@@ -150,10 +150,18 @@ OF_VERDICTS = (
     Mutant(
         rule="a revoked certificate certifies nothing",
         name="a revocation does not reach the inspector",
-        file="inspect_ai/inspection/inspectors.py",
+        file="inspect_ai/inspection/inspector.py",
         old="if found.state is CertificateState.REVOKED:",
         new="if False:",
         tests=(CERTIFIED_WORK + "test_a_revoked_certificate_certifies_nothing_from_then_on",),
+    ),
+    Mutant(
+        rule="a suspension counts for decisions from Python",
+        name="the log is not asked from Python",
+        file="inspect_ai/inspection/inspector.py",
+        old="now = self.with_status(self.status_in(log))",
+        new="now = self",
+        tests=(ONE_VERDICT + "test_what_the_log_says_of_a_certificate_holds_in_scan_and_from_python",),
     ),
     Mutant(
         rule="a run notices what another process writes of a certificate",

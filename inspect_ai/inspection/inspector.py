@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inspect_ai.audit import Log, patient_key
 from inspect_ai.calibration.out_of_distribution import Typicality
+from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
 from inspect_ai.domain import Decision, Provenance, Study, StudyRef
 from inspect_ai.inspection.decision import decision_on
 from inspect_ai.inspection.predict import Prediction, predict
@@ -59,6 +60,21 @@ class Inspector:
         why = "pictures unlike those of calibration are decided too"
         return replace(self, reference=None, mismatches=(*self.mismatches, why))
 
+    def status_in(self, log: Log) -> CertificateStatus:
+        """Status of the certificate (or of the operating point without one) by the newest rows of the log."""
+        made = self.provenance
+        return certificate_status(log, made.task, made.certificate_sha256, made.operating_point_sha256)
+
+    def with_status(self, found: CertificateStatus) -> Inspector:
+        """Inspector with its status in a log applied; a revocation stays, whatever comes after."""
+        if found.state is CertificateState.REVOKED:
+            why = f"the certificate was revoked in entry {found.entry}: {found.reason}"
+            return replace(self, suspended=None, mismatches=tuple(dict.fromkeys([*self.mismatches, why])))
+        suspended = None
+        if found.state is CertificateState.SUSPENDED:
+            suspended = f"auto-clear is suspended since entry {found.entry}: {found.reason}"
+        return replace(self, suspended=suspended)
+
     def predict(self, source: Source) -> Prediction:
         """Score one picture or study without judging it: score, findings, heat.
 
@@ -92,16 +108,19 @@ class Inspector:
     def decide(self, source: Source, log: Log | None = None) -> Decision:
         """Decide one picture or study. The decision is committed to `log` before it returns; without a log it says so.
 
-        A study that the log holds already is not decided again. source: as for `predict`. Raises InputError where it
-        cannot be read, SetupError without an operating point, AuditError where the log cannot be written.
+        A study that the log holds already is not decided again; a suspension or revocation in the log counts. source:
+        as for `predict`. Raises InputError where it cannot be read, SetupError without an operating point, AuditError
+        where the log cannot be written.
         """
         key = patient_key(log.path) if log is not None else None
         study = as_study(source, self.settings, patient_key=key)
         if log is not None and (known := log.find(study.ref.digest, self.provenance)) is not None:
             return known.decision()
-        decision = self.decide_preprocessed(study.ref, preprocess_study(study, self.task))[0]
+        preprocessed = preprocess_study(study, self.task)
         if log is not None:
-            return log.append([decision])[0].decision()
+            now = self.with_status(self.status_in(log))
+            return log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0].decision()
+        decision = self.decide_preprocessed(study.ref, preprocessed)[0]
         verdict = replace(decision.verdict, reason=f"{decision.verdict.reason}; {UNLOGGED}")
         return replace(decision, verdict=verdict)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inspect_ai.audit import CertificateNote, Entry, Kind, Log
-from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
+from inspect_ai.certificates.status import CertificateState, CertificateStatus
 from inspect_ai.domain import Provenance, StudyRef
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.settings import Settings
@@ -72,11 +72,11 @@ class Inspectors:
         seen = 0 if newest is None else newest.id
         if seen == self._seen:
             return
-        status = {name: _status(held, log) if seen else UNKNOWN for name, held in self._held.items()}
+        status = {name: held.status_in(log) if seen else UNKNOWN for name, held in self._held.items()}
         if self._seen is None:
             self._record_new(status, log)
         self._seen = seen
-        self._held = {name: _with_status(held, status[name]) for name, held in self._held.items()}
+        self._held = {name: held.with_status(status[name]) for name, held in self._held.items()}
 
     def remarks(self) -> list[str]:
         """Suspensions that a reader of results must know of."""
@@ -113,19 +113,3 @@ def _nobody(settings: Settings, names: Iterable[str]) -> Provenance:
         engine="",
         software=__version__,
     )
-
-
-def _status(inspector: Inspector, log: Log) -> CertificateStatus:
-    made = inspector.provenance
-    return certificate_status(log, made.task, made.certificate_sha256, made.operating_point_sha256)
-
-
-def _with_status(inspector: Inspector, found: CertificateStatus) -> Inspector:
-    """Inspector with its status in the log applied; a revocation stays, whatever comes after."""
-    if found.state is CertificateState.REVOKED:
-        why = f"the certificate was revoked in entry {found.entry}: {found.reason}"
-        return replace(inspector, suspended=None, mismatches=tuple(dict.fromkeys([*inspector.mismatches, why])))
-    suspended = None
-    if found.state is CertificateState.SUSPENDED:
-        suspended = f"auto-clear is suspended since entry {found.entry}: {found.reason}"
-    return replace(inspector, suspended=suspended)

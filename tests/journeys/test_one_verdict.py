@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspect_ai.audit import open_log
+from inspect_ai.audit import Action, CertificateNote, open_log
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.datasets.folder import read_folder
 from inspect_ai.domain import Outcome
@@ -26,7 +26,7 @@ from inspect_ai.operating_point import GroupPoint
 from inspect_ai.settings import Settings
 from tests.support.dicom_factory import save_series
 from tests.support.points import changed
-from tests.support.tasks import graph_without_answer_for_dark_pictures, make_task
+from tests.support.tasks import certify, graph_without_answer_for_dark_pictures, make_task
 
 Said = tuple[Outcome, bool, str]  # outcome, certified, reason
 
@@ -213,3 +213,32 @@ def test_scan_and_python_decide_once_for_one_log(settings: Settings, tmp_path: P
 
         assert log.head().hash == before
         assert decision.verdict.outcome is Outcome.FLAG
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "said"),
+    [
+        (Action.SUSPENDED, Outcome.ABSTAIN, "auto-clear is suspended since entry 1"),
+        (Action.REVOKED, Outcome.CLEAR, "the certificate was revoked in entry 1"),
+    ],
+)
+def test_what_the_log_says_of_a_certificate_holds_in_scan_and_from_python(
+    action: Action, outcome: Outcome, said: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings = replace(settings, trusted_keys=str(certify(make_task(tmp_path / "tasks"), tmp_path / "workshop")))
+    path = picture(tmp_path / "in", 0.2)
+    inspector = load("bright", settings=settings)
+    note = CertificateNote(
+        task="bright", operating_point_sha256=inspector.provenance.operating_point_sha256, certified=True,
+        statement="the lamp broke", action=action, certificate_sha256=inspector.provenance.certificate_sha256,
+    )  # fmt: skip
+    for db in (settings.db, tmp_path / "other.db"):
+        with open_log(db) as log:
+            log.append([note])
+
+    with open_log(tmp_path / "other.db") as log:
+        by_hand = inspector.decide(path, log).verdict
+
+    assert (by_hand.outcome, by_hand.certified) == (outcome, False)
+    assert said in by_hand.reason
+    assert by_scan(path, settings) == (by_hand.outcome, by_hand.certified, by_hand.reason)
