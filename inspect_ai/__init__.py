@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from inspect_ai.audit import Entry, Log
     from inspect_ai.calibration import read_point
+    from inspect_ai.calibration.calibrated import Calibrated
     from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.domain import (
         Decision,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     )
     from inspect_ai.inspection.inspector import Inspector
     from inspect_ai.inspection.predict import Prediction
-    from inspect_ai.journeys.calibrate import Calibrated
     from inspect_ai.operating_point import Guarantee, OperatingPoint
     from inspect_ai.plugins import Task
     from inspect_ai.settings import Settings
@@ -78,6 +78,7 @@ else:
         ),
         "audit": ("Entry", "Log"),
         "calibration": ("read_point",),
+        "calibration.calibrated": ("Calibrated",),
         "calibration.solver": ("CalibrationRequest",),
         "domain": (
             "Decision", "Finding", "Image", "Measure", "Outcome", "Rejection", "Study", "StudyRef", "Unit",
@@ -92,7 +93,6 @@ else:
         ),
         "inspection.inspector": ("Inspector",),
         "inspection.predict": ("Prediction",),
-        "journeys.calibrate": ("Calibrated",),
         "operating_point": ("Guarantee", "OperatingPoint"),
         "plugins": ("Task",),
         "settings": ("Settings",),

@@ -15,12 +15,12 @@ from inspect_ai import audit
 from inspect_ai import settings as _settings
 
 if TYPE_CHECKING:
+    from inspect_ai.calibration.calibrated import Calibrated
     from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.domain import Verdict
     from inspect_ai.evaluation.measure import Evaluation
     from inspect_ai.inspection.events import ScanEvent, WatchEvent
     from inspect_ai.inspection.inspector import Inspector
-    from inspect_ai.journeys.calibrate import Calibrated
     from inspect_ai.operating_point import OperatingPoint
 
 

@@ -418,8 +418,8 @@ OF_THE_LOG = (
         rule="commit before show, from Python",
         name="a decision is returned without its row",
         file="inspect_ai/inspection/inspector.py",
-        old="return log.append([decision])[0].decision()",
-        new="return decision",
+        old="return log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0].decision()",
+        new="return now.decide_preprocessed(study.ref, preprocessed)[0]",
         tests=("tests/test_api.py::test_a_decision_stands_in_the_log_before_it_is_returned",),
     ),
 )

@@ -1,10 +1,13 @@
-"""Texts of a calibration of any scores: limits of the proof, and the units that were counted."""
+"""Texts of a calibration of any scores: its name, the limits of the proof, and the units that were counted."""
 
 from __future__ import annotations
 
 from inspect_ai.calibration.bounds import lower_bound
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores
+from inspect_ai.errors import UsageError
+from inspect_ai.text import printable
 
+NAME_MOST = 60  # characters
 SILENT_MOST = 8  # values without positives that a statement names
 
 
@@ -39,3 +42,10 @@ def not_independent(pictures: CalibrationScores, units: int, unit_name: str, con
 def counted_units(pictures: CalibrationScores) -> set[str]:
     """Independent positive units, which a certificate lists, hashed."""
     return {unit for unit, positive in zip(pictures.units, pictures.positive, strict=True) if positive}
+
+
+def statement_name(text: str) -> str:
+    """Check the name of the statement. Raises UsageError for one that is not one printable line."""
+    if not text or printable(text, NAME_MOST) != text:
+        raise UsageError(f"The name {printable(text, NAME_MOST)!r} must be one printable line; choose one with --name.")
+    return text

@@ -12,9 +12,9 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
+    from inspect_ai.calibration.calibrated import Calibrated
     from inspect_ai.calibration.costs import Costs
     from inspect_ai.calibration.solver import CalibrationRequest
-    from inspect_ai.journeys.calibrate import Calibrated
     from inspect_ai.operating_point import FalseAlarmProof, GroupPoint, OperatingPoint
 
 app = common.app()

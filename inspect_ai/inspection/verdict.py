@@ -42,6 +42,16 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainRules:
+    """Rules for scores that another program made: an operating point, and doubts about its promise."""
+
+    point: OperatingPoint | None
+    mismatches: tuple[str, ...] = ()
+    suspended: str | None = None
+    reference: Typicality | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A verdict, the operating point as it applied to this study, and all measures of quality."""
 

@@ -5,11 +5,12 @@ missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from inspect_ai.calibration import write_point
-from inspect_ai.calibration.frontier import FrontierRow, frontier
+from inspect_ai.calibration.calibrated import Calibrated
+from inspect_ai.calibration.frontier import frontier
 from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.calibration.point_record import record_of
 from inspect_ai.calibration.solver import CalibrationRequest
@@ -33,23 +34,6 @@ from inspect_ai.inspection.reference import fit
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibrated:
-    """Operating point, the file of its certificate (None where nothing is proved), and the provable sensitivities.
-
-    no_reference: reason why no out-of-distribution reference was made, None where one was. left_to_a_person: share of
-    positive pictures that the whole gate leaves to a person. training_known: the pictures that trained the model are
-    known, so that none of them can count. All three None where another program made the scores.
-    """
-
-    point: OperatingPoint
-    certificate: Path | None
-    frontier: tuple[FrontierRow, ...]
-    no_reference: str | None = None
-    left_to_a_person: float | None = None
-    training_known: bool | None = None
 
 
 def calibrate_task(

@@ -7,23 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.calibration import GroupScore, read_point, write_point
+from inspect_ai.calibration.calibrated import Calibrated
 from inspect_ai.calibration.frontier import frontier
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
-from inspect_ai.calibration.statement import counted_units, limits, not_independent
+from inspect_ai.calibration.statement import counted_units, limits, not_independent, statement_name
 from inspect_ai.certificates.certificate import SCORES_FROM, read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, scores_record
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.datasets.score_file import ScoreFile, read_score_file
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.attributes import as_at_work
-from inspect_ai.journeys.calibrate import Calibrated
 from inspect_ai.model.manifest import file_sha256
 from inspect_ai.operating_point import Digests, Guarantee, OperatingPoint, ScoreScale
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
-from inspect_ai.text import printable
-
-NAME_MOST = 60  # characters
 
 
 def calibrate_scores(
@@ -56,13 +53,6 @@ def calibrate_scores(
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
     return Calibrated(point=point, certificate=certificate, frontier=rows)
-
-
-def statement_name(text: str) -> str:
-    """Check the name of the statement. Raises UsageError for one that is not one printable line."""
-    if not text or printable(text, NAME_MOST) != text:
-        raise UsageError(f"The name {printable(text, NAME_MOST)!r} must be one printable line; choose one with --name.")
-    return text
 
 
 def _pictures(file: ScoreFile, request: CalibrationRequest) -> CalibrationScores:

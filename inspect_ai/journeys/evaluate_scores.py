@@ -7,19 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.calibration.statement import statement_name
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import certificate_path, scores_checks
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.score_file import ScoreFile, read_score_file
-from inspect_ai.decide import decide
+from inspect_ai.domain import StudyRef
 from inspect_ai.errors import InputError
 from inspect_ai.evaluation.assembly import cases_of
 from inspect_ai.evaluation.measure import Evaluation, measure
 from inspect_ai.evaluation.results import Positions, Subject
 from inspect_ai.ingest.attributes import as_at_work
 from inspect_ai.inspection.dataset_scoring import Scored
-from inspect_ai.journeys.calibrate_scores import statement_name
+from inspect_ai.inspection.predict import Prediction
+from inspect_ai.inspection.verdict import PlainRules, verdict
 from inspect_ai.operating_point import OperatingPoint, ScoreScale
 from inspect_ai.report.evaluation.page import write_evaluation
 from inspect_ai.settings import Settings
@@ -69,10 +71,11 @@ def _labels(file: ScoreFile) -> LabelSet:
 
 def _decided(file: ScoreFile, point: OperatingPoint | None, doubts: list[str]) -> list[Scored]:
     """Convert each row to a scored picture, decided where there is a point."""
+    rules = None if point is None else PlainRules(point=point, mismatches=tuple(doubts))
     scored = []
     for row in file.rows:
-        said = [(name, as_at_work(name, value)) for name, value in row.columns]
-        own = None if point is None else point.for_study(said)
+        said = tuple((name, as_at_work(name, value)) for name, value in row.columns)
+        judged = None if rules is None else verdict(Prediction(score=row.score), _ref(row.unit, said), rules)
         scored.append(
             Scored(
                 row=Row(
@@ -84,12 +87,17 @@ def _decided(file: ScoreFile, point: OperatingPoint | None, doubts: list[str]) -
                 ),
                 sha256="",
                 score=row.score,
-                verdict=None if own is None else decide(row.score, own, mismatches=doubts),
-                point=own,
+                verdict=judged.verdict if judged else None,
+                point=judged.point if judged else None,
                 logits=np.empty(0, np.float32),
             )
         )
     return scored
+
+
+def _ref(unit: str, attributes: tuple[tuple[str, str], ...]) -> StudyRef:
+    """Reference of a row: no file of it is here, its attributes alone choose a threshold."""
+    return StudyRef(key=unit, source=unit, kind="image", digest="", files=(), attributes=attributes)
 
 
 def _doubts(point: OperatingPoint, path: Path, settings: Settings) -> list[str]:
