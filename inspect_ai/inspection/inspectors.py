@@ -72,11 +72,11 @@ class Inspectors:
         seen = 0 if newest is None else newest.id
         if seen == self._seen:
             return
-        status = {name: held.status_in(log) if seen else UNKNOWN for name, held in self._held.items()}
+        status = {name: held.status_in(log) for name, held in self._held.items()} if seen else {}
         if self._seen is None:
             self._record_new(status, log)
         self._seen = seen
-        self._held = {name: held.with_status(status[name]) for name, held in self._held.items()}
+        self._held = self._held | {name: self._held[name].with_status(found) for name, found in status.items()}
 
     def remarks(self) -> list[str]:
         """Suspensions that a reader of results must know of."""
@@ -95,7 +95,7 @@ class Inspectors:
             if held.point is not None
             and held.provenance.certificate_sha256
             and not held.mismatches
-            and status[name].state is CertificateState.UNKNOWN
+            and status.get(name, UNKNOWN).state is CertificateState.UNKNOWN
         ]
         if notes:
             log.append(notes)
