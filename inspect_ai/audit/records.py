@@ -53,11 +53,16 @@ class Action(StrEnum):
     SUSPENDED = "suspended"  # by an alarm or a person: nothing is cleared without a person until it is enabled
     ENABLED = "enabled"  # by a person, after a suspension
     REVOKED = "revoked"  # for ever: decisions are uncertified
+    TRUSTED = "trusted"  # a signer's key, by a person: certificates that it signed count here
+    UNTRUSTED = "untrusted"  # a signer's key, by a person: they count no longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNote:
-    """Change of status of a certificate or, where there is none, of an operating point; `statement` says why."""
+    """Change of status of a certificate or, where there is none, of an operating point; `statement` says why.
+
+    A change of trust in a key names no task, operating point or certificate, only the `signer`.
+    """
 
     task: str
     operating_point_sha256: str
@@ -66,6 +71,9 @@ class CertificateNote:
     action: Action = Action.ISSUED
     certificate_sha256: str = ""  # empty for an operating point without a certificate
     alarm: int | None = None  # the entry of the alarm that suspended it
+    signer: str = ""  # public key of the certificate's signer, or the key that trust was given to or taken from
+    trust: str = ""  # origin of the trust in that key, at the time of this entry
+    date: str = ""  # of the certificate itself, where one comes into force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +241,8 @@ def _indexed(item: object) -> tuple[str, str, str | None, float | None, str, int
         return item.sha256 or "", "", None, None, item.reason, None
     if isinstance(item, Review):
         return "", "", item.verdict, None, item.reason, item.entry_id
+    if isinstance(item, CertificateNote) and item.action in (Action.TRUSTED, Action.UNTRUSTED):
+        return item.signer, "", item.action.value, None, item.statement, None
     if isinstance(item, CertificateNote):
         outcome = item.action.value if item.certificate_sha256 else "certified" if item.certified else "refused"
         subject = item.certificate_sha256 or item.operating_point_sha256
