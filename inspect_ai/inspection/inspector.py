@@ -61,14 +61,14 @@ class Inspector:
         return replace(self, reference=None, mismatches=(*self.mismatches, why))
 
     def status_in(self, log: Log) -> CertificateStatus:
-        """Status of the certificate (or of the operating point without one) by the newest rows of the log."""
-        made = self.provenance
-        return certificate_status(log, made.task, made.certificate_sha256, made.operating_point_sha256)
+        """Status of the certificate, and so of the task, by the newest rows of the log."""
+        return certificate_status(log, self.provenance.task, self.provenance.certificate_sha256)
 
     def with_status(self, found: CertificateStatus) -> Inspector:
-        """Inspector with its status in a log applied; a revocation stays, whatever comes after."""
-        if found.state is CertificateState.REVOKED:
-            why = f"the certificate was revoked in entry {found.entry}: {found.reason}"
+        """Inspector, as it was loaded, with its status in a log applied."""
+        if found.state in (CertificateState.REVOKED, CertificateState.UNTRUSTED):
+            what = "revoked" if found.state is CertificateState.REVOKED else "deprived of trust in its signer's key"
+            why = f"the certificate was {what} in entry {found.entry}: {found.reason}"
             return replace(self, suspended=None, mismatches=tuple(dict.fromkeys([*self.mismatches, why])))
         suspended = None
         if found.state is CertificateState.SUSPENDED:

@@ -33,7 +33,8 @@ class Inspectors:
     """
 
     def __init__(self, inspectors: Iterable[Inspector], settings: Settings) -> None:
-        self._held = {inspector.task.name: inspector for inspector in inspectors}
+        self._loaded = {inspector.task.name: inspector for inspector in inspectors}
+        self._held = self._loaded  # with their status in the log
         self.named = settings.task != "auto"
         self.nobody = _nobody(settings, self._held)
         self._seen: int | None = None  # the newest row about any certificate
@@ -76,7 +77,7 @@ class Inspectors:
         if self._seen is None:
             self._record_new(status, log)
         self._seen = seen
-        self._held = self._held | {name: self._held[name].with_status(found) for name, found in status.items()}
+        self._held = {name: held.with_status(status.get(name, UNKNOWN)) for name, held in self._loaded.items()}
 
     def remarks(self) -> list[str]:
         """Suspensions that a reader of results must know of."""

@@ -20,7 +20,7 @@ from inspect_ai.certificates.deployment import (
 )
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import read_key
-from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
+from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status, told
 from inspect_ai.errors import InputError, SetupError, UsageError
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import Task, task_named
@@ -55,7 +55,7 @@ def verify(what: str, settings: Settings) -> Verified:
     """
     path = find(what, settings)
     made = read_certificate(path)
-    found = _in_log(made.certificate.at_work.task, made.sha256, made.certificate.operating_point_sha256, settings)
+    found = _in_log(made.certificate.at_work.task, made.sha256, settings)
     every = [*_at_work(path, made, settings), _not_withdrawn(found)]
     return Verified(path=path, made=made, checks=tuple(every), certificate_status=found)
 
@@ -83,7 +83,7 @@ def change(action: Action, task_name: str, reason: str, settings: Settings) -> i
     task = task_named(task_name, settings.tasks)
     certificate, point = _digests(task)
     with open_log(settings.db, operator=settings.operator, create=False) as log:
-        refuse_without_effect(action, task.name, certificate, certificate_status(log, task.name, certificate, point))
+        refuse_without_effect(action, task.name, certificate, certificate_status(log, task.name, certificate))
         note = CertificateNote(
             task=task.name,
             operating_point_sha256=point,
@@ -124,14 +124,16 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
 def _not_withdrawn(found: CertificateStatus) -> Check:
     if found.state in (CertificateState.SUSPENDED, CertificateState.REVOKED):
         return Check("audit log", f"it was {found.state} in entry {found.entry}: {found.reason}")
+    if found.state is CertificateState.UNTRUSTED:
+        return Check("audit log", told(found))
     return Check("audit log")
 
 
-def _in_log(task: str, certificate: str, point: str, settings: Settings) -> CertificateStatus:
+def _in_log(task: str, certificate: str, settings: Settings) -> CertificateStatus:
     if not settings.db.is_file():
         return CertificateStatus(state=CertificateState.UNKNOWN)
     with open_log(settings.db, create=False) as log:
-        return certificate_status(log, task, certificate, point)
+        return certificate_status(log, task, certificate)
 
 
 def _digests(task: Task) -> tuple[str, str]:
