@@ -240,3 +240,9 @@ class Decision:
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):
             raise ValueError(f"a decision's score is a number; {self.study.key} has {self.score}")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks that every output shows with the decision: the study's notes, and problems its reason lacks."""
+        unsaid = (problem for problem in self.study.problems if problem not in self.verdict.reason)
+        return tuple(dict.fromkeys((*unsaid, *self.study.notes)))

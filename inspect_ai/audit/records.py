@@ -149,6 +149,11 @@ class Entry:
         return None if decision is None else bool(decision["verdict"]["certified"])
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks on this decision; none if this entry is no decision."""
+        return self.decision().remarks if self.kind == Kind.DECISION else ()
+
+    @property
     def source(self) -> str:
         """Path of the decided study, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])

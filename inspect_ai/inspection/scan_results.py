@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from inspect_ai.audit import Entry, Log
-from inspect_ai.domain import Decision, Outcome, Rejection
+from inspect_ai.certificates.lapsed import lapsed
+from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.runner import Job
 from inspect_ai.inspection.study_source import StudySource
@@ -81,8 +82,14 @@ class ScanResults:
         )
 
     def _decided(self, job: Job, logged: Decision, entry: Entry, *, known: bool) -> StudyDecided:
-        decision = replace(logged, study=job.ref) if known else logged  # the same content may lie under another name
+        # The same content may lie under another name; what was remarked while it was decided is said again.
+        decision = replace(logged, study=_with_notes(job.ref, logged.study)) if known else logged
         self.entries[entry.id] = decision.verdict.outcome
         self._counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
         self._counts["consumed"] += len(job.ref.files)
-        return StudyDecided(entry=entry.id, decision=decision, known=known)
+        return StudyDecided(entry=entry.id, decision=decision, known=known, lapsed=lapsed(self._log, entry))
+
+
+def _with_notes(ref: StudyRef, decided: StudyRef) -> StudyRef:
+    """Study as it was found now, with the remarks that the log holds about it."""
+    return replace(ref, notes=tuple(dict.fromkeys((*ref.notes, *decided.notes))))
