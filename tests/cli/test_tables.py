@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from inspect_ai.audit import Action, CertificateNote, Entry, open_log
-from inspect_ai.cli.tables.decisions import COLUMNS
+from inspect_ai.cli.tables.decisions import COLUMNS, DecisionTable
 from inspect_ai.cli.tables.layout import GAP, shortened, widths
 from inspect_ai.domain import Decision, Outcome, Rejection, Verdict
 from tests.support.logs import PROVENANCE, decision
@@ -87,6 +87,21 @@ def test_a_terminal_that_lacks_the_characters_gets_escapes_and_no_fault(log: Pat
 
     assert done.returncode == 0, done.stderr
     assert r"\u80ba\u7d50" in done.stdout
+
+
+def test_a_watch_hears_of_a_sentence_about_the_certificate_when_it_changes() -> None:
+    table = DecisionTable(timed=True)
+    suspended = "not certified: auto-clear is suspended since entry 4: the lamp flickers"
+    verdicts = [
+        ("score 0.1 is below 0.2; " + PROMISE, PROMISE),
+        ("score 0.1 is below 0.2; " + PROMISE, ""),
+        ("focus is 0.001, less than 0.01: clean the lens; darkness is 3, less than 4", ""),
+        ("score 0.1 is below 0.2; " + PROMISE, ""),
+        ("score 0.1 is below 0.2, but a person must look; " + suspended, suspended),
+    ]
+    for number, (reason, said) in enumerate(verdicts):
+        made = replace(decision(number), verdict=Verdict(outcome=Outcome.ABSTAIN, reason=reason, certified=False))
+        assert table.decided(made, number) == said
 
 
 @given(st.text(max_size=60), st.integers(0, 50), st.booleans())

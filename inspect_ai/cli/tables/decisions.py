@@ -31,12 +31,12 @@ class DecisionTable:
     def __init__(self, *, timed: bool = False) -> None:
         self.notes = Footnotes()
         self._timed = timed
-        self._promise = ""  # of the last row
+        self._promise = ""  # the last one
         time = (Column(name="ms", width=9, right=True),) if timed else ()
         self._listing = Listing((*COLUMNS[:2], *time, *COLUMNS[2:], REMARKS))
 
     def decided(self, decision: Decision, entry: int, *, known: bool = False, lapsed: str = "", time: str = "") -> str:
-        """Print the row of a decision. Returns its sentence about the certificate, "" if the last row had the same.
+        """Print the row of a decision. Returns its sentence about the certificate, "" if it is the last one again.
 
         `lapsed`: why its certificate does not stand any more. `time`: of a part, in milliseconds.
         """
@@ -63,8 +63,9 @@ class DecisionTable:
             piped_remarks(decision.remarks, lapsed, known=known),
         )
         self.notes.promise(decision.provenance.task, promise)
-        before, self._promise = self._promise, promise
-        return "" if promise == before else promise
+        new = promise if promise != self._promise else ""
+        self._promise = promise or self._promise  # an abstention may have none
+        return new
 
     def rejected(self, rejection: Rejection, entry: int) -> None:
         """Print the row of a file that is not decided on."""
