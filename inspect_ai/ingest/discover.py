@@ -81,7 +81,8 @@ class _Headers:
     def _job(self, files: list[SourceFile]) -> Future[list[Header | str]]:
         paths = [path_of(self._root, file) for file in files]
         limit_s = self._settings.decode_timeout_s
-        return self._pool.submit(read_headers, paths, self._settings.max_pixels, self._key, timeout_s=limit_s)
+        most, assumed = self._settings.max_pixels, self._settings.assume_hounsfield
+        return self._pool.submit(read_headers, paths, most, self._key, assumed, timeout_s=limit_s)
 
     def _receive(self) -> Iterator[Rejection]:
         files, future = self._jobs.popleft()
@@ -122,13 +123,15 @@ def image_ref(file: SourceFile) -> StudyRef:
     )
 
 
-def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) -> list[Header | str]:
+def read_headers(
+    paths: list[Path], max_pixels: int, patient_key: bytes | None, assume_hounsfield: bool
+) -> list[Header | str]:
     """Read the headers, or reasons, of some files. Runs in a child; an error of any kind is one file's reason."""
     answers: list[Header | str] = []
     for path in paths:
         try:
             with path.open("rb") as f:
-                answers.append(read_header(f, max_pixels, patient_key))
+                answers.append(read_header(f, max_pixels, patient_key, assume_hounsfield=assume_hounsfield))
         except InspectError as e:
             answers.append(str(e))
         except MemoryError:

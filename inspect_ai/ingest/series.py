@@ -15,7 +15,9 @@ import numpy as np
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
-from inspect_ai.ingest.header import STACKED, Header
+from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
+from inspect_ai.ingest.header import STACKED, Header, are_of_several_patients, patient_of
+from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
 from inspect_ai.ingest.plane_geometry import Plane
 from inspect_ai.ingest.slice_order import Slice, order_problems
 
@@ -60,20 +62,21 @@ def _one_series(
     members: list[Instance], broken: list[Instance], keyed: bool, remarks: list[str]
 ) -> Iterable[StudyRef | Rejection]:
     first = members[0].header
-    if len({m.header.patient for m in members}) > 1:
+    if are_of_several_patients(m.header for m in members):
         for m in members:
             reason = "one series, two patients: the files were mixed up at the source"
             yield Rejection(file=m.file.path, reason=reason, sha256=m.file.sha256)
         return
     files = tuple(sorted((m.file for m in members), key=lambda f: f.path))
     unique, notes = without_duplicates(members)
-    notes += remarks
+    notes += [*remarks, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
     problems = [f"{b.file.path} of this series cannot be used: {b.header.broken}" for b in broken]
     problems += _identity_problems(unique)
     if first.modality in STACKED:
         _, found, left_out = stack(unique)
         problems += found
         notes += left_out
+    patient = patient_of(m.header for m in members)
     folder = _folder(members[0])
     short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
     source = files[0].path if len(files) == 1 else folder
@@ -81,14 +84,14 @@ def _one_series(
         key=f"{files[0].path if len(files) == 1 else folder}#{short}",
         source=source,
         kind="dicom",
-        digest=study_digest(files),
+        digest=study_digest(files, ASSUMED_HOUNSFIELD in notes),
         files=files,
         modality=first.modality,
         body_part=first.body_part,
         sop_class_uid=first.sop_class_uid,
         study_uid=first.study_uid or None,
         series_uid=first.series_uid or None,
-        patient_hash=first.patient if keyed and first.patient else None,
+        patient_hash=patient if keyed and patient else None,
         rows=first.rows,
         columns=first.columns,
         frames=sum(m.header.frames for m in unique),
@@ -98,9 +101,13 @@ def _one_series(
     )
 
 
-def study_digest(files: Iterable[SourceFile]) -> str:
-    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie."""
-    return hashlib.sha256("\n".join(sorted({f.sha256 for f in files})).encode()).hexdigest()
+def study_digest(files: Iterable[SourceFile], assumed_hounsfield: bool = False) -> str:
+    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie.
+
+    assumed_hounsfield: its values were taken for what no header says; that is another study than one without them.
+    """
+    lines = sorted({f.sha256 for f in files}) + ["assume_hounsfield"] * assumed_hounsfield
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
@@ -147,15 +154,19 @@ def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str
     heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
     order = np.argsort(heights, kind="stable")
     ordered = [slices[i] for i in order]
-    return ordered, order_problems(ordered, heights[order], normal), notes
+    problems = order_problems(ordered, heights[order], normal)
+    references = {m.header.frame_of_reference for m in kept} - {""}
+    if len(references) > 1 and (problems or len(references) < len(kept)):
+        problems.append(OTHER_REFERENCES)
+    elif len(references) > 1:
+        notes.append(OWN_REFERENCES)
+    return ordered, problems, [*notes, *missing_numbers(m.header.instance_number for m in members)]
 
 
 def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> list[str]:
     problems = []
     if len({(m.header.rows, m.header.columns) for m in members}) > 1:
         problems.append("slices of different sizes in one series")
-    if len({m.header.frame_of_reference for m in members}) > 1:
-        problems.append("slices refer to different frames of reference")
     first = slices[0].plane
     turned = sum(_apart(s.plane, first) > SAME_DIRECTION for s in slices)
     if turned:
