@@ -18,19 +18,18 @@ from typing import Any, BinaryIO
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.attributes import attributes_of
 from inspect_ai.ingest.deflated import DEFLATED, inflated
+from inspect_ai.ingest.foreign_objects import SECONDARY_CAPTURE, ForeignObject, NotToInspect, foreign_kind
 from inspect_ai.ingest.header_validation import check_length, check_rescale, checked_shape, hounsfield_problems, uid
 from inspect_ai.ingest.plane_geometry import Plane, many, planes_of
+from inspect_ai.ingest.series_attributes import TAGS as SERIES_TAGS
+from inspect_ai.ingest.series_attributes import Concatenation, SliceAttributes, concatenation, slice_attributes
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 STACKED = frozenset({"CT", "MR", "PT"})  # modalities whose slices make a volume
-NO_PICTURE = {  # SOP classes whose pixels are derived, not a picture to inspect
-    "1.2.840.10008.1.3.10": "a DICOMDIR: an index, its folder is read itself",
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a label map segmentation",
-    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
-    "1.2.840.10008.5.1.4.1.1.481.2": "a dose grid",
-    "1.2.840.10008.5.1.4.39.1": "a colour palette",
-}
+LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"})  # values of Image Type
+PAGES = frozenset(
+    {"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DOSE_INFO", "DOSE INFO", "DOSE REPORT", "PROTOCOL PAGE"}
+)
+LOSSY = (".50", ".51", ".81", ".91", ".203")  # endings of lossy transfer syntaxes
 TAGS = [
     "SpecificCharacterSet",
     "ImageType",
@@ -69,12 +68,11 @@ TAGS = [
     "LossyImageCompression",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
-    "TemporalPositionIdentifier",
-    "AcquisitionNumber",
     "Manufacturer",
     "ManufacturerModelName",
     "SliceThickness",
     "PatientAge",
+    *SERIES_TAGS,
 ]
 
 
@@ -99,6 +97,10 @@ class Header:
     problems: tuple[str, ...]  # forbid a decision in millimetres or Hounsfield units
     broken: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()  # of the device and the kind of picture; see attributes.py
+    syntax: str = ""  # transfer syntax
+    lossy: bool = False
+    slices: tuple[SliceAttributes, ...] = (SliceAttributes(),)  # one a frame where they differ, else one
+    concatenation: Concatenation | None = None
 
 
 def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Header:
@@ -134,13 +136,14 @@ def _parsed(f: BinaryIO) -> Any:
 
 def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | None) -> Header:
     sop_class = str(ds.get("SOPClassUID", "") or getattr(ds.file_meta, "MediaStorageSOPClassUID", ""))
-    if sop_class in NO_PICTURE:
-        raise InputError(f"no picture to inspect: {NO_PICTURE[sop_class]}")
+    if what := foreign_kind(sop_class):
+        raise NotToInspect(ForeignObject(what=what, study_uid=_any_uid(ds, "Study"), series_uid=_any_uid(ds, "Series")))
     announced = _pixel_data(f, ds)
     if announced is None:
         raise InputError("no pixel data: a document, plan or report, or a file cut before its pixels")
     rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels)
     modality = str(ds.get("Modality", "") or "")[:16].strip().upper()
+    lossy = str(ds.get("LossyImageCompression", "") or "") == "01" or syntax.endswith(LOSSY)
     needed = modality in STACKED
     uids = [uid(ds, name, needed) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     check_rescale(ds)
@@ -173,13 +176,25 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         problems=tuple(problems),
         broken=broken,
         attributes=attributes_of(ds),
+        syntax=syntax,
+        lossy=lossy,
+        slices=slice_attributes(ds, frames, lossy),
+        concatenation=concatenation(ds),
     )
 
 
 def _left_out(ds: Any, sop_class: str) -> str:
-    if "LOCALIZER" in [str(v).upper() for v in many(ds.get("ImageType", []))]:
+    words = {str(v).strip().upper() for v in many(ds.get("ImageType", []))}
+    if words & LOCALIZERS:
         return "a localizer"
-    return "a screen capture" if sop_class.startswith(SECONDARY_CAPTURE) else ""
+    captured = sop_class == SECONDARY_CAPTURE or sop_class.startswith(SECONDARY_CAPTURE + ".")
+    return "a screen capture or dose page" if captured or words & PAGES else ""
+
+
+def _any_uid(ds: Any, level: str) -> str:
+    """UID of study or series of an object without a picture; "" where it is none."""
+    value = str(ds.get(f"{level}InstanceUID", "") or "").strip("\0 ")
+    return value if re.fullmatch(r"[0-9.]{1,64}", value) else ""
 
 
 def _pixels_sha256(ds: Any, f: BinaryIO) -> str:

@@ -13,10 +13,12 @@ import numpy as np
 from inspect_ai.domain import Image, Pixels, Rejection, SourceFile, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.camera import read_picture
-from inspect_ai.ingest.header import read_header
+from inspect_ai.ingest.header import STACKED, read_header
 from inspect_ai.ingest.pixels import Frames, grey_or_colour, hounsfield, read_frames
-from inspect_ai.ingest.series import Instance, stack, without_duplicates
+from inspect_ai.ingest.series import stack
 from inspect_ai.ingest.slice_order import Slice, step_mm
+from inspect_ai.ingest.volumes.duplicates import disagreements, reencoded, without_duplicates
+from inspect_ai.ingest.volumes.instance import Instance
 from inspect_ai.settings import Settings
 
 SMALLEST_SIDE_PX = 8
@@ -64,11 +66,12 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
             members.append(member)
             decoded[file.path] = frames
     problems = [f"{r.file} of this series cannot be used: {r.reason}" for r in rejections] if decoded else []
-    readable, _ = without_duplicates(members)
+    readable, different = _pictures(members, decoded)
+    problems += different
     volumes: tuple[Volume, ...] = ()
     images: tuple[Image, ...] = ()
     if readable and readable[0].header.modality == "CT":
-        slices, faults, _ = stack(readable)
+        slices, faults = stack(readable, dict(zip((f.path for f in ref.files), ref.selection, strict=False)))
         if slices and not set(faults) - {f for f in faults if "too few" in f}:
             volumes = (_volume(slices, decoded, readable[0].header.series_uid),)
             problems += _emptiness(volumes[0].hu)
@@ -84,6 +87,25 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
         rejections=tuple(rejections),
         decoders=tuple(sorted({frames.decoder for frames in decoded.values()})),
     )
+
+
+def _pictures(members: list[Instance], decoded: dict[str, Frames]) -> tuple[list[Instance], list[str]]:
+    """Keep each picture once, and compare the pixels of those that are there in several encodings."""
+    unique, _ = without_duplicates(members)
+    if not unique or unique[0].header.modality not in STACKED:
+        return unique, []
+    kept, copies = reencoded(unique)
+    different = disagreements(copies, lambda m: _values(m, decoded[m.file.path]))
+    for copy in copies:
+        del decoded[copy.member.file.path]
+    return kept, different
+
+
+def _values(member: Instance, frames: Frames) -> Pixels:
+    """[F, H, W] values by which two encodings of one picture are compared."""
+    if member.header.modality != "CT":
+        return frames.stored
+    return np.stack([hounsfield(frames, index) for index in range(len(frames.stored))])
 
 
 def _instance(root: Path, file: SourceFile, settings: Settings) -> tuple[Instance, Frames]:
