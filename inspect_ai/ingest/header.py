@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.attributes import attributes_of
 from inspect_ai.ingest.data_set import GUESSED, parsed, pixel_data_of
+from inspect_ai.ingest.foreign_objects import SECONDARY_CAPTURE, ForeignObject, NotToInspect, foreign_kind
 from inspect_ai.ingest.header_validation import (
     ASSUMED_HOUNSFIELD,
     NO_RESCALE,
@@ -29,17 +30,15 @@ from inspect_ai.ingest.header_validation import (
     written,
 )
 from inspect_ai.ingest.plane_geometry import Plane, many, planes_of
+from inspect_ai.ingest.series_attributes import TAGS as SERIES_TAGS
+from inspect_ai.ingest.series_attributes import Concatenation, SliceAttributes, concatenation, slice_attributes
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 STACKED = frozenset({"CT", "MR", "PT"})  # modalities whose slices make a volume
-NO_PICTURE = {  # SOP classes whose pixels are derived, not a picture to inspect
-    "1.2.840.10008.1.3.10": "a DICOMDIR: an index, its folder is read itself",
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a label map segmentation",
-    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
-    "1.2.840.10008.5.1.4.1.1.481.2": "a dose grid",
-    "1.2.840.10008.5.1.4.39.1": "a colour palette",
-}
+LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"})  # values of Image Type
+PAGES = frozenset(
+    {"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DOSE_INFO", "DOSE INFO", "DOSE REPORT", "PROTOCOL PAGE"}
+)
+LOSSY = (".50", ".51", ".81", ".91", ".203")  # endings of lossy transfer syntaxes
 TAGS = [
     "SpecificCharacterSet",
     "ImageType",
@@ -78,13 +77,11 @@ TAGS = [
     "LossyImageCompression",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
-    "TemporalPositionIdentifier",
-    "AcquisitionNumber",
     "Manufacturer",
     "ManufacturerModelName",
     "SliceThickness",
     "PatientAge",
-    "InstanceNumber",
+    *SERIES_TAGS,
 ]
 
 
@@ -111,7 +108,10 @@ class Header:
     broken: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()  # of the device and the kind of picture; see attributes.py
     remarks: tuple[str, ...] = ()  # on how it was read; they forbid nothing
-    instance_number: int | None = None
+    syntax: str = ""  # transfer syntax
+    lossy: bool = False
+    slices: tuple[SliceAttributes, ...] = (SliceAttributes(),)  # one a frame where they differ, else one
+    concatenation: Concatenation | None = None
 
 
 def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None, *, assume_hounsfield: bool = False) -> Header:
@@ -135,13 +135,14 @@ def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None, *, assu
 
 def _header(ds: Any, f: BinaryIO, max_pixels: int, key: bytes | None) -> Header:
     sop_class = _clean(ds.get("SOPClassUID", "") or getattr(ds.file_meta, "MediaStorageSOPClassUID", ""))
-    if sop_class in NO_PICTURE:
-        raise InputError(f"no picture to inspect: {NO_PICTURE[sop_class]}")
+    if what := foreign_kind(sop_class):
+        raise NotToInspect(ForeignObject(what=what, study_uid=_any_uid(ds, "Study"), series_uid=_any_uid(ds, "Series")))
     announced = pixel_data_of(f, ds)
     if announced is None:
         raise InputError("no pixel data: a document, plan or report, or a file cut before its pixels")
     modality = _clean(ds.get("Modality", "")).upper()
     syntax = str(ds.file_meta.TransferSyntaxUID)
+    lossy = _clean(ds.get("LossyImageCompression", "")) == "01" or syntax.endswith(LOSSY)
     rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels, is_volume=modality in STACKED)
     needed = modality in STACKED
     uids = [uid(ds, name, needed) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
@@ -177,14 +178,25 @@ def _header(ds: Any, f: BinaryIO, max_pixels: int, key: bytes | None) -> Header:
         problems=tuple(problems),
         broken=broken,
         attributes=attributes_of(ds),
-        instance_number=_number(ds, "InstanceNumber"),
+        syntax=syntax,
+        lossy=lossy,
+        slices=slice_attributes(ds, frames, lossy),
+        concatenation=concatenation(ds),
     )
 
 
 def _left_out(ds: Any, sop_class: str) -> str:
-    if "LOCALIZER" in [str(v).upper() for v in many(ds.get("ImageType", []))]:
+    words = {str(v).strip().upper() for v in many(ds.get("ImageType", []))}
+    if words & LOCALIZERS:
         return "a localizer"
-    return "a screen capture" if sop_class.startswith(SECONDARY_CAPTURE) else ""
+    captured = sop_class == SECONDARY_CAPTURE or sop_class.startswith(SECONDARY_CAPTURE + ".")
+    return "a screen capture or dose page" if captured or words & PAGES else ""
+
+
+def _any_uid(ds: Any, level: str) -> str:
+    """UID of study or series of an object without a picture; "" where it is none."""
+    value = str(ds.get(f"{level}InstanceUID", "") or "").strip("\0 ")
+    return value if re.fullmatch(r"[0-9.]{1,64}", value) else ""
 
 
 def _pixels_sha256(ds: Any, f: BinaryIO) -> str:
@@ -206,11 +218,6 @@ def _clean(value: Any) -> str:
     return value.strip(" \0") if isinstance(value, str) else ""
 
 
-def _number(ds: Any, name: str) -> int | None:
-    texts = written(ds, name)
-    return int(texts[0]) if texts and re.fullmatch(r"[-+]?[0-9]{1,12}", texts[0]) else None
-
-
 def _patient(ds: Any, key: bytes | None) -> str:
     """Keyed hash of issuer and ID; "" where there is no ID. Without a key it only tells two patients apart."""
     names = [_clean(ds.get(name, "")) for name in ("IssuerOfPatientID", "PatientID")]
@@ -224,12 +231,6 @@ def _identity(ds: Any, key: bytes | None) -> tuple[str, str]:
 
 def _hash(text: str, key: bytes | None) -> str:
     return hmac.new(key or b"compared within one run", text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-
-
-def are_of_several_patients(headers: Iterable[Header]) -> bool:
-    """True for headers of more than one patient. An identifier that is empty in a part of them contradicts none."""
-    issuers, patients = zip(*(header.identity for header in headers), strict=True)
-    return any(len({value for value in values if value}) > 1 for values in (issuers, patients))
 
 
 def patient_of(headers: Iterable[Header]) -> str:

@@ -16,11 +16,13 @@ import numpy as np
 from inspect_ai.domain import Image, Pixels, Rejection, SourceFile, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.camera import read_picture
-from inspect_ai.ingest.header import Header, read_header
+from inspect_ai.ingest.header import STACKED, Header, read_header
 from inspect_ai.ingest.header_validation import numbers
-from inspect_ai.ingest.pixels import Frame, frames_of, grey_or_colour, hounsfield
-from inspect_ai.ingest.series import Instance, stack, without_duplicates
+from inspect_ai.ingest.pixels import Frame, decoded_frames, grey_or_colour, hounsfield
+from inspect_ai.ingest.series import stack
 from inspect_ai.ingest.slice_order import Slice, step_mm
+from inspect_ai.ingest.volumes.duplicates import disagreements, reencoded, without_duplicates
+from inspect_ai.ingest.volumes.instance import Instance
 from inspect_ai.settings import Settings
 
 SMALLEST_SIDE_PX = 8
@@ -70,13 +72,13 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
             encoded[file.path] = content
         except InputError as e:
             rejections.append(Rejection(file=file.path, reason=str(e), sha256=file.sha256))
-    readable, _ = without_duplicates(members)
+    readable, problems, refused = _pictures(members, encoded)
+    rejections += refused
     volumes: tuple[Volume, ...] = ()
     images: tuple[Image, ...] = ()
-    problems: list[str] = []
     decoders: set[str] = set()
     if readable and readable[0].header.modality == "CT" and not any(m.header.problems for m in readable):
-        slices, faults, _ = stack(readable)
+        slices, faults = stack(readable, dict(zip((f.path for f in ref.files), ref.selection, strict=False)))
         if slices and not set(faults) - {f for f in faults if "too few" in f}:
             volume, refused = _volume(slices, readable, encoded, decoders)
             rejections += refused
@@ -97,6 +99,46 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
         rejections=tuple(rejections),
         decoders=tuple(sorted(decoders)),
     )
+
+
+def _pictures(
+    members: list[Instance], encoded: dict[str, _Encoded]
+) -> tuple[list[Instance], list[str], list[Rejection]]:
+    """Keep each picture once, and compare the pixels of those that are there in several encodings.
+
+    Returns the pictures, problems, and the files that cannot be decoded.
+    """
+    unique, _ = without_duplicates(members)
+    if not unique or unique[0].header.modality not in STACKED:
+        return unique, [], []
+    kept, copies = reencoded(unique)
+    different: list[str] = []
+    refused: dict[str, Rejection] = {}
+    for copy in copies:  # two at a time, however many there are
+        values: dict[str, Pixels] = {}
+        for member in (copy.member, copy.kept):
+            try:
+                values[member.file.path] = _values(member, encoded)
+            except InputError as e:
+                path, sha256 = member.file.path, member.file.sha256
+                refused[path] = Rejection(file=path, reason=str(e), sha256=sha256)
+        if len(values) == 2:
+            different += disagreements([copy], lambda m, found=values: found[m.file.path])  # type: ignore[misc]
+    return [m for m in kept if m.file.path not in refused], different[:1], list(refused.values())
+
+
+def _values(member: Instance, encoded: dict[str, _Encoded]) -> Pixels:
+    """[F, H, W] values by which two encodings of one picture are compared. Raises InputError for broken pixels."""
+    is_ct = member.header.modality == "CT"
+    frames: list[Pixels] = []
+
+    def take(frame: Frame) -> None:
+        frames.append(hounsfield(frame) if is_ct else frame.stored)
+
+    fault = _decoded(member, encoded, set(), take, member.header.frames)
+    if fault is not None:
+        raise fault
+    return np.stack(frames)
 
 
 class _Encoded:
@@ -152,7 +194,7 @@ def _decoded(
     """Give the first `most` frames of a file to `take`; returns the reason where the file cannot be decoded."""
     try:
         with encoded[member.file.path].opened() as f, _damage_named():
-            for frame in islice(frames_of(f), most):
+            for frame in islice(decoded_frames(f), most):
                 decoders.add(frame.decoder)
                 take(frame)
     except InputError as e:

@@ -22,7 +22,7 @@ from inspect_ai.errors import InputError
 from inspect_ai.ingest import decoder_warnings
 from inspect_ai.ingest.bitstream_headers import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
 from inspect_ai.ingest.data_set import parsed, pixel_data_of
-from inspect_ai.ingest.header import TAGS
+from inspect_ai.ingest.header import LOSSY, TAGS
 from inspect_ai.ingest.header_validation import NATIVE, SYNTAXES, numbers
 
 AIR_HU = -1024
@@ -37,7 +37,6 @@ PALETTE = [
     "SegmentedGreenPaletteColorLookupTableData",
     "SegmentedBluePaletteColorLookupTableData",
 ]
-LOSSY = (".50", ".51", ".81", ".91", ".203")
 # One decoder for each kind of stream, and no second try: GDCM refuses broken JPEG streams that libjpeg fills with grey,
 # but ends the process on broken JPEG 2000 ones, which openjpeg refuses. What GDCM cannot read at all (JPEG Extended of
 # more than 8 bits, JPEG-LS of fewer) is libjpeg's.
@@ -60,7 +59,7 @@ class Frame:
     lossy: bool
 
 
-def frames_of(source: BinaryIO) -> Iterator[Frame]:
+def decoded_frames(source: BinaryIO) -> Iterator[Frame]:
     """Yield the frames of one file whose header was read, decoded one at a time: memory holds one of them.
 
     Raises InputError, and any error of a decoder.
