@@ -115,9 +115,14 @@ def results() -> Console:
     return console
 
 
+def piped() -> bool:
+    """Tell whether stdout is no terminal, so that no width is known and a program may read it."""
+    return sys.stdout is None or not sys.stdout.isatty()
+
+
 def say(text: str) -> None:
     """Print sentences on stdout, wrapped between words on a terminal, each on one line in a pipe."""
-    results().print(text, soft_wrap=not sys.stdout.isatty())
+    results().print(text, soft_wrap=piped())
 
 
 def progress() -> Console:
@@ -129,7 +134,7 @@ def progress() -> Console:
 
 def _encodable(stream: Any) -> Any:
     """Stream that escapes what its encoding lacks (a terminal in Latin-1, a file name in Chinese), not fails on it."""
-    if stream.errors == "strict" and hasattr(stream, "reconfigure"):
+    if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):  # no stream where it is closed
         stream.reconfigure(errors="backslashreplace")
     return stream
 
@@ -147,7 +152,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
     """Print a table on stdout; cells are shown as text, None as nothing. In a pipe: lines with tabs, without boxes."""
-    if not sys.stdout.isatty():
+    if piped():
         for row in _piped(title, columns, rows):
             line("\t".join(_cell(cell) for cell in row))
         return

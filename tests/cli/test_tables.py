@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from inspect_ai.cli.tables.layout import GAP, shortened, widths
 from inspect_ai.domain import Decision, Outcome, Rejection, Verdict
 from tests.support.logs import PROVENANCE, decision
 from tests.support.tasks import certify, make_pictures, make_task
-from tests.support.terminal import in_pipe, on_terminal
+from tests.support.terminal import PROGRAM, in_pipe, on_terminal
 
 PROMISE = "proved: at least 98.7 % of positives reach 0.09000 (95 % confidence)"
 LONG = "folder with a long name/" * 4 + "last part of the name.png"
@@ -102,6 +104,22 @@ def test_a_watch_hears_of_a_sentence_about_the_certificate_when_it_changes() -> 
     for number, (reason, said) in enumerate(verdicts):
         made = replace(decision(number), verdict=Verdict(outcome=Outcome.ABSTAIN, reason=reason, certified=False))
         assert table.decided(made, number) == said
+
+
+def test_without_any_stdout_nothing_fails(log: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {shlex.join([*PROGRAM, 'audit', 'list'])} >&-"], cwd=log, check=False
+    )
+
+    assert done.returncode == 0
+
+
+def test_a_reader_that_goes_away_is_told_apart_from_findings(log: Path) -> None:
+    for words in (["audit", "list", "--limit", "0"], ["audit", "export", "--csv"]):
+        with subprocess.Popen([*PROGRAM, *words], cwd=log, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+        assert process.returncode == 141
 
 
 @given(st.text(max_size=60), st.integers(0, 50), st.booleans())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from inspect_ai.cli.common import piped
 from inspect_ai.cli.tables.footnotes import Footnotes
-from inspect_ai.cli.tables.layout import Column, Listing, piped
+from inspect_ai.cli.tables.layout import Column, Listing
 from inspect_ai.decide import parted
 from inspect_ai.domain import Decision, Rejection
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from inspect_ai.cli.common import piped
 from inspect_ai.cli.tables.decisions import STYLES, certified, number, piped_remarks, shown_reason
 from inspect_ai.cli.tables.footnotes import Footnotes
-from inspect_ai.cli.tables.layout import Column, Listing, piped
+from inspect_ai.cli.tables.layout import Column, Listing
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry, Log

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from inspect_ai.cli import common
-from inspect_ai.cli.tables.layout import piped
+from inspect_ai.cli.common import piped
 from inspect_ai.text import printable
 
 REMARKS_MOST = 3  # of one decision

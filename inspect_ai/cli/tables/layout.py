@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from inspect_ai.cli import common
+from inspect_ai.cli.common import piped
 from inspect_ai.text import printable
 
 GAP = 2  # cells between two columns
@@ -32,11 +32,6 @@ class Column:
     since: int = 0
     middle: bool = False  # shorten in the middle, as names whose ends tell them apart; else at the end
     right: bool = False  # align right
-
-
-def piped() -> bool:
-    """Tell whether stdout is no terminal, so that no width is known and a program may read it."""
-    return not sys.stdout.isatty()
 
 
 class Listing:
