@@ -1,7 +1,7 @@
 """Keys that sign certificates: Ed25519 (RFC 8032); private ones in PEM files of mode 600, public ones as hex digits.
 
-A signature names the signer of a certificate, so it counts only with a public key that is trusted where it is used: the
-site's own, the maker's that came with the program, and those in the folder of setting `trusted_keys`.
+A signature names the signer of a certificate, so it counts only with a public key that is trusted where it is used:
+see trust.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from inspect_ai.errors import SetupError
 from inspect_ai.secret import make_secret, read_secret
-from inspect_ai.settings import Settings, bundled
 
 KEY_SUFFIX = ".signing.pem"  # beside the audit log, as its patient key
 PUBLIC_SUFFIX = ".pub"
-MAKER = "maker" + PUBLIC_SUFFIX  # in the bundled folder of tasks: key of the certificates that came with them
 
 
 def site_key_path(db: Path) -> Path:
@@ -75,29 +73,6 @@ def signed_by(public: str, signature: str, message: bytes) -> bool:
     except (ValueError, InvalidSignature):
         return False
     return True
-
-
-def trusted_keys(settings: Settings) -> dict[str, str]:
-    """Read the public keys that are trusted here, each with the name of its origin.
-
-    Raises SetupError for a folder or file of keys that cannot be read: trusting fewer keys silently would mislead.
-    """
-    trusted: dict[str, str] = {}
-    if settings.trusted_keys:
-        folder = Path(settings.trusted_keys)
-        if not folder.is_dir():
-            raise SetupError(
-                f"Setting trusted_keys names {folder}, which is no folder. Make it, or correct the setting."
-            )
-        for file in sorted(folder.glob("*" + PUBLIC_SUFFIX)):
-            trusted[read_public(file)] = file.stem
-    maker = bundled("tasks") / MAKER
-    if maker.is_file():
-        trusted[read_public(maker)] = "the maker"
-    own = site_key_path(settings.db)
-    if own.is_file():
-        trusted[public_hex(read_key(own))] = "this site"
-    return trusted
 
 
 def read_public(path: Path) -> str:

@@ -24,6 +24,7 @@ def watch(
     takt_ms: Annotated[
         float | None, typer.Option("--takt-ms", help="Time a part may take.", show_default="200")
     ] = None,
+    tasks: common.Tasks = None,
     db: common.Db = None,
     out: common.Out = None,
     workers: common.Workers = None,
@@ -44,10 +45,11 @@ def watch(
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
     from inspect_ai.cli.tables.decisions import DecisionTable
+    from inspect_ai.cli.scan import tell_tasks
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
-        task=task, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
+        task=task, tasks=tasks, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
     )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
@@ -55,6 +57,7 @@ def watch(
     if not as_json:
         common.progress().print(common.CAUTION, soft_wrap=True)
     table = None if as_json else DecisionTable(timed=True)
+    tell_tasks(settings, as_json=False)
     for event in watch_folder(folder, settings, once=once, patience_s=patience_s):
         _show(event, table)
 

@@ -168,7 +168,9 @@ def test_an_issued_certificate_is_signed_by_the_site_and_recorded(folder: Path, 
     assert {"weights.safetensors", "model.onnx", "manifest.json", "operating_point.json"} <= names
     assert {"config.yaml", "task.py"} <= names
     with open_log(tmp_path / "log.db") as log:
-        assert rows(log) == [(made.sha256, "issued", "Weber")]
+        assert rows(log) == [(made.public_key, "trusted", "Weber"), (made.sha256, "issued", "Weber")]
+        note = log.entry(2).certificate()
+    assert (note.signer, note.trust, note.date) == (made.public_key, "trusted by entry 1", made.certificate.date)
 
 
 def test_a_second_one_names_the_first_that_it_supersedes(folder: Path, tmp_path: Path) -> None:
