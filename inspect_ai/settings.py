@@ -37,6 +37,8 @@ class Settings:
     site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)
     camera: str = ""  # the device that makes them, where no header says it; likewise
     trusted_keys: str = ""  # folder with public keys (*.pub) that count besides this site's and the maker's
+    names: str = "auto"  # of files and folders in what is shown: auto (clear on a terminal alone) | clear | pseudonyms
+    keep_names: bool = True  # keep them in the log, sealed: `audit show --reveal` opens them
     audit_rate: float = 0.0  # share of clear cases drawn at random for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
 
@@ -88,12 +90,16 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
 def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     kind = Path if issubclass(kind, Path) else kind
     try:
-        typed = kind(value)
-    except (TypeError, ValueError) as e:
-        raise UsageError(f"{source} sets {key} to {value!r}; it must be {kind.__name__}.") from e
-    if isinstance(typed, int | float) and typed <= 0 and typed != getattr(Settings(), key):
+        typed = _SWITCHES[str(value).strip().lower()] if kind is bool else kind(value)
+    except (TypeError, ValueError, KeyError) as e:
+        what = "true or false" if kind is bool else kind.__name__
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be {what}.") from e
+    if isinstance(typed, int | float) and kind is not bool and typed <= 0 and typed != getattr(Settings(), key):
         raise UsageError(f"{source} sets {key} to {value!r}; it must be above 0.")
     return typed
+
+
+_SWITCHES = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 
 
 @lru_cache

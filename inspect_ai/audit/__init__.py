@@ -5,7 +5,8 @@ from inspect_ai.audit.checking import Verification, verify
 from inspect_ai.audit.exporting import export, export_csv, export_jsonl
 from inspect_ai.audit.log import Log
 from inspect_ai.audit.opening import login_name, open_log
-from inspect_ai.audit.patients import patient_key
+from inspect_ai.audit.patients import key_path, patient_key
+from inspect_ai.audit.pseudonyms import Pseudonyms, replaced
 from inspect_ai.audit.records import Action, Alarm, CertificateNote, Entry, Kind, Review
 
 __all__ = [
@@ -16,13 +17,16 @@ __all__ = [
     "Head",
     "Kind",
     "Log",
+    "Pseudonyms",
     "Review",
     "Verification",
     "export",
     "export_csv",
     "export_jsonl",
+    "key_path",
     "login_name",
     "open_log",
     "patient_key",
+    "replaced",
     "verify",
 ]

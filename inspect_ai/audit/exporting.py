@@ -11,6 +11,7 @@ from inspect_ai.audit.chain import ORIGIN, Head
 from inspect_ai.audit.log import Log
 from inspect_ai.audit.records import Entry
 from inspect_ai.errors import UsageError
+from inspect_ai.whole_file import whole_file
 
 COLUMNS = (
     "id", "time", "kind", "subject", "task", "outcome", "certified", "score", "reason", "refers", "operator", "hash"
@@ -41,19 +42,16 @@ def export_csv(log: Log, to: IO[str]) -> Head:
 
 
 def export(log: Log, to: Path, *, as_csv: bool = False) -> Head:
-    """Write the file `to` (JSON Lines, or CSV), whole or not at all, and return the head.
+    """Write the file `to` (JSON Lines, or CSV), whole or not at all, for its owner alone, and return the head.
 
     Raises UsageError if it cannot be written.
     """
-    draft = to.with_name(to.name + ".part")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
+        to.parent.stat()  # a folder that is misspelt is not made
+        with whole_file(to, private=True) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             head = export_csv(log, file) if as_csv else export_jsonl(log, file)
-        draft.replace(to)
     except OSError as e:
         raise UsageError(f"The export {to} cannot be written ({e.strerror}). Name another file.") from e
-    finally:
-        draft.unlink(missing_ok=True)
     return head
 
 

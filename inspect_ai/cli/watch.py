@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli import names as shown_names
 
 if TYPE_CHECKING:
     from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
@@ -32,6 +33,7 @@ def watch(
     patience_s: Annotated[
         float, typer.Option("--patience-s", min=0.0, help="How long a file that ends in the middle is waited for.")
     ] = 600.0,
+    names: shown_names.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
@@ -50,7 +52,8 @@ def watch(
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # services are stopped by it; it is an interrupt like any other
-    for event in watch_folder(folder, settings, once=once, patience_s=patience_s):
+    events = watch_folder(folder, settings, once=once, patience_s=patience_s)
+    for event in shown_names.as_shown(events, settings, names, as_json):
         _show(event, as_json)
 
 

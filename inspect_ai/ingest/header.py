@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import struct
 import warnings
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
+from inspect_ai.ingest import known_words
 from inspect_ai.ingest.attributes import attributes_of
 from inspect_ai.ingest.deflated import DEFLATED, inflated
 from inspect_ai.ingest.header_validation import check_length, check_rescale, checked_shape, hounsfield_problems, uid
@@ -140,7 +140,7 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
     if announced is None:
         raise InputError("no pixel data: a document, plan or report, or a file cut before its pixels")
     rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels)
-    modality = str(ds.get("Modality", "") or "")[:16].strip().upper()
+    modality = known_words.modality(ds.get("Modality", ""))
     needed = modality in STACKED
     uids = [uid(ds, name, needed) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     check_rescale(ds)
@@ -160,8 +160,8 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         series_uid=uids[1],
         sop_instance_uid=uids[2],
         sop_class_uid=sop_class,
-        modality=modality if re.fullmatch(r"[A-Z0-9_]{1,16}", modality) else "",
-        body_part=_code(ds.get("BodyPartExamined", "")),
+        modality=modality,
+        body_part=known_words.body_part(ds.get("BodyPartExamined", "")),
         rows=rows,
         columns=columns,
         frames=frames,
@@ -207,11 +207,6 @@ def _pixel_data(f: BinaryIO, ds: Any) -> tuple[int, int] | None:
     if len(head) < 12:
         return None
     return struct.unpack(order + "I", head[8:12])[0], end - start - 12
-
-
-def _code(value: Any) -> str:
-    text = str(value or "").strip().upper()
-    return text if re.fullmatch(r"[A-Z0-9_ ]{1,16}", text) else ""
 
 
 def _patient(ds: Any, key: bytes | None) -> str:

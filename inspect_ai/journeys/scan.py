@@ -45,7 +45,7 @@ def scan(
     if made_up:
         loaded = [inspector.without_reference() for inspector in loaded]
     inspectors = Inspectors(loaded, settings)
-    with open_log(settings.db, operator=settings.operator) as log:
+    with open_log(settings.db, operator=settings.operator, keep_names=settings.keep_names) as log:
         runner = Runner(
             base_of(root),
             inspectors,

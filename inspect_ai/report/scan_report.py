@@ -30,7 +30,7 @@ def scan_report(
     return write_report(
         out / "report.html",
         items=_items(log, image_store, flags_first),
-        rejections=rejections,
+        rejections=[log.names.hidden(rejection) for rejection in rejections],
         summary=summary,
         note=note,
         log=log.path,
