@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,7 +43,8 @@ def private_file(path: Path, mode: str, **how: Any) -> IO[Any]:
 
     def opener(name: str, flags: int) -> int:
         descriptor = os.open(name, flags, 0o600)
-        os.fchmod(descriptor, 0o600)
+        with suppress(PermissionError):  # another's file, or a file system without modes
+            os.fchmod(descriptor, 0o600)
         return descriptor
 
     return open(path, mode, opener=opener, **how)  # Path.open takes no opener

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common, exit_codes
-from inspect_ai.cli import names as shown_names
+from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -38,7 +39,7 @@ def scan(
     fail_on_flag: Annotated[
         bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")
     ] = False,
-    names: shown_names.Names = None,
+    names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
@@ -55,9 +56,10 @@ def scan(
     from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
-    summary = show(shown_names.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
+    summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
         common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
+        heads_shown.tell(summary.head)
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
     if not summary.files:
@@ -101,7 +103,7 @@ def _plan(path: Path, settings: Settings, names: bool | None, as_json: bool) -> 
     from inspect_ai.journeys.scan import plan_scan
 
     unreadable = False
-    for item in shown_names.as_shown(plan_scan(path, settings), settings, names, as_json):
+    for item in names_shown.as_shown(plan_scan(path, settings), settings, names, as_json):
         unreadable |= isinstance(item, Rejection)
         if as_json:
             common.emit(output.plan_json(item))

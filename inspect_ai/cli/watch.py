@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common
-from inspect_ai.cli import names as shown_names
+from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
@@ -33,7 +34,7 @@ def watch(
     patience_s: Annotated[
         float, typer.Option("--patience-s", min=0.0, help="How long a file that ends in the middle is waited for.")
     ] = 600.0,
-    names: shown_names.Names = None,
+    names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
@@ -53,7 +54,7 @@ def watch(
         signal.SIGTERM, signal.default_int_handler
     )  # services are stopped by it; it is an interrupt like any other
     events = watch_folder(folder, settings, once=once, patience_s=patience_s)
-    for event in shown_names.as_shown(events, settings, names, as_json):
+    for event in names_shown.as_shown(events, settings, names, as_json):
         _show(event, as_json)
 
 
@@ -93,9 +94,12 @@ def _decided(event: PartDecided, as_json: bool) -> None:
 def _summary(event: WatchSummary, as_json: bool) -> None:
     if as_json:
         names = ("parts", "known", "clear", "flag", "abstain", "late", "waiting")
-        common.emit({"type": "summary", **{n: getattr(event, n) for n in names}, "seconds": round(event.seconds, 3)})
+        counts = {n: getattr(event, n) for n in names}
+        head = heads_shown.plain(event.head)
+        common.emit({"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": head})
         return
     common.results().print(
         f"\n{event.parts} parts decided: {event.flag} flag, {event.abstain} abstain, {event.clear} clear, "
         f"{event.late} late; {event.known} were in the log, {event.waiting} being written ({event.seconds:.1f} s)."
     )
+    heads_shown.tell(event.head)

@@ -7,9 +7,10 @@ covers both, so the same picture under another name is another part.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai.audit import Log, open_log
+from inspect_ai.audit import HeadKeeper, Log, open_log
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.file_events import file_events
 from inspect_ai.inspection.events import PartDecided, PartWaiting, WatchEvent, WatchSummary
@@ -44,8 +45,14 @@ def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: f
     ):
         parts = WatchedFolder(folder, settings, runner.workers.pool, _last_entries(log, settings), once, patience_s)
         results = WatchResults(parts, provenance, settings.takt_ms)
-        yield from runner.run(parts, results)
-        yield results.summary()
+        keeper, kept = HeadKeeper(log, settings), None
+        try:
+            for event in runner.run(parts, results):
+                yield event
+                keeper.at_intervals()
+        finally:  # also where an interrupt ends the watch
+            kept = keeper.keep()
+        yield replace(results.summary(), head=kept)
 
 
 def _last_entries(log: Log, settings: Settings) -> LastEntries:

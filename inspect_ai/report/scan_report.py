@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from inspect_ai.audit import Log
+from inspect_ai.audit import KeptHead, Log
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.report.page import Item, Summary, write_report
@@ -34,10 +34,19 @@ def scan_report(
         summary=summary,
         note=note,
         log=log.path,
-        head=log.head().hash,
+        head=_head(log, summary),
         backings=backings,
         remarks=remarks,
     )
+
+
+def _head(log: Log, summary: Summary) -> str:
+    """Head of the log in one line, with its signature where it has one."""
+    kept = getattr(summary, "head", None)
+    if not isinstance(kept, KeptHead):
+        return log.head().hash
+    signature = f"; signature {kept.head.signature} of key {kept.head.key}" if kept.head.signature else ""
+    return f"{kept.head.head} ({kept.head.rows} entries){signature}"
 
 
 def _items(log: Log, image_store: ImageStore, numbers: Sequence[int]) -> Iterator[Item]:

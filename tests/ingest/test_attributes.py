@@ -47,9 +47,7 @@ def test_where_slices_disagree_nothing_is_known(tmp_path: Path, ingest: Ingest) 
     assert ingest(tmp_path).studies[0].ref.attributes == (("model", "M"),)
 
 
-@pytest.mark.parametrize(
-    "text", ["\x1b[31mred" + "x" * 40, "Siemens^Anna", "SIEMENS Mueller", "Mueller", "19650101"]
-)
+@pytest.mark.parametrize("text", ["\x1b[31mred" + "x" * 40, "Siemens^Anna", "SIEMENS Mueller", "Mueller", "19650101"])
 def test_a_maker_that_is_no_known_one_is_another_one(text: str, tmp_path: Path, ingest: Ingest) -> None:
     save_series(tmp_path, REGULAR, Manufacturer=text, ManufacturerModelName=text)
 
