@@ -39,6 +39,10 @@ class Settings:
     site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)
     camera: str = ""  # the device that makes them, where no header says it; likewise
     trusted_keys: str = ""  # folder with public keys (*.pub) that count besides the maker's and those of the log
+    heads: str = ""  # where heads of the log are kept: a folder elsewhere, or a URL that takes them
+    head_key: str = ""  # file of the private key that signs heads, or of its public half, which checks them
+    names: str = "auto"  # of files and folders in what is shown: auto (clear on a terminal alone) | clear | pseudonyms
+    keep_names: bool = True  # keep them in the log, sealed: `audit show --reveal` opens them
     audit_rate: float = 0.0  # share of clear cases drawn at random for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
 

@@ -1,7 +1,8 @@
 """Records of the log: the items that may be written, their documents, and the columns that follow from a document.
 
-A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}} and, where the
-clock went back, "clock_back_us". Every column except the hashes follows from it, at writing and again at verifying.
+A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}}, where the clock
+went back "clock_back_us", and where names are kept "sealed" (pseudonyms.py). Every column except the hashes follows
+from it, at writing and again at verifying.
 """
 
 from __future__ import annotations
@@ -154,6 +155,11 @@ class Entry:
         return self.decision().remarks if self.kind == Kind.DECISION else ()
 
     @property
+    def sealed(self) -> str:
+        """Names of the entry's files, encrypted (pseudonyms.py); empty where none are kept."""
+        return str(json.loads(self.document).get("sealed", ""))
+
+    @property
     def source(self) -> str:
         """Path of the decided study, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
@@ -195,8 +201,10 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: int = 0) -> str:
-    """The canonical JSON of a new entry. Raises ValueError for an item that cannot be written."""
+def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: int = 0, sealed: str = "") -> str:
+    """The canonical JSON of a new entry. `sealed`: names of its files, encrypted. Raises ValueError for an item that
+    cannot be written.
+    """
     kind = _KINDS[type(item)].value
     plain: dict[str, Plain] = {
         "format": FORMAT,
@@ -209,6 +217,8 @@ def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: i
     }
     if clock_back_us:
         plain["clock_back_us"] = clock_back_us
+    if sealed:
+        plain["sealed"] = sealed
     return canonical(plain)
 
 

@@ -70,9 +70,11 @@ def _fault(error: Exception) -> int:
 
 
 def _write_log(text: str) -> str:
+    from inspect_ai.secret import private_file
+
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
         try:
-            with (folder / ERROR_LOG).open("a", encoding="utf-8") as file:
+            with private_file(folder / ERROR_LOG, "a", encoding="utf-8") as file:
                 file.write(text)
         except OSError:
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common, exit_codes
+from inspect_ai.cli.shown import heads as heads_shown
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry, Head, Log
@@ -59,11 +60,14 @@ def show(
     context: typer.Context,
     entry_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the entry.")],
     db: common.Db = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show the names of its files, which the key beside the log opens.")
+    ] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Show all that one entry holds. Scores stand in its document as hexadecimal floats.
+    """Show all that one entry holds. Scores stand in its document as hexadecimal floats, names of files as pseudonyms.
 
-    Example: inspect-ai audit show 12 --json
+    Example: inspect-ai audit show 12 --reveal
     """
     import json
 
@@ -74,7 +78,9 @@ def show(
     with open_log(common.settings(db=db).db, create=False) as log:
         entry = log.entry(entry_id)
         now = standing_json(entry, log)
-    document = json.loads(entry.document)
+        document = json.loads(entry.document)
+        if reveal:
+            document = revealed(document, entry, log)
     if as_json:
         chained = {"previous": entry.previous, "hash": entry.hash}
         common.emit({**_plain(entry), **now, "document": document, **chained})
@@ -90,26 +96,33 @@ def verify(
     anchor: Annotated[
         Path | None, typer.Option("--anchor", help="A file with heads written earlier: an export, or verify --json.")
     ] = None,
+    heads: heads_shown.Heads = None,
+    head_key: heads_shown.HeadKey = None,
     as_json: common.Json = False,
 ) -> None:
     """Check the whole log; name the first altered, missing, reordered or foreign entry. Leaves with 4 if there is one.
 
-    A log that was cut or rewritten as a whole shows only against a head that was kept elsewhere: keep one, and name it.
+    A log that was cut or rewritten as a whole shows only against a head that was kept elsewhere: in the folder of
+    setting heads, or in a file that is named. The result says against which it was checked.
 
     Example: inspect-ai audit verify --anchor last_month.jsonl
     """
     from inspect_ai import audit as package
 
     db, as_json = _given(context, db, as_json)
-    path = common.settings(db=db).db
-    found = package.verify(path, anchor=anchor)
+    settings = common.settings(db=db)
+    folder, key = heads_shown.folder_of(settings, heads), heads_shown.public_key(settings, head_key)
+    found = package.verify(settings.db, anchor=anchor, heads=folder, public_key=key)
     if as_json:
         head = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
-        common.emit({**head, "fault": found.fault, "remarks": list(found.remarks)})
+        against = {"heads": found.heads, "covered": found.covered, "signers": list(found.signers)}
+        said = {"fault": found.fault, "statement": found.statement, **against, "remarks": list(found.remarks)}
+        common.emit({**head, **said})
     else:
         for remark in found.remarks:
             print(remark)
-        print(_verdict(found, path))
+        print(_verdict(found, settings.db))
+        print(found.statement)
     if not found.ok:
         raise typer.Exit(DAMAGED)
 
@@ -122,10 +135,11 @@ def export(
     as_csv: Annotated[bool, typer.Option("--csv", help="Columns for a spreadsheet instead of JSON Lines.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Write every entry and the head of the chain, as JSON Lines (as with --json) or as CSV.
+    """Write every entry, the heads kept elsewhere and the head of the chain, as JSON Lines (as with --json) or as CSV.
 
-    Keep the file elsewhere: it proves the log later (audit verify --anchor FILE). A CSV file holds no head; its last
-    columns are remarks on each decision, and whether a certified one is certified now.
+    The head is signed where setting head_key names a private key. Keep the file elsewhere: it proves the log later
+    (audit verify --anchor FILE). A CSV file holds no head; its last columns are remarks on each decision, and whether
+    a certified one is certified now.
 
     Example: inspect-ai audit export --to log_2026_01.jsonl
     """
@@ -137,18 +151,63 @@ def export(
     db, as_json = _given(context, db, as_json)
     if as_csv and as_json:
         raise UsageError("An export is JSON Lines or CSV: give --json or --csv, not both.")
-    with open_log(common.settings(db=db).db, create=False) as log:
+    settings = common.settings(db=db)
+    with open_log(settings.db, create=False) as log:
         now = partial(lapsed, log)
+        kept = [] if as_csv else heads_shown.kept_heads(settings, log)
+        key_file = "" if settings.head_key.endswith(".pub") else settings.head_key
         if to is not None:
-            _say_head(export_file(log, to, as_csv=as_csv, lapsed=now), f"written to {to}")
+            head = export_file(log, to, as_csv=as_csv, lapsed=now, kept=kept, key_file=key_file)
+            _say_head(head, f"written to {to}")
             return
         try:
-            head = export_csv(log, sys.stdout, now) if as_csv else export_jsonl(log, sys.stdout)
+            if as_csv:
+                head = export_csv(log, sys.stdout, now)
+            else:
+                head = export_jsonl(log, sys.stdout, kept=kept, key_file=key_file)
             sys.stdout.flush()
         except BrokenPipeError:
             sys.stdout = None  # or the interpreter complains again when it flushes at exit
             raise typer.Exit(exit_codes.READER_GONE) from None
     _say_head(head, "written")
+
+
+@app.command("keygen")
+def keygen(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="File of the private key, on a medium that the log's owner lacks.")],
+    as_json: common.Json = False,
+) -> None:
+    """Make the key that signs heads of the log: FILE, and its public half FILE.pub.
+
+    Example: inspect-ai audit keygen /media/token/heads.pem
+    """
+    heads_shown.make_key(file, _given(context, None, as_json)[1])
+
+
+def revealed(document: Any, entry: Entry, log: Log) -> Any:
+    """Document with the names of its files in place of their pseudonyms. Raises UsageError where none are kept,
+    AuditError where the key does not open them.
+    """
+    from inspect_ai.audit import key_path, replaced
+    from inspect_ai.errors import UsageError
+
+    if not entry.sealed:
+        raise UsageError(
+            f"Entry {entry.id} keeps no names: it has none, an earlier version wrote it, or keep_names was false."
+        )
+    if not key_path(log.path).exists():
+        raise UsageError(f"The key {key_path(log.path)} is not there: without it the names stay sealed.")
+    names = log.names.clear_names(log.names.opened(entry.sealed))
+
+    def clear(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: clear(part) for name, part in value.items() if name != "sealed"}
+        if isinstance(value, list):
+            return [clear(part) for part in value]
+        return replaced(value, names) if isinstance(value, str) else value
+
+    return clear(document)
 
 
 def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:

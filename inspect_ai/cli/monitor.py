@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common, exit_codes
+from inspect_ai.cli.shown import heads as heads_shown
 
 if TYPE_CHECKING:
     from inspect_ai.journeys.monitor import Watched
@@ -49,7 +50,7 @@ def monitor(
 
     Example: inspect-ai monitor --db inspect_ai.db --audit-rate 0.02
     """
-    from inspect_ai.audit import open_log
+    from inspect_ai.audit import keep_head, open_log
     from inspect_ai.journeys.monitor import MonitorState
     from inspect_ai.journeys.monitor import monitor as look
 
@@ -69,6 +70,11 @@ def monitor(
                 )
                 seen = log.head().rows
                 _show(found, as_json)
+                kept = None if dry_run else keep_head(log, settings)
+                if not as_json:
+                    heads_shown.tell(kept)
+                elif kept is not None:
+                    common.emit({"type": "head", **(heads_shown.plain(kept) or {})})
         if once:
             break
         time.sleep(every_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspect_ai.cli import common
+from inspect_ai.cli.shown import heads as heads_shown
 from inspect_ai.domain import Decision, Finding, Rejection
 from inspect_ai.journeys.scan import FileRejected, Planned, Progress, StudyDecided, Summary
 from inspect_ai.text import printable
@@ -19,7 +20,8 @@ def as_json(event: StudyDecided | FileRejected | Summary | Progress) -> dict[str
     if isinstance(event, Progress):
         return {"type": "progress", "found": event.found, "finished": event.finished}
     keys = ("files", "consumed", "rejected", "studies", "clear", "flag", "abstain")
-    return {"type": "summary", **{key: getattr(event, key) for key in keys}, "seconds": round(event.seconds, 3)}
+    counts = {key: getattr(event, key) for key in keys}
+    return {"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": heads_shown.plain(event.head)}
 
 
 def study_json(decision: Decision, entry: int, lapsed: str = "") -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common, exit_codes
+from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -38,6 +40,7 @@ def scan(
     fail_on_flag: Annotated[
         bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")
     ] = False,
+    names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
@@ -51,15 +54,16 @@ def scan(
         task=task, tasks=tasks, db=db, out=out, workers=workers, engine=engine, operator=operator
     )
     if dry_run:
-        raise typer.Exit(_plan(path, settings, as_json))
+        raise typer.Exit(_plan(path, settings, names, as_json))
     from inspect_ai.errors import InputError
     from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
     tell_tasks(settings, as_json)
-    summary = show(scan_folder(path, settings, force=force), as_json)
+    summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
         common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}", soft_wrap=True)
+        heads_shown.tell(summary.head)
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
     if not summary.files:
@@ -120,13 +124,13 @@ def following(events: Iterator[ScanEvent]) -> Iterator[ScanEvent]:
                 yield event
 
 
-def _plan(path: Path, settings: Settings, as_json: bool) -> int:
+def _plan(path: Path, settings: Settings, names: bool | None, as_json: bool) -> int:
     from inspect_ai.cli import output
     from inspect_ai.domain import Rejection
     from inspect_ai.journeys.scan import plan_scan
 
     unreadable = False
-    for item in plan_scan(path, settings):
+    for item in names_shown.as_shown(plan_scan(path, settings), settings, names, as_json):
         unreadable |= isinstance(item, Rejection)
         if as_json:
             common.emit(output.plan_json(item))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.cli.tables.decisions import DecisionTable
@@ -34,6 +36,7 @@ def watch(
     patience_s: Annotated[
         float, typer.Option("--patience-s", min=0.0, help="How long a file that ends in the middle is waited for.")
     ] = 600.0,
+    names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
@@ -44,8 +47,8 @@ def watch(
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
-    from inspect_ai.cli.tables.decisions import DecisionTable
     from inspect_ai.cli.scan import tell_tasks
+    from inspect_ai.cli.tables.decisions import DecisionTable
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
@@ -58,7 +61,8 @@ def watch(
         common.progress().print(common.CAUTION, soft_wrap=True)
     table = None if as_json else DecisionTable(timed=True)
     tell_tasks(settings, as_json=False)
-    for event in watch_folder(folder, settings, once=once, patience_s=patience_s):
+    events = watch_folder(folder, settings, once=once, patience_s=patience_s)
+    for event in names_shown.as_shown(events, settings, names, as_json):
         _show(event, table)
 
 
@@ -107,9 +111,12 @@ def _decided(event: PartDecided, table: DecisionTable | None) -> None:
 def _summary(event: WatchSummary, as_json: bool) -> None:
     if as_json:
         names = ("parts", "known", "clear", "flag", "abstain", "late", "waiting")
-        common.emit({"type": "summary", **{n: getattr(event, n) for n in names}, "seconds": round(event.seconds, 3)})
+        counts = {n: getattr(event, n) for n in names}
+        head = heads_shown.plain(event.head)
+        common.emit({"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": head})
         return
     common.say(
         f"\n{event.parts} parts decided: {event.flag} flag, {event.abstain} abstain, {event.clear} clear, "
         f"{event.late} late; {event.known} were in the log, {event.waiting} being written ({event.seconds:.1f} s)."
     )
+    heads_shown.tell(event.head)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
+from inspect_ai.ingest import known_words
 from inspect_ai.ingest.attributes import attributes_of
 from inspect_ai.ingest.data_set import GUESSED, parsed, pixel_data_of
 from inspect_ai.ingest.foreign_objects import SECONDARY_CAPTURE, ForeignObject, NotToInspect, foreign_kind
@@ -140,7 +141,7 @@ def _header(ds: Any, f: BinaryIO, max_pixels: int, key: bytes | None) -> Header:
     announced = pixel_data_of(f, ds)
     if announced is None:
         raise InputError("no pixel data: a document, plan or report, or a file cut before its pixels")
-    modality = _clean(ds.get("Modality", "")).upper()
+    modality = known_words.modality(ds.get("Modality", ""))
     syntax = str(ds.file_meta.TransferSyntaxUID)
     lossy = _clean(ds.get("LossyImageCompression", "")) == "01" or syntax.endswith(LOSSY)
     rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels, is_volume=modality in STACKED)
@@ -164,8 +165,8 @@ def _header(ds: Any, f: BinaryIO, max_pixels: int, key: bytes | None) -> Header:
         series_uid=uids[1],
         sop_instance_uid=uids[2],
         sop_class_uid=sop_class,
-        modality=modality if re.fullmatch(r"[A-Z0-9_]{1,16}", modality) else "",
-        body_part=_code(ds.get("BodyPartExamined", "")),
+        modality=modality,
+        body_part=known_words.body_part(ds.get("BodyPartExamined", "")),
         rows=rows,
         columns=columns,
         frames=frames,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from inspect_ai.audit import KeptHead
 from inspect_ai.domain import Decision, Rejection, StudyRef
 from inspect_ai.inspection.inspectors import Route
 
@@ -69,6 +70,7 @@ class Summary:
     seconds: float
     report: Path | None = None
     remarks: tuple[str, ...] = ()
+    head: KeptHead | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class WatchSummary:
     late: int
     waiting: int
     seconds: float
+    head: KeptHead | None = None
 
 
 ScanEvent: TypeAlias = StudyDecided | FileRejected | Progress | Summary

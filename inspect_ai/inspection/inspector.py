@@ -134,12 +134,13 @@ class Inspector:
         key = patient_key(log.path) if log is not None else None
         study = as_study(source, self.settings, patient_key=key)
         if log is not None and (known := log.find(study.ref.digest, self.provenance)) is not None:
-            return known.decision()
+            return log.names.in_clear(known.decision(), study.ref)
         preprocessed = preprocess_study(study, self.task)
         sound = self.with_doubts(changes_of_code([self]))
         if log is not None:
             now = sound.with_status(self.status_in(log))
-            return log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0].decision()
+            entry = log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0]
+            return log.names.in_clear(entry.decision(), study.ref)
         decision = sound.decide_preprocessed(study.ref, preprocessed)[0]
         verdict = replace(decision.verdict, reason=f"{decision.verdict.reason}; {UNLOGGED}")
         return replace(decision, verdict=verdict)

@@ -219,9 +219,14 @@ class Runner:
                 entry = next(entries)
                 self._fresh |= {entry.id} if self._force else set()
                 self.image_store.save(entry, result.picture, result.heat, self._log)
-                yield from observer.decided(job, _as_logged(result.decision, entry), entry)
+                yield from observer.decided(job, self._as_logged(result.decision, entry), entry)
             for rejection in result.rejections:
                 yield from observer.rejected(rejection, next(entries))
+
+    def _as_logged(self, decision: Decision, entry: Entry) -> Decision:
+        """Decision as the log has it: another process may have been first. Read back only then, as that takes time."""
+        same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
+        return decision if same else self._log.names.in_clear(entry.decision(), decision.study)
 
 
 def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejection]:
@@ -229,9 +234,3 @@ def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejectio
         return [item]
     decision = item[1].decision
     return [*([] if decision is None else [decision]), *item[1].rejections]
-
-
-def _as_logged(decision: Decision, entry: Entry) -> Decision:
-    """Decision as the log has it: another process may have been first. Read back only then, since that takes time."""
-    same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
-    return decision if same else entry.decision()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
-from inspect_ai.audit import Entry, Log
+from inspect_ai.audit import Entry, Log, replaced
 from inspect_ai.certificates.lapsed import lapsed
-from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
+from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.runner import Job
 from inspect_ai.inspection.study_source import StudySource
@@ -48,16 +47,20 @@ class ScanResults:
 
     def known(self, job: Job, entry: Entry) -> Iterator[ScanEvent]:
         """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it."""
-        yield self._decided(job, entry.decision(), entry, known=True)
+        decision = self._log.names.in_clear(entry.decision(), job.ref)  # the same content may lie under another name
+        yield self._decided(job, decision, entry, known=True)
         if self._rejected_before is None:
             old = ((row.rejection(), row.id) for row in self._log.entries(kind="rejection"))
             self._rejected_before = {(rejection.file, rejection.sha256): number for rejection, number in old}
         for file in job.ref.files:
-            number = self._rejected_before.get((file.path, file.sha256))
+            number = self._rejected_before.get((self._log.names.path(file.path), file.sha256))
+            if number is None:
+                number = self._rejected_before.get((file.path, file.sha256))  # as earlier versions wrote it
             if number is not None:
                 self._counts["consumed"] -= 1
                 row = self._log.entry(number)
-                yield from self.rejected(row.rejection(), row)
+                reason = replaced(row.reason, self._log.names.clear_names([file.path]))
+                yield from self.rejected(Rejection(file=file.path, reason=reason, sha256=file.sha256), row)
 
     def progress(self) -> Iterator[ScanEvent]:
         """Yield the progress, where it has changed."""
@@ -81,15 +84,8 @@ class ScanResults:
             seconds=time.monotonic() - self._started,
         )
 
-    def _decided(self, job: Job, logged: Decision, entry: Entry, *, known: bool) -> StudyDecided:
-        # The same content may lie under another name; what was remarked while it was decided is said again.
-        decision = replace(logged, study=_with_notes(job.ref, logged.study)) if known else logged
+    def _decided(self, job: Job, decision: Decision, entry: Entry, *, known: bool) -> StudyDecided:
         self.entries[entry.id] = decision.verdict.outcome
         self._counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
         self._counts["consumed"] += len(job.ref.files)
         return StudyDecided(entry=entry.id, decision=decision, known=known, lapsed=lapsed(self._log, entry))
-
-
-def _with_notes(ref: StudyRef, decided: StudyRef) -> StudyRef:
-    """Study as it was found now, with the remarks that the log holds about it."""
-    return replace(ref, notes=tuple(dict.fromkeys((*ref.notes, *decided.notes))))

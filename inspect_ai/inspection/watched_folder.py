@@ -16,6 +16,7 @@ from inspect_ai.ingest import DecoderPool, discover
 from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.watched_files import FileState, WatchedFile, list_files, watched_file
 from inspect_ai.inspection.events import PartWaiting
+from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
@@ -35,7 +36,7 @@ class WatchedFolder:
     folder: Path
     settings: Settings
     pool: DecoderPool
-    last_entry: dict[str, int]
+    last_entry: LastEntries
     once: bool
     patience_s: float
     waiting: dict[str, FileState] = field(default_factory=dict)

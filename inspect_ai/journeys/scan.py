@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai.audit import Log, open_log
+from inspect_ai.audit import Log, keep_head, open_log
 from inspect_ai.domain import Rejection, StudyRef
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest import DecoderPool
@@ -45,7 +45,7 @@ def scan(
     if made_up:
         loaded = [inspector.without_reference() for inspector in loaded]
     inspectors = Inspectors(loaded, settings)
-    with open_log(settings.db, operator=settings.operator) as log:
+    with open_log(settings.db, operator=settings.operator, keep_names=settings.keep_names) as log:
         runner = Runner(
             base_of(root),
             inspectors,
@@ -60,7 +60,7 @@ def scan(
             results = ScanResults(source, log)
             yield from runner.run(source, results)
         remarks = (*remarks, *inspectors.remarks())
-        summary = replace(results.summary(), remarks=remarks)
+        summary = replace(results.summary(), remarks=remarks, head=keep_head(log, settings))
         report = scan_report(
             settings.out,
             log,

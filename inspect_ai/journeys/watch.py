@@ -7,13 +7,15 @@ covers both, so the same picture under another name is another part.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai.audit import Log, open_log
+from inspect_ai.audit import HeadKeeper, Log, open_log
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.file_events import file_events
 from inspect_ai.inspection.events import PartDecided, PartWaiting, WatchEvent, WatchSummary
 from inspect_ai.inspection.inspectors import Inspectors
+from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.loading import load_all
 from inspect_ai.inspection.runner import Runner
 from inspect_ai.inspection.watch_results import WatchResults
@@ -37,16 +39,23 @@ def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: f
     inspectors = Inspectors(loaded, settings)
     provenance = loaded[0].provenance
     with (
-        open_log(settings.db, operator=settings.operator) as log,
+        open_log(settings.db, operator=settings.operator, keep_names=settings.keep_names) as log,
         Runner(folder, inspectors, log, settings, group_s=0.0, unclaimed=provenance) as runner,
         file_events(folder, runner.wake),
     ):
         parts = WatchedFolder(folder, settings, runner.workers.pool, _last_entries(log, settings), once, patience_s)
         results = WatchResults(parts, provenance, settings.takt_ms)
-        yield from runner.run(parts, results)
-        yield results.summary()
+        keeper, kept = HeadKeeper(log, settings), None
+        try:
+            for event in runner.run(parts, results):
+                yield event
+                keeper.at_intervals()
+        finally:  # also where an interrupt ends the watch
+            kept = keeper.keep()
+        yield replace(results.summary(), head=kept)
 
 
-def _last_entries(log: Log, settings: Settings) -> dict[str, int]:
+def _last_entries(log: Log, settings: Settings) -> LastEntries:
     """Map each path to the row that decided it last."""
-    return {entry.source: entry.id for entry in log.entries(kind="decision", task=settings.task)}
+    decisions = log.entries(kind="decision", task=settings.task)
+    return LastEntries(log.names, {entry.source: entry.id for entry in decisions})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +21,10 @@ from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
+from inspect_ai.secret import make_private_folder
 from inspect_ai.text import on_page
 from inspect_ai.version import __version__
+from inspect_ai.whole_file import whole_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Limits for flagged, abstained and clear studies: as many as a person looks through and a browser opens.
@@ -84,7 +85,6 @@ def write_report(
     `head`: last hash of the log when the page was made. `backings`: the proof behind the decisions. Raises SetupError
     if the place cannot be written (full, read-only).
     """
-    partial = path.with_name(path.name + ".part")
     template = environment().get_template("page.html")
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -99,8 +99,13 @@ def write_report(
         "head": head,
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with DiskSpool(path.parent) as rows, DiskSpool(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
+        make_private_folder(path.parent)
+        with (
+            DiskSpool(path.parent) as rows,
+            DiskSpool(path.parent) as cards,
+            whole_file(path, private=True) as partial,
+            partial.open("w", encoding="utf-8") as f,
+        ):
             promises = _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
             stream = template.stream(
@@ -114,14 +119,10 @@ def write_report(
             )
             stream.enable_buffering(20)
             f.writelines(stream)
-        partial.replace(path)
     except OSError as e:
         raise SetupError(
             f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
-    finally:
-        with suppress(OSError):  # after a success it is gone, and where nothing can be written it never was
-            partial.unlink()
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Outcome
+from inspect_ai.secret import make_private_folder, write_private
 
 PICTURES = "pictures"
 MOST = {Outcome.FLAG: 100, Outcome.ABSTAIN: 40, Outcome.CLEAR: 16}  # drawn in one scan: a page that a browser can open
@@ -36,9 +37,9 @@ class ImageStore:
         if picture is None:
             return
         self._open(log)
-        (self.folder / f"{entry.id}.png").write_bytes(picture)
+        write_private(self.folder / f"{entry.id}.png", picture)
         if heat is not None:
-            (self.folder / f"{entry.id}_heat.png").write_bytes(heat)
+            write_private(self.folder / f"{entry.id}_heat.png", heat)
 
     def find(self, entry_id: int, log: Log) -> tuple[Path | None, Path | None]:
         """Find picture and heat map of an entry of this log, None where there is none; nothing is changed."""
@@ -61,10 +62,10 @@ class ImageStore:
         if self._opened:
             return
         self._opened = True
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         if not self._is_of(log):
             for file in self.folder.iterdir():
                 if _OURS.fullmatch(file.name):
                     file.unlink()
-            (self.folder / _ORIGIN).write_text(next(iter(log.entries(limit=1))).hash + "\n", "utf-8")
+            write_private(self.folder / _ORIGIN, f"{next(iter(log.entries(limit=1))).hash}\n".encode("ascii"))
         self._ours = True
