@@ -89,7 +89,7 @@ OF_VERDICTS = (
         file="inspect_ai/inspection/verdict.py",
         old="mismatches=rules.mismatches,",
         new="mismatches=(),",
-        tests=(CERTIFIED_WORK + "test_without_a_certificate_nothing_is_certified",),
+        tests=("tests/inspection/test_verdict.py::test_a_doubt_about_the_promise_is_in_the_reason",),
     ),
     Mutant(
         rule="a decision records the threshold that it was judged by",
