@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ STUDY = {
     "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",
 }  # fmt: skip
 FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
-SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds"}
+SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head"}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_json_is_one_object_a_line_with_the_promised_fields(folder: Path) -> Non
     assert {study["outcome"] for study in studies} == {"clear", "flag"}
     (rejection,) = [line for line in lines if line["type"] == "rejection"]
     assert set(rejection) == {"type", "file", "reason"}
-    assert rejection["file"] == "note.txt"
+    assert re.fullmatch(r"[0-9a-f]{12}\.txt", rejection["file"])
     assert set(lines[-1]) == SUMMARY
     assert lines[-1]["type"] == "summary"
     assert result.returncode == 3
