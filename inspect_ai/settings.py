@@ -15,6 +15,7 @@ from inspect_ai.errors import SetupError, UsageError
 
 PREFIX = "INSPECT_AI_"
 FILE = "inspect_ai.toml"
+NOT_BY_FILE = ("trusted_keys",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Settings:
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
     site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)
     camera: str = ""  # the device that makes them, where no header says it; likewise
-    trusted_keys: str = ""  # folder with public keys (*.pub) that count besides this site's and the maker's
+    trusted_keys: str = ""  # folder with public keys (*.pub) that count besides the maker's and those of the log
     heads: str = ""  # where heads of the log are kept: a folder elsewhere, or a URL that takes them
     head_key: str = ""  # file of the private key that signs heads, or of its public half, which checks them
     names: str = "auto"  # of files and folders in what is shown: auto (clear on a terminal alone) | clear | pseudonyms
@@ -48,15 +49,10 @@ class Settings:
 def load(*, folder: Path | None = None, **flags: object) -> Settings:
     """Load settings from all four sources. A flag that is None was not given.
 
+    A settings file says nothing about whom to trust: whoever may put a file into a folder could certify there.
     Raises UsageError for an unknown key or a value of the wrong type, naming the source and the nearest known key.
     """
-    file = (folder or Path.cwd()) / FILE
-    values: dict[str, Any] = {}
-    if file.is_file():
-        try:
-            values |= _checked(tomllib.loads(file.read_text("utf-8")), str(file))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-            raise UsageError(f"{file} is not valid TOML ({e}). Correct it or move it away.") from e
+    values = {key: value for key, value in _of_file(folder or Path.cwd()).items() if key not in NOT_BY_FILE}
     values |= _checked(
         {
             key[len(PREFIX) :].lower(): text
@@ -67,6 +63,33 @@ def load(*, folder: Path | None = None, **flags: object) -> Settings:
     )
     values |= _checked({key: value for key, value in flags.items() if value is not None}, "the command line")
     return Settings(**values)
+
+
+def origin_of(name: str, value: object) -> str:
+    """Source that gave a setting this value: the variable, the settings file, or else the option of that name."""
+    if os.environ.get(PREFIX + name.upper()) == value:
+        return PREFIX + name.upper()
+    return f"./{FILE}" if _of_file(Path.cwd()).get(name) == value else f"--{name.replace('_', '-')}"
+
+
+def not_believed() -> list[str]:
+    """Remarks on what ./inspect_ai.toml sets and cannot set."""
+    return [
+        f"./{FILE} sets {name}, which is not believed from a file: a person trusts a key with "
+        "`inspect-ai certificate trust`"
+        for name in NOT_BY_FILE
+        if _of_file(Path.cwd()).get(name)
+    ]
+
+
+def _of_file(folder: Path) -> dict[str, Any]:
+    file = folder / FILE
+    if not file.is_file():
+        return {}
+    try:
+        return _checked(tomllib.loads(file.read_text("utf-8")), str(file))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise UsageError(f"{file} is not valid TOML ({e}). Correct it or move it away.") from e
 
 
 # Variables with the prefix that are no settings: a failpoint for crash tests, and tracebacks for developers.

@@ -36,7 +36,7 @@ def test_a_folder_on_the_path_is_a_task(tmp_path: Path) -> None:
 
     found = {f.name: f for f in find_tasks(str(tmp_path))}
 
-    assert found["mine"].origin == "INSPECT_AI_TASKS"
+    assert found["mine"].origin == "--tasks"
     assert {"metal_surface", "fundus", "lung_nodule"} <= set(found)
 
 

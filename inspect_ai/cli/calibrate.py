@@ -91,6 +91,7 @@ def calibrate(
             "--out", help="Where to write the operating point.", show_default="beside the model, or the scores"
         ),
     ] = None,
+    tasks: common.Tasks = None,
     as_json: common.Json = False,
 ) -> None:
     """Find the threshold that proves a promised sensitivity.
@@ -121,7 +122,7 @@ def calibrate(
         made = _of_scores(scores, request, name or task, model_file, out)
     else:
         _refuse_together("a task", name=name, model_file=model_file)
-        made = _of_task(task, data, request, model, split, out)
+        made = _of_task(task, data, request, model, split, out, tasks)
     if as_json:
         common.emit(_plain(made))
     else:
@@ -149,6 +150,7 @@ def _of_task(
     model: Path | None,
     split: str | None,
     out: Path | None,
+    tasks: str | None,
 ) -> Calibrated:
     from inspect_ai.errors import UsageError
     from inspect_ai.journeys.calibrate import calibrate_task
@@ -159,7 +161,7 @@ def _of_task(
         return calibrate_task(
             task,
             data,
-            settings=common.settings(),
+            settings=common.settings(tasks=tasks),
             request=request,
             model=model,
             split=split or "calibration",

@@ -36,6 +36,12 @@ Operator = Annotated[
 ]
 
 
+Tasks = Annotated[
+    str | None,
+    typer.Option("--tasks", help="Folder of further tasks, such as ./tasks; several as in PATH.", show_default=False),
+]
+
+
 class Device(StrEnum):
     """Device that training runs on."""
 

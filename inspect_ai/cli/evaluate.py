@@ -47,6 +47,7 @@ def evaluate(
             "adds an attribute agreement study to the page.",
         ),
     ] = None,
+    tasks: common.Tasks = None,
     as_json: common.Json = False,
 ) -> None:
     """Measure TASK on a labelled folder, or the scores of another program.
@@ -78,7 +79,7 @@ def evaluate(
         result = evaluate_task(
             task,
             data,
-            settings=common.settings(),
+            settings=common.settings(tasks=tasks),
             split=split or "test",
             model=model,
             operating_point=operating_point,

@@ -27,6 +27,7 @@ app = common.app()
 def scan(
     path: Annotated[Path, typer.Argument(help="A folder of studies, or one file.")],
     task: Annotated[str | None, typer.Option("--task", help="Name of a task, or auto.", show_default="auto")] = None,
+    tasks: common.Tasks = None,
     db: common.Db = None,
     out: common.Out = None,
     workers: common.Workers = None,
@@ -49,13 +50,16 @@ def scan(
 
     Example: inspect-ai scan ./studies --task auto
     """
-    settings = common.settings(task=task, db=db, out=out, workers=workers, engine=engine, operator=operator)
+    settings = common.settings(
+        task=task, tasks=tasks, db=db, out=out, workers=workers, engine=engine, operator=operator
+    )
     if dry_run:
         raise typer.Exit(_plan(path, settings, names, as_json))
     from inspect_ai.errors import InputError
     from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
+    tell_tasks(settings, as_json)
     summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
         common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
@@ -66,6 +70,22 @@ def scan(
         raise InputError(f"{printable(str(path))} holds no file: there was nothing to inspect. Is it the right folder?")
     if summary.rejected:
         raise typer.Exit(exit_codes.UNREADABLE)
+
+
+def tell_tasks(settings: Settings, as_json: bool) -> None:
+    """Say where the tasks come from whose code will run: as JSON, or on stderr where not all of them are bundled."""
+    from inspect_ai.plugins import BUNDLED, tasks_at_work
+    from inspect_ai.text import printable
+
+    places = tasks_at_work(settings)
+    if as_json:
+        told = [{"task": place.name, "origin": place.origin, "folder": str(place.folder)} for place in places]
+        common.emit({"type": "start", "tasks": told})
+        return
+    for place in places:
+        if place.origin != BUNDLED:
+            where = printable(str(place.folder))
+            common.progress().print(f"Task {place.name} comes from {where} ({place.origin}).", soft_wrap=True)
 
 
 def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:

@@ -25,6 +25,7 @@ def watch(
     takt_ms: Annotated[
         float | None, typer.Option("--takt-ms", help="Time a part may take.", show_default="200")
     ] = None,
+    tasks: common.Tasks = None,
     db: common.Db = None,
     out: common.Out = None,
     workers: common.Workers = None,
@@ -45,14 +46,16 @@ def watch(
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
+    from inspect_ai.cli.scan import tell_tasks
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
-        task=task, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
+        task=task, tasks=tasks, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
     )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # services are stopped by it; it is an interrupt like any other
+    tell_tasks(settings, as_json=False)
     events = watch_folder(folder, settings, once=once, patience_s=patience_s)
     for event in names_shown.as_shown(events, settings, names, as_json):
         _show(event, as_json)

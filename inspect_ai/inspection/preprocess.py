@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inspect_ai.certificates.verdict_path import code_changes, code_sha256
 from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
 from inspect_ai.ingest import load
 from inspect_ai.plugins import Task, cached_task
@@ -58,13 +59,25 @@ class PreprocessedStudy:
     burned_in: bool = False  # a picture may carry a name (Burned In Annotation YES), so none is shown
     unread: bool = False  # nothing of the study could be decoded
     shape_px: tuple[int, int] | None = None  # of the first picture or slice
+    doubts: tuple[str, ...] = ()  # reasons why the code that ran is not the one that was certified
+    code_sha256: str = ""  # of the code that ran; empty in the process that decides
 
 
 def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
     """Decode a study and make one task's units. `candidates` claimed it by its header; in "auto" one must accept it.
 
-    Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
+    The result says which code ran here, and what of it is not as its source says. Raises InputError where nothing can
+    be read. A fault in a task's own code is a problem of this study, not an error.
     """
+    made = _preprocess(root, ref, candidates, settings)
+    if made.task is None:
+        return made
+    modules = {name: type(cached_task(name, settings.tasks)).__module__ for name in {*candidates, made.task}}
+    doubts = [f"in the decoding process, {what}" for what in code_changes(tuple(modules.values()))]
+    return replace(made, doubts=tuple(doubts), code_sha256=code_sha256(modules[made.task]))
+
+
+def _preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
     study = load(root, ref, settings)
     if not study.images and not study.volumes:
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}

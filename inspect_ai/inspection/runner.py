@@ -189,14 +189,16 @@ class Runner:
             if isinstance(result, BaseException):
                 raise result
             if (accepted := observer.received(job, result)) is not None:
-                self._hold((job, self._superseding(accepted)))
+                self._hold((job, self._checked(accepted)))
             until = now
 
-    def _superseding(self, result: StudyResult) -> StudyResult:
-        old = self._superseded.get(result.ref.digest)
-        if old is None or result.decision is None:
+    def _checked(self, result: StudyResult) -> StudyResult:
+        if result.decision is None:
             return result
-        return replace(result, decision=replace(result.decision, supersedes=old))
+        decision = self._inspectors.checked(result.decision)
+        if (old := self._superseded.get(result.ref.digest)) is not None:
+            decision = replace(decision, supersedes=old)
+        return replace(result, decision=decision)
 
     def _hold(self, item: tuple[Job, StudyResult] | Rejection) -> None:
         if not self._group:

@@ -178,12 +178,24 @@ def test_a_strangers_signature_does_not_count(settings: Settings, folder: Path, 
     assert "signed by a key that is not trusted here" in decision.verdict.reason
 
 
-def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, folder: Path) -> None:
-    sign_again(folder, site_key(settings.db))
+def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, tmp_path: Path) -> None:
+    certify(make_task(tmp_path / "own", "dim"), tmp_path / "site")
+    site = Settings(db=tmp_path / "site" / "workshop.db", tasks=str(tmp_path / "own"), task="dim")
 
-    inspector = load(task_named("bright", settings.tasks), settings=replace(settings, trusted_keys=""))
+    assert load("dim", settings=site).mismatches == ()
+    elsewhere = load("dim", settings=replace(site, db=settings.db))
+    assert any("not trusted here" in sentence for sentence in elsewhere.mismatches)
 
-    assert inspector.mismatches == ()
+
+def test_what_came_into_force_names_its_signer_and_why_he_is_trusted(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 1)
+
+    scanned(settings, tmp_path / "studies")
+
+    note = certificate_rows(settings.db)[0].certificate()
+    made = read_certificate(Path(settings.tasks) / "bright" / "certificate.json")
+    assert (note.signer, note.date) == (made.public_key, made.certificate.date)
+    assert note.trust == "workshop.pub in the folder of --trusted-keys"
 
 
 def test_a_revoked_certificate_certifies_nothing_from_then_on(settings: Settings, tmp_path: Path) -> None:

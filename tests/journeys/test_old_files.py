@@ -8,7 +8,7 @@ import pytest
 from inspect_ai.audit import open_log, verify
 from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.certificate import read_certificate
-from inspect_ai.certificates.signing import trusted_keys
+from inspect_ai.certificates.trust import trusted_keys
 from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.monitor import monitor
 from inspect_ai.journeys.scan import StudyDecided, scan
