@@ -108,17 +108,19 @@ def verify(
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db)
     folder, key = heads_shown.folder_of(settings, heads), heads_shown.public_key(settings, head_key)
-    found = package.verify(settings.db, anchor=anchor, heads=folder, public_key=key)
+    absent = "" if heads is not None or folder is None else heads_shown.absent(folder)
+    found = package.verify(settings.db, anchor=anchor, heads=None if absent else folder, public_key=key)
+    statement = f"{absent}{found.statement}"
     if as_json:
         head = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
         against = {"heads": found.heads, "covered": found.covered, "signers": list(found.signers)}
-        said = {"fault": found.fault, "statement": found.statement, **against, "remarks": list(found.remarks)}
+        said = {"fault": found.fault, "statement": statement, **against, "remarks": list(found.remarks)}
         common.emit({**head, **said})
     else:
         for remark in found.remarks:
             print(remark)
         print(_verdict(found, settings.db))
-        print(found.statement)
+        print(statement)
     if not found.ok:
         raise typer.Exit(DAMAGED)
 

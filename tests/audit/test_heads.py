@@ -96,6 +96,13 @@ def rewrite_from_the_first_entry(path: Path) -> None:
     own(path, "UPDATE entry SET document = replace(document, '\"tester\"', '\"forger\"')", again_from=1)
 
 
+def rewrite_from_the_first_entry_and_go_on(path: Path) -> None:
+    rewrite_from_the_first_entry(path)
+    with open_log(path) as log:
+        log.append([rejection(40)])
+        keep_head(log, Settings(db=path, heads=str(path.parent.parent / "heads")))
+
+
 def remove_all_entries(path: Path) -> None:
     own(path, "DELETE FROM entry")
 
@@ -110,6 +117,7 @@ ATTACKS = {
     rewrite_an_entry_and_all_hashes: "the log was rewritten there or before",
     forge_the_last_entry: "Entry 6 is not the one that a head of",
     rewrite_from_the_first_entry: "rewritten from its first entry on, or replaced",
+    rewrite_from_the_first_entry_and_go_on: "rewritten from its first entry on, or replaced",
     remove_all_entries: "rewritten from its first entry on, or replaced",
     put_another_log_in_its_place: "rewritten from its first entry on, or replaced",
 }
@@ -135,7 +143,7 @@ def test_each_attack_is_found_with_the_heads_and_said_to_be_not_findable_without
     found = verify(settings.db, heads=folder)
     assert not found.ok
     assert ATTACKS[attack] in (found.fault or "")  # type: ignore[index]
-    anchored = verify(settings.db, anchor=next(folder.iterdir()))
+    anchored = verify(settings.db, anchor=folder / f"{kept.head.log}.jsonl")
     assert not anchored.ok
 
 
@@ -277,6 +285,21 @@ def test_an_export_holds_its_own_signed_head_and_those_that_were_kept(settings: 
 def test_a_folder_of_heads_that_cannot_be_read_is_no_sound_log(settings: Settings, log: Log) -> None:
     with pytest.raises(UsageError, match="Is it mounted"):
         verify(settings.db, heads=settings.db.parent / "nowhere")
+
+
+def test_a_log_that_was_moved_is_checked_against_its_heads_and_a_file_of_another_log_is_no_witness(
+    settings: Settings, log: Log
+) -> None:
+    keep_head(log, settings)
+    moved = settings.db.parent / "moved.db"
+    shutil.copy(settings.db, moved)
+    assert verify(moved, heads=Path(settings.heads)).heads == 1
+    make_log(settings.db.parent / "other.db", rows=2)
+
+    found = verify(settings.db.parent / "other.db", anchor=next(Path(settings.heads).iterdir()))
+
+    assert not found.ok
+    assert "began with another entry" in (found.fault or "")
 
 
 def test_an_empty_log_has_no_head(settings: Settings) -> None:
