@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 
 from inspect_ai.domain import Measure, Outcome, Verdict
-from inspect_ai.operating_point import OperatingPoint, ScoreScale, Thresholds
+from inspect_ai.operating_point import PROMISES, OperatingPoint, ScoreScale, Thresholds
 
+NOT_CERTIFIED = "not certified: "
 GRID = 2.0**-16  # probabilities are compared on it; within one step below a threshold counts as at it, the safe side
 
 
@@ -39,8 +40,14 @@ def decide(
     doubts = _doubts(point, mismatches, suspended)
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
-    promise = f"not certified: {'; '.join(doubts)}" if doubts else point.promise
+    promise = f"{NOT_CERTIFIED}{'; '.join(doubts)}" if doubts else point.promise
     return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
+
+
+def parted(reason: str) -> tuple[str, str]:
+    """Part the reason of a verdict into what is said of the study, and the sentence about its certificate or ""."""
+    found = [at for start in (NOT_CERTIFIED, *PROMISES) if (at := reason.find(f"; {start}")) >= 0]
+    return (reason, "") if not found else (reason[: min(found)], reason[min(found) + 2 :])
 
 
 def reaches(score: float, threshold: float, lines: Thresholds) -> bool:

@@ -42,22 +42,29 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A file that will not be decided on, and the sentence with the reason. Counted, logged, shown."""
+    """A file that will not be decided on, and the sentence with the reason. Counted, logged, shown.
+
+    `expected`: the file is sound and no picture to inspect (a report, a localizer beside the slices): it is set aside,
+    and nobody has to act. False for a file that cannot be read.
+    """
 
     file: str
     reason: str
     sha256: str | None = None
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRef:
-    """A study before its pixels are read: one image file, or one DICOM series. Cheap to make, cheap to hold.
+    """A study before its pixels are read: one image file, or one volume or set of pictures of a DICOM series. Cheap.
 
     `key` names it on screen and never holds a patient's name; `digest` is SHA-256 over its sorted file digests.
     `kind` is "image" (camera file) or "dicom". `modality` is DICOM's (CT, OP, ...) or "" for image files.
     `body_part`, `sop_class_uid` and `frames` serve routing. `problems` are reasons known from headers alone that forbid
     a decision (two slices at one position, a gap ...); `notes` are remarks that do not (a duplicate counted once ...).
     `patient_hash` is a keyed hash or None. `attributes`: (name, value) of OBSERVABLE, where known; never a person's.
+    `selection`: for each of `files` the frames that belong to the study, from 1, such as "1-60,121"; "" for all of a
+    file, () for all of all.
     """
 
     key: str
@@ -77,6 +84,7 @@ class StudyRef:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    selection: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,3 +248,9 @@ class Decision:
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):
             raise ValueError(f"a decision's score is a number; {self.study.key} has {self.score}")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks that every output shows with the decision: the study's notes, and problems its reason lacks."""
+        unsaid = (problem for problem in self.study.problems if problem not in self.verdict.reason)
+        return tuple(dict.fromkeys((*unsaid, *self.study.notes)))

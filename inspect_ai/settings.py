@@ -30,8 +30,9 @@ class Settings:
     decode_timeout_s: float = 20.0  # wall time for one file
     study_timeout_s: float = 300.0  # wall time for one study: decoding all its slices and preparing its units
     decode_memory_gib: float = 4.0  # address space of one decoding process
-    max_pixels: int = 120_000_000  # rows * columns * frames of one file
+    max_pixels: int = 120_000_000  # rows * columns * frames of one file; a CT, MR or PET object may have 8 times that
     max_file_gib: float = 4.0
+    assume_hounsfield: bool = False  # take the values of a CT without rescale as Hounsfield units
     takt_ms: float = 200.0
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
@@ -114,17 +115,23 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     kind = Path if issubclass(kind, Path) else kind
+    if kind is bool:
+        return _switch(key, value, source)
     try:
-        typed = _SWITCHES[str(value).strip().lower()] if kind is bool else kind(value)
-    except (TypeError, ValueError, KeyError) as e:
-        what = "true or false" if kind is bool else kind.__name__
-        raise UsageError(f"{source} sets {key} to {value!r}; it must be {what}.") from e
-    if isinstance(typed, int | float) and kind is not bool and typed <= 0 and typed != getattr(Settings(), key):
+        typed = kind(value)
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be {kind.__name__}.") from e
+    if isinstance(typed, int | float) and typed <= 0 and typed != getattr(Settings(), key):
         raise UsageError(f"{source} sets {key} to {value!r}; it must be above 0.")
     return typed
 
 
-_SWITCHES = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+def _switch(key: str, value: Any, source: str) -> bool:
+    """Convert a word of a variable, or a value of TOML, to on or off."""
+    word = str(value).strip().lower()
+    if word not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be true or false.")
+    return word in ("true", "1", "yes", "on")
 
 
 @lru_cache

@@ -91,10 +91,11 @@ class Pseudonyms:
         return replaced(text, self._table(paths))
 
     def in_clear(self, decision: Decision, study: StudyRef) -> Decision:
-        """Decision of the log as one on `study`, whose names are known here."""
+        """Decision of the log as one on `study`, whose names are known here, with the remarks of both."""
         names = self.clear_names(_paths(study))
         verdict = replace(decision.verdict, reason=replaced(decision.verdict.reason, names))
-        return replace(decision, study=study, verdict=verdict)
+        notes = dict.fromkeys((*study.notes, *(replaced(note, names) for note in decision.study.notes)))
+        return replace(decision, study=replace(study, notes=tuple(notes)), verdict=verdict)
 
     def clear_names(self, paths: Iterable[str]) -> dict[str, str]:
         """Map the pseudonym of each path, of its folder and of its components to the name."""

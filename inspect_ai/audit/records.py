@@ -150,6 +150,11 @@ class Entry:
         return None if decision is None else bool(decision["verdict"]["certified"])
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks on this decision; none if this entry is no decision."""
+        return self.decision().remarks if self.kind == Kind.DECISION else ()
+
+    @property
     def sealed(self) -> str:
         """Names of the entry's files, encrypted (pseudonyms.py); empty where none are kept."""
         return str(json.loads(self.document).get("sealed", ""))

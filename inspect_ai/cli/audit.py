@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,18 +72,21 @@ def show(
     import json
 
     from inspect_ai.audit import open_log
+    from inspect_ai.cli.tables.entries import standing_json
 
     db, as_json = _given(context, db, as_json)
     with open_log(common.settings(db=db).db, create=False) as log:
         entry = log.entry(entry_id)
+        now = standing_json(entry, log)
         document = json.loads(entry.document)
         if reveal:
             document = revealed(document, entry, log)
     if as_json:
         chained = {"previous": entry.previous, "hash": entry.hash}
-        common.emit({**_plain(entry), "document": document, **chained})
+        common.emit({**_plain(entry), **now, "document": document, **chained})
         return
-    common.table(f"Entry {entry.id}", "field", "value", rows=[*_leaves(document), ("hash", entry.hash)])
+    ended = [("certified now", f"no: {now['standing']}")] if now["standing"] else []
+    common.table(f"Entry {entry.id}", "field", "value", rows=[*_leaves(document), *ended, ("hash", entry.hash)])
 
 
 @app.command("verify")
@@ -136,12 +140,14 @@ def export(
     """Write every entry, the heads kept elsewhere and the head of the chain, as JSON Lines (as with --json) or as CSV.
 
     The head is signed where setting head_key names a private key. Keep the file elsewhere: it proves the log later
-    (audit verify --anchor FILE). A CSV file holds no head.
+    (audit verify --anchor FILE). A CSV file holds no head; its last columns are remarks on each decision, and whether
+    a certified one is certified now.
 
     Example: inspect-ai audit export --to log_2026_01.jsonl
     """
     from inspect_ai.audit import export as export_file
     from inspect_ai.audit import export_csv, export_jsonl, open_log
+    from inspect_ai.certificates.lapsed import lapsed
     from inspect_ai.errors import UsageError
 
     db, as_json = _given(context, db, as_json)
@@ -149,14 +155,16 @@ def export(
         raise UsageError("An export is JSON Lines or CSV: give --json or --csv, not both.")
     settings = common.settings(db=db)
     with open_log(settings.db, create=False) as log:
+        now = partial(lapsed, log)
         kept = [] if as_csv else heads_shown.kept_heads(settings, log)
         key_file = "" if settings.head_key.endswith(".pub") else settings.head_key
         if to is not None:
-            _say_head(export_file(log, to, as_csv=as_csv, kept=kept, key_file=key_file), f"written to {to}")
+            head = export_file(log, to, as_csv=as_csv, lapsed=now, kept=kept, key_file=key_file)
+            _say_head(head, f"written to {to}")
             return
         try:
             if as_csv:
-                head = export_csv(log, sys.stdout)
+                head = export_csv(log, sys.stdout, now)
             else:
                 head = export_jsonl(log, sys.stdout, kept=kept, key_file=key_file)
             sys.stdout.flush()
@@ -225,33 +233,17 @@ def _verdict(found: Any, path: Path) -> str:
 
 def _list(db: Path | None, limit: int, as_json: bool, **wanted: str | None) -> None:
     from inspect_ai.audit import open_log
-    from inspect_ai.text import printable
+    from inspect_ai.cli.tables.entries import entries_table, standing_json
 
     with open_log(common.settings(db=db).db, create=False) as log:
         entries = _newest(log, limit, **wanted)
         if as_json:
             for entry in entries:
-                common.emit(_plain(entry))
+                common.emit(_plain(entry) | standing_json(entry, log))
             return
-        rows = [
-            (
-                entry.id,
-                entry.time[:19].replace("T", " "),
-                entry.kind,
-                entry.task,
-                "" if entry.score is None else f"{entry.score:.4f}",
-                printable(entry.outcome or "", 30),
-                {True: "yes", False: "no", None: ""}[entry.certified],
-                f"#{entry.refers}" if entry.refers else "",
-                printable(entry.reason, 120),
-            )
-            for entry in entries
-        ]
+        count = entries_table(entries, log)
         head = log.head()
-    common.table(
-        "", "entry", "time (UTC)", "kind", "task", "score", "outcome", "certified", "about", "reason", rows=rows
-    )
-    print(f"{len(rows)} of {head.rows} entries. Head: {head.hash}")
+    common.say(f"{count} of {head.rows} entries. Head: {head.hash}")
 
 
 def _newest(log: Log, limit: int, **wanted: str | None) -> Any:
@@ -292,4 +284,4 @@ def _leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
             return [(name, f"{float.fromhex(value):.6g}")]
         except ValueError:
             pass  # a text that only looks like a number
-    return [(name, printable(str(value), 500))] if value not in (None, [], {}, "") else []
+    return [(name, printable(str(value), 5_000))] if value not in (None, [], {}, "") else []

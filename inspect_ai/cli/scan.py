@@ -62,7 +62,7 @@ def scan(
     tell_tasks(settings, as_json)
     summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
-        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
+        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}", soft_wrap=True)
         heads_shown.tell(summary.head)
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
@@ -91,14 +91,21 @@ def tell_tasks(settings: Settings, as_json: bool) -> None:
 def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
     from inspect_ai.cli import output
-    from inspect_ai.journeys.scan import Summary
+    from inspect_ai.cli.tables.decisions import DecisionTable
+    from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary
 
+    table = DecisionTable()
     for event in following(events):
         if as_json:
             common.emit(output.as_json(event))
-        else:
-            output.as_text(event)
+        elif isinstance(event, StudyDecided):
+            table.decided(event.decision, event.entry, known=event.known, lapsed=event.lapsed)
+        elif isinstance(event, FileRejected):
+            table.rejected(event.rejection, event.entry)
         if isinstance(event, Summary):
+            if not as_json:
+                table.notes.show()
+                output.summary_text(event)
             for remark in event.remarks:
                 common.progress().print(remark, soft_wrap=True)
             return event

@@ -13,6 +13,7 @@ from inspect_ai.cli.shown import heads as heads_shown
 from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
+    from inspect_ai.cli.tables.decisions import DecisionTable
     from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
 
 app = common.app()
@@ -47,6 +48,7 @@ def watch(
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
     from inspect_ai.cli.scan import tell_tasks
+    from inspect_ai.cli.tables.decisions import DecisionTable
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
@@ -55,21 +57,25 @@ def watch(
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # services are stopped by it; it is an interrupt like any other
+    if not as_json:
+        common.progress().print(common.CAUTION, soft_wrap=True)
+    table = None if as_json else DecisionTable(timed=True)
     tell_tasks(settings, as_json=False)
     events = watch_folder(folder, settings, once=once, patience_s=patience_s)
     for event in names_shown.as_shown(events, settings, names, as_json):
-        _show(event, as_json)
+        _show(event, table)
 
 
-def _show(event: WatchEvent, as_json: bool) -> None:
+def _show(event: WatchEvent, table: DecisionTable | None) -> None:
+    """Print one event: as a row of the table, or as JSON without one."""
     from inspect_ai.journeys.watch import PartDecided, PartWaiting
 
     if isinstance(event, PartWaiting):
         _waiting(event)
     elif isinstance(event, PartDecided):
-        _decided(event, as_json)
+        _decided(event, table)
     else:
-        _summary(event, as_json)
+        _summary(event, table is None)
 
 
 def _waiting(event: PartWaiting) -> None:
@@ -78,10 +84,12 @@ def _waiting(event: PartWaiting) -> None:
     common.progress().print(f"waiting  {printable(event.path, 120)}  {event.reason}", soft_wrap=True)
 
 
-def _decided(event: PartDecided, as_json: bool) -> None:
+def _decided(event: PartDecided, table: DecisionTable | None) -> None:
     from inspect_ai.cli import output
+    from inspect_ai.cli.tables.footnotes import remark_lines
+    from inspect_ai.text import printable
 
-    if as_json:
+    if table is None:
         times = {
             "sha256": event.sha256,
             "cycle_ms": round(event.cycle_ms, 1),
@@ -90,8 +98,14 @@ def _decided(event: PartDecided, as_json: bool) -> None:
         }
         common.emit(output.study_json(event.decision, event.entry) | times)
         return
-    late = " LATE" if event.late else ""
-    output.study_text(event.decision, event.entry, f"{event.cycle_ms:.0f} ms of {event.takt_ms:.0f}{late}")
+    # A watch may run for months, so what stands below the table of a scan is said at once, on stderr.
+    time = f"{event.cycle_ms:.0f}{' LATE' if event.late else ''}"
+    promise = table.decided(event.decision, event.entry, time=time)
+    said = remark_lines(event.entry, event.decision.remarks)
+    if promise:
+        said.append(f"{event.decision.provenance.task}: {printable(promise, 600)}")
+    for line in said:
+        common.progress().print(line, soft_wrap=True)
 
 
 def _summary(event: WatchSummary, as_json: bool) -> None:
@@ -101,7 +115,7 @@ def _summary(event: WatchSummary, as_json: bool) -> None:
         head = heads_shown.plain(event.head)
         common.emit({"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": head})
         return
-    common.results().print(
+    common.say(
         f"\n{event.parts} parts decided: {event.flag} flag, {event.abstain} abstain, {event.clear} clear, "
         f"{event.late} late; {event.known} were in the log, {event.waiting} being written ({event.seconds:.1f} s)."
     )

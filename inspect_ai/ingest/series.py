@@ -1,4 +1,4 @@
-"""Grouping of headers into series, with slices in order along the normal, or reasons why they form no volume.
+"""References of the series below a folder: what belongs together, split into volumes, or the reason why it is none.
 
 PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
 """
@@ -6,131 +6,238 @@ PS3.3 C.7.6.2: order and distance come from positions and orientation, never fro
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
-from inspect_ai.ingest.header import STACKED, Header
-from inspect_ai.ingest.plane_geometry import Plane, Vector
+from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
+from inspect_ai.ingest.foreign_objects import ForeignObject, reason
+from inspect_ai.ingest.header import STACKED, Header, patient_of
+from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
+from inspect_ai.ingest.plane_geometry import Plane
+from inspect_ai.ingest.series_attributes import PROJECTION
+from inspect_ai.ingest.slice_order import FEWEST_SLICES, Slice, order_problems
+from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
+from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
+from inspect_ai.ingest.volumes.header_index import HeaderIndex
+from inspect_ai.ingest.volumes.instance import Frame, Instance, frames_of, from_ranges, selection_of
+from inspect_ai.ingest.volumes.split import SAME_DIRECTION, Stack, apart, split
 
-FEWEST_SLICES = 3
-SAME_POSITION_MM = 1e-2
-EVEN = 0.01  # relative variation of steps that counts as rounding
-EVEN_MM = 0.02
-GAP = 1.5  # times the median step
-TILT_DEGREES = 0.5
-SAME_DIRECTION = 1e-3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One readable DICOM file of a series."""
-
-    file: SourceFile
-    header: Header
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """One slice in order: its file, frame and position."""
-
-    path: str
-    frame: int
-    sop_instance_uid: str
-    plane: Plane
+BESIDE_SLICES = "{} beside the slices of its study: no slice to inspect"
+NOT_LIKE_AN_ORIGINAL = "derived from other pictures (Image Type), not decided like an original: inspect the original"
+COMPUTED = "a projection or reformat of slices of this study, which are inspected themselves"
+TWO_PATIENTS = "one series, two patients: the files were mixed up at the source"
 
 
-def series_refs(
-    instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool
-) -> Iterable[StudyRef | Rejection]:
-    """Make a reference for each series; reject its broken files, and all its files where two patients are mixed up.
-
-    A series is of one folder: files elsewhere with its UIDs (copies, forgeries) do not affect it.
-    """
-    good: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
-    bad: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
-    for group, members in ((good, instances), (bad, broken)):
-        for member in members:
-            series = member.header.series_uid or member.file.sha256  # without a UID, a picture is a series of its own
-            group[_folder(member), member.header.study_uid, series].append(member)
-    parts = Counter(uids[1:] for uids in good)
-    for uids in sorted({*good, *bad}):
-        for member in bad[uids]:
-            yield Rejection(file=member.file.path, reason=member.header.broken or "", sha256=member.file.sha256)
-        if good[uids]:
-            elsewhere = "files in other folders bear the same UIDs; each folder is decided alone"
-            yield from _one_series(good[uids], bad[uids], keyed, [elsewhere] if parts[uids[1:]] > 1 else [])
-
-
-def _folder(member: Instance) -> str:
-    return PurePosixPath(member.file.path).parent.as_posix()
+def series_refs(index: HeaderIndex, keyed: bool) -> Iterator[StudyRef | Rejection]:
+    """Yield a reference for each volume and set of pictures, and a rejection for each other file, series by series."""
+    for study in index.studies():
+        originals = index.original_slices(study)
+        for series in index.series(study):
+            yield from _one_series(index, study, series, originals, keyed)
 
 
 def _one_series(
-    members: list[Instance], broken: list[Instance], keyed: bool, remarks: list[str]
-) -> Iterable[StudyRef | Rejection]:
-    first = members[0].header
-    if len({m.header.patient for m in members}) > 1:
-        for m in members:
-            reason = "one series, two patients: the files were mixed up at the source"
-            yield Rejection(file=m.file.path, reason=reason, sha256=m.file.sha256)
+    index: HeaderIndex, study: str, series: str, originals: Mapping[str, int], keyed: bool
+) -> Iterator[StudyRef | Rejection]:
+    """originals: number of slices of original CT, MR and PT in the study, by frame of reference."""
+    good: list[Instance] = []
+    broken: list[Instance] = []
+    left_out: list[Instance] = []
+    kinds: Counter[str] = Counter()
+    beside_stack = sum(originals.values()) >= FEWEST_SLICES
+    listed = index.members(study, series)
+    for file, found in listed:
+        if isinstance(found, ForeignObject):
+            kinds[found.what.split(":")[0]] += 1
+            yield set_aside(file, reason(found.what))
+        elif found.left_out and beside_stack:
+            kinds[found.left_out] += 1
+            yield set_aside(file, BESIDE_SLICES.format(found.left_out))
+        elif found.broken:
+            broken.append(Instance(file=file, header=found))
+            yield Rejection(file=file.path, reason=found.broken, sha256=file.sha256)
+        else:
+            (left_out if found.left_out else good).append(Instance(file=file, header=found))
+    good = good or left_out  # captures and localizers alone may be somebody's pictures
+    kinds.update(m.header.left_out for m in left_out if good is not left_out)
+    if good is not left_out:
+        yield from (set_aside(m.file, BESIDE_SLICES.format(m.header.left_out)) for m in left_out)
+    notes = [f"set aside from this series: {_listed(kinds)}"] if kinds else []
+    notes += _missing([found for _, found in listed])
+    for part in parts(good, broken):
+        for modality in sorted({m.header.modality for m in part.good}):
+            members = [m for m in part.good if m.header.modality == modality]
+            yield from _of_part(members, part, notes, originals, keyed)
+
+
+def _missing(listed: Sequence[Header | ForeignObject]) -> list[str]:
+    """Remark on Instance Numbers that are missing in a series of single slices; other objects have numbers too."""
+    if not all(isinstance(found, Header) and found.modality in STACKED and found.frames == 1 for found in listed):
+        return []
+    return missing_numbers(found.slices[0].number for found in listed if isinstance(found, Header))
+
+
+def set_aside(file: SourceFile, why: str) -> Rejection:
+    """Reject a file that is sound and no picture to inspect."""
+    return Rejection(file=file.path, reason=why, sha256=file.sha256, expected=True)
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{what} ({count})" if count > 1 else what for what, count in sorted(kinds.items()))
+
+
+def _of_part(
+    members: list[Instance], part: Part, notes: list[str], originals: Mapping[str, int], keyed: bool
+) -> Iterator[StudyRef | Rejection]:
+    if len(patients(members)) > 1:
+        yield from (Rejection(file=m.file.path, reason=TWO_PATIENTS, sha256=m.file.sha256) for m in members)
         return
+    unique, copied = without_duplicates(members)
+    lost = _lost(part.broken, members)
+    problems = [f"a file of this series cannot be used: {why}" for why in sorted({b.header.broken or "" for b in lost})]
+    notes = [*copied, *part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
+    if len(lost) < len(part.broken):
+        notes.append("a damaged copy of a file of this series was found; the whole one counts")
+    if members[0].header.modality not in STACKED:
+        yield _ref(members, unique, Stack(frames=frames_of(unique)), keyed, problems, notes, "")
+        return
+    kept, copies = reencoded(unique)
+    stacks = []
+    for stack in split(frames_of(kept)):
+        aside = stack.aside or (COMPUTED if _computed_from(stack, originals) else "")
+        if not aside:
+            stacks.append(stack)
+            continue
+        files = {f.member.file.path: f.member.file for f in stack.frames}
+        yield from (set_aside(m.file, aside) for m in _with_copies(files, members, copies))
+        notes = [*notes, f"set aside from this series: {len(stack.frames)} x {aside}"]
+    yield from _volumes(members, stacks, copies, keyed, problems, notes)
+
+
+def _volumes(
+    members: list[Instance],
+    stacks: list[Stack],
+    copies: list[Copy],
+    keyed: bool,
+    problems: list[str],
+    notes: list[str],
+) -> Iterator[StudyRef]:
+    for number, stack in enumerate(stacks, 1):
+        own = list({f.member.file.path: f.member for f in stack.frames}.values())
+        of_stack = {m.file.path: m.file for m in own}
+        doubled = [c for c in copies if c.kept.file.path in of_stack]
+        remarks = [*notes, *notes_on(doubled)]
+        name = ""
+        if len(stacks) > 1:
+            name = f"/{number}"
+            remarks.append(f"volume {number} of {len(stacks)} of this series{': ' if stack.label else ''}{stack.label}")
+        if any(m.header.lossy and stack.derived == "" for m in own):
+            remarks.append("lossy compression: the pixels are near those of the original, not equal")
+        faults = [*problems, *_concatenation_problems(own)]
+        faults += [NOT_LIKE_AN_ORIGINAL] if stack.derived else []
+        yield _ref(_with_copies(of_stack, members, copies), own, stack, keyed, faults, remarks, name)
+
+
+def _lost(broken: Sequence[Instance], members: Sequence[Instance]) -> list[Instance]:
+    """Broken files of which there is no whole copy."""
+    whole = {m.header.sop_instance_uid for m in members} - {""}
+    return [b for b in broken if b.header.sop_instance_uid not in whole]
+
+
+def _computed_from(stack: Stack, originals: Mapping[str, int]) -> bool:
+    """True for projections and reformats in the frame of reference of original slices of the study."""
+    references = {f.member.header.frame_of_reference for f in stack.frames}
+    return stack.derived == PROJECTION and all(r and originals.get(r, 0) >= FEWEST_SLICES for r in references)
+
+
+def _with_copies(
+    files: Mapping[str, SourceFile], members: Sequence[Instance], copies: Sequence[Copy]
+) -> list[Instance]:
+    """Members among `files`, and all copies of them: by content of the picture, or in another encoding."""
+    taken = set(files) | {c.member.file.path for c in copies if c.kept.file.path in files}
+    pictures = {(m.header.pixels_sha256, m.header.planes) for m in members if m.file.path in taken}
+    return [m for m in members if m.file.path in taken or (m.header.pixels_sha256, m.header.planes) in pictures]
+
+
+def _concatenation_problems(members: Sequence[Instance]) -> list[str]:
+    """Reasons of multi-frame objects that were divided and of which a part is missing (PS3.3 C.7.6.16.2.2.4)."""
+    numbers: dict[str, set[int]] = {}
+    totals: dict[str, int] = {}
+    for m in members:
+        if (place := m.header.concatenation) is not None:
+            numbers.setdefault(place.uid, set()).add(place.number)
+            totals[place.uid] = max(totals.get(place.uid, 0), place.total)
+    problems = []
+    for uid, there in numbers.items():
+        total = max(totals[uid], *there)
+        if len(there) < total:
+            problems.append(f"{total - len(there)} of {total} parts of a concatenation are missing")
+    return problems
+
+
+def _ref(
+    members: Sequence[Instance],
+    own: Sequence[Instance],
+    volume: Stack,
+    keyed: bool,
+    problems: Sequence[str],
+    notes: Sequence[str],
+    name: str,
+) -> StudyRef:
+    """members: all files with their copies; own: those that are used; name: suffix of a volume among several."""
+    first = own[0].header
     files = tuple(sorted((m.file for m in members), key=lambda f: f.path))
-    unique, notes = without_duplicates(members)
-    notes += remarks
-    problems = [f"{b.file.path} of this series cannot be used: {b.header.broken}" for b in broken]
-    problems += _identity_problems(unique)
+    by_path = {m.file.path: m for m in own}
+    selected = tuple(selection_of(volume.frames, by_path[f.path]) if f.path in by_path else "" for f in files)
+    selection = selected if any(selected) else ()
+    found = [*problems, *_identity_problems(own)]
     if first.modality in STACKED:
-        _, found, left_out = stack(unique)
-        problems += found
-        notes += left_out
-    folder = _folder(members[0])
+        found += stack(own, {f.path: text for f, text in zip(files, selection, strict=False) if text})[1]
+    references = {m.header.frame_of_reference for m in own} - {""}
+    if len(references) > 1 and OTHER_REFERENCES not in found:
+        notes = [*notes, OWN_REFERENCES]
+    patient = patient_of(m.header for m in members)
+    source = files[0].path if len(files) == 1 else posixpath.commonpath({folder_of(m) for m in members}) or "."
     short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
-    source = files[0].path if len(files) == 1 else folder
-    yield StudyRef(
-        key=f"{files[0].path if len(files) == 1 else folder}#{short}",
+    return StudyRef(
+        key=f"{source}#{short}{name}",
         source=source,
         kind="dicom",
-        digest=study_digest(files),
+        digest=study_digest(files, selection, ASSUMED_HOUNSFIELD in notes),
         files=files,
         modality=first.modality,
         body_part=first.body_part,
         sop_class_uid=first.sop_class_uid,
         study_uid=first.study_uid or None,
         series_uid=first.series_uid or None,
-        patient_hash=first.patient if keyed and first.patient else None,
+        patient_hash=patient if keyed and patient else None,
         rows=first.rows,
         columns=first.columns,
-        frames=sum(m.header.frames for m in unique),
-        problems=tuple(dict.fromkeys(problems)),
+        frames=len(volume.frames),
+        problems=tuple(dict.fromkeys(found)),
         notes=tuple(notes),
-        attributes=shared(m.header.attributes for m in unique),
+        attributes=shared(m.header.attributes for m in own),
+        selection=selection,
     )
 
 
-def study_digest(files: Iterable[SourceFile]) -> str:
-    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie."""
-    return hashlib.sha256("\n".join(sorted({f.sha256 for f in files})).encode()).hexdigest()
+def study_digest(files: Iterable[SourceFile], selection: Sequence[str] = (), assumed_hounsfield: bool = False) -> str:
+    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie.
 
-
-def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
-    """Keep each picture once, with a note for each copy: the same pixels at the same place, or under the same UID."""
-    seen: dict[tuple[str, object], Instance] = {}
-    notes = []
-    for m in members:
-        header = m.header
-        place = header.sop_instance_uid or m.file.sha256 if None in header.planes else header.planes
-        first = seen.setdefault((header.pixels_sha256, place), m)
-        if first is not m:
-            what = "content" if first.file.sha256 == m.file.sha256 else "pixels"
-            notes.append(f"{m.file.path} has the same {what} as {first.file.path}; counted once")
-    return list(seen.values()), notes
+    selection: frames of each file; a volume that is a part of its files has a digest of its own. assumed_hounsfield:
+    its values were taken for what no header says; that is another study than one without them.
+    """
+    files = list(files)
+    lines = {f.sha256 for f in files}
+    if any(selection):
+        lines = {f"{f.sha256} {text}" for f, text in zip(files, selection, strict=True)}
+    ending = ["assume_hounsfield"] if assumed_hounsfield else []
+    return hashlib.sha256("\n".join([*sorted(lines), *ending]).encode()).hexdigest()
 
 
 def _identity_problems(members: Sequence[Instance]) -> list[str]:
@@ -141,81 +248,47 @@ def _identity_problems(members: Sequence[Instance]) -> list[str]:
     return problems
 
 
-def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str]]:
-    """Sort slices along the normal; returns them, problems that forbid a volume, and notes about files left out."""
-    notes = [f"{m.file.path} is {m.header.left_out}; left out" for m in members if m.header.left_out]
-    kept = [m for m in members if not m.header.left_out] or list(members)
+def stack(members: Sequence[Instance], selected: Mapping[str, str] | None = None) -> tuple[list[Slice], list[str]]:
+    """Sort slices along the normal; returns them, and problems that forbid a volume.
+
+    selected: for some paths, the frames that belong to the volume.
+    """
     slices, missing = [], False
-    for m in kept:
-        missing = missing or len(m.header.planes) != m.header.frames
-        for frame, plane in enumerate(m.header.planes):
-            missing = missing or plane is None
-            if plane is not None:
-                slices.append(
-                    Slice(path=m.file.path, frame=frame, sop_instance_uid=m.header.sop_instance_uid, plane=plane)
-                )
-    if missing:
-        return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"], notes
-    problems = _shape_problems(kept, slices)
+    for frame in _selected(members, selected or {}):
+        header, plane = frame.member.header, frame.plane
+        missing = missing or plane is None
+        if plane is not None:
+            path = frame.member.file.path
+            slices.append(Slice(path=path, frame=frame.index, sop_instance_uid=header.sop_instance_uid, plane=plane))
+    if missing or not slices:
+        return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"]
+    problems = _shape_problems(members, slices)
     if problems:
-        return slices, problems, notes
+        return slices, problems
     normal = np.cross(slices[0].plane.row_direction, slices[0].plane.column_direction)
     heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
     order = np.argsort(heights, kind="stable")
     ordered = [slices[i] for i in order]
-    return ordered, _order_problems(ordered, heights[order], normal), notes
+    problems = order_problems(ordered, heights[order], normal)
+    references = {m.header.frame_of_reference for m in members} - {""}
+    if len(references) > 1 and (problems or len(references) < len(members)):
+        problems.append(OTHER_REFERENCES)
+    return ordered, problems
+
+
+def _selected(members: Sequence[Instance], selected: Mapping[str, str]) -> Iterator[Frame]:
+    for m in members:
+        chosen = from_ranges(selected.get(m.file.path, ""), m.header.frames)
+        yield from (frame for frame in frames_of([m]) if frame.index in chosen)
 
 
 def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> list[str]:
     problems = []
     if len({(m.header.rows, m.header.columns) for m in members}) > 1:
         problems.append("slices of different sizes in one series")
-    if len({m.header.frame_of_reference for m in members}) > 1:
-        problems.append("slices refer to different frames of reference")
-    first = slices[0].plane
-    turned = sum(_apart(s.plane, first) > SAME_DIRECTION for s in slices)
-    if turned:
+    first: Plane = slices[0].plane
+    if any(apart(s.plane, first) > SAME_DIRECTION for s in slices):
         problems.append("slices of different orientations in one series")
     if any(not np.allclose(s.plane.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
         problems.append("slices of different pixel spacing in one series")
     return problems
-
-
-def _apart(a: Plane, b: Plane) -> float:
-    differences = np.subtract((*a.row_direction, *a.column_direction), (*b.row_direction, *b.column_direction))
-    return float(np.abs(differences).max())
-
-
-def _order_problems(ordered: Sequence[Slice], heights: NDArray[np.float64], normal: NDArray[np.float64]) -> list[str]:
-    if len(ordered) < FEWEST_SLICES:
-        return [f"{len(ordered)} slice{'s' if len(ordered) > 1 else ''}: too few for a volume"]
-    steps = np.diff(heights)
-    if (steps < SAME_POSITION_MM).any():
-        at = heights[int(np.argmax(steps < SAME_POSITION_MM))]
-        return [f"several pictures at one position ({at:.1f} mm along the normal): not one volume"]
-    median = float(np.median(steps))
-    if (steps > GAP * median).any():
-        places = ", ".join(
-            f"{heights[i]:.1f} to {heights[i + 1]:.1f} mm" for i in np.flatnonzero(steps > GAP * median)[:3]
-        )
-        return [f"gaps between slices ({places}); the median step is {median:.2f} mm"]
-    problems = []
-    if float(np.abs(steps - median).max()) > max(EVEN * median, EVEN_MM):
-        problems.append(f"uneven steps between slices ({steps.min():.2f} to {steps.max():.2f} mm)")
-    along = np.subtract(ordered[-1].plane.position_mm, ordered[0].plane.position_mm)
-    cosine = float(np.dot(along, normal) / (np.linalg.norm(along) * np.linalg.norm(normal)))
-    angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
-    if not angle <= TILT_DEGREES:  # true for NaN too
-        problems.append(
-            f"the stack leans {angle:.1f} degrees to its slices (gantry tilt): not corrected, so not decided"
-        )
-    return problems
-
-
-def step_mm(ordered: Sequence[Slice]) -> tuple[float, Vector]:
-    """Median distance of neighbouring slices and the unit normal along increasing index."""
-    normal = np.cross(ordered[0].plane.row_direction, ordered[0].plane.column_direction)
-    normal = normal / np.linalg.norm(normal)
-    heights = [float(np.dot(s.plane.position_mm, normal)) for s in ordered]
-    step = float(np.median(np.diff(heights))) if len(heights) > 1 else 1.0
-    return step, (float(normal[0]), float(normal[1]), float(normal[2]))

@@ -13,11 +13,20 @@ from inspect_ai.inspection.inspectors import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDecided:
-    """Committed decision on one study. `known`: it was in the log before this scan."""
+    """Committed decision on one study. `known`: it was in the log before this scan.
+
+    `lapsed` says why a decision that was certified when it was made is certified no longer; else "".
+    """
 
     entry: int
     decision: Decision
     known: bool = False
+    lapsed: str = ""
+
+    @property
+    def certified_now(self) -> bool:
+        """True when the decision was certified and its certificate still stands."""
+        return self.decision.verdict.certified and not self.lapsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from inspect_ai.audit import Entry, Log, replaced
+from inspect_ai.certificates.lapsed import lapsed
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.runner import Job
@@ -87,4 +88,4 @@ class ScanResults:
         self.entries[entry.id] = decision.verdict.outcome
         self._counts.update(["finished", "studies", decision.verdict.outcome.value, *(["known"] if known else [])])
         self._counts["consumed"] += len(job.ref.files)
-        return StudyDecided(entry=entry.id, decision=decision, known=known)
+        return StudyDecided(entry=entry.id, decision=decision, known=known, lapsed=lapsed(self._log, entry))

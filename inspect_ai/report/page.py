@@ -16,6 +16,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from inspect_ai.decide import parted
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
@@ -30,16 +31,18 @@ TEMPLATES = Path(__file__).parent / "templates"
 CARDS_MOST = (150, 60, 24)
 ROWS_MOST = (10_000, 10_000, 5_000)
 REJECTIONS_MOST = 5_000
+PROMISES_MOST = 20  # sentences about certificates
 TEXT_LIMIT = 1_000  # characters of any one text
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]  # on the page; a tenth of the PNG's bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One committed decision and its pictures."""
+    """One committed decision and its pictures. `lapsed`: why it is certified no longer, "" where nothing changed."""
 
     entry_id: int
     decision: Decision
+    lapsed: str = ""
     picture_png: bytes | None = field(default=None, repr=False)
     heat_png: bytes | None = field(default=None, repr=False)
 
@@ -103,11 +106,12 @@ def write_report(
             whole_file(path, private=True) as partial,
             partial.open("w", encoding="utf-8") as f,
         ):
-            _fill(rows, cards, items)
+            promises = _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
             stream = template.stream(
                 **page,
                 rows=rows.take(listed),
+                promises=promises,
                 unlisted=len(rows) - len(listed),
                 cards=cards.take(shown),
                 carded=cards.keys(shown),
@@ -122,14 +126,22 @@ def write_report(
     return path
 
 
-def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> None:
-    """Fill in a line for every study, and a card for those that a person must look at or that have a picture."""
+def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> list[tuple[str, str]]:
+    """Fill in a line for every study, and a card for those that a person must look at or that have a picture.
+
+    Returns the sentences about certificates, each once with its task: rows do not repeat them.
+    """
+    promises: dict[tuple[str, str], None] = {}
     for item in items:
         decision, at = item.decision, rank(item.decision)
-        rows.put(item.entry_id, at, study_view(item.entry_id, decision))
+        rows.put(item.entry_id, at, study_view(item.entry_id, decision, item.lapsed))
+        promise = (decision.provenance.task, parted(decision.verdict.reason)[1])
+        if promise[1] and len(promises) < PROMISES_MOST:
+            promises[promise] = None
         if item.picture_png is not None or decision.verdict.outcome is not Outcome.CLEAR:
             pictures = {"picture": embedded(item.picture_png), "heat": embedded(item.heat_png)}
-            cards.put(item.entry_id, at, card_view(item.entry_id, decision) | pictures)
+            cards.put(item.entry_id, at, card_view(item.entry_id, decision, item.lapsed) | pictures)
+    return sorted(promises)
 
 
 def embedded(png: bytes | None) -> str | None:

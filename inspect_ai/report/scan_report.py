@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inspect_ai.audit import KeptHead, Log
+from inspect_ai.certificates.lapsed import lapsed
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.report.page import Item, Summary, write_report
@@ -53,4 +54,5 @@ def _items(log: Log, image_store: ImageStore, numbers: Sequence[int]) -> Iterato
     for number in numbers:
         entry = log.entry(number)
         picture, heat = (path.read_bytes() if path else None for path in image_store.find(number, log))
-        yield Item(entry_id=number, decision=entry.decision(), picture_png=picture, heat_png=heat)
+        decision = entry.decision()
+        yield Item(entry_id=number, decision=decision, lapsed=lapsed(log, entry), picture_png=picture, heat_png=heat)

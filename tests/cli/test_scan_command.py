@@ -13,7 +13,8 @@ from inspect_ai.cli import common
 from tests.support.tasks import make_pictures, make_task
 
 STUDY = {
-    "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",
+    "type", "study", "source", "task", "outcome", "certified", "certified_now", "standing", "score", "threshold",
+    "reason", "remarks", "findings", "entry",
 }  # fmt: skip
 FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
 SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head"}
