@@ -6,6 +6,7 @@ from typing import Any
 
 from inspect_ai.cli import common
 from inspect_ai.domain import Decision, Finding, Rejection
+from inspect_ai.inspection.outages import Notice
 from inspect_ai.journeys.scan import FileRejected, Planned, Progress, StudyDecided, Summary
 from inspect_ai.text import printable
 
@@ -83,6 +84,11 @@ def as_text(event: StudyDecided | FileRejected | Summary | Progress) -> None:
         _rejected(event.rejection)
     elif isinstance(event, Summary):
         summary_text(event)
+
+
+def notice(event: Notice) -> None:
+    """Print on stderr what a person should know of while a run goes on; results alone are on stdout."""
+    common.progress().print(f"{'ok' if event.over else 'warning'}  {printable(event.message, 600)}", soft_wrap=True)
 
 
 def study_text(decision: Decision, entry: int, remark: str = "") -> None:

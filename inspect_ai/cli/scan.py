@@ -15,7 +15,7 @@ from inspect_ai.cli import common, exit_codes
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from inspect_ai.inspection.events import Progress, ScanEvent, Summary
+    from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
     from inspect_ai.settings import Settings
 
 app = common.app()
@@ -55,7 +55,7 @@ def scan(
 
     summary = show(scan_folder(path, settings, force=force), as_json)
     if not as_json:
-        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}")
+        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report or 'not written'}")
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
     if not summary.files:
@@ -81,14 +81,17 @@ def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     raise AssertionError("a scan ends with its summary")
 
 
-def following(events: Iterator[ScanEvent]) -> Iterator[ScanEvent]:
-    """Pass on all events but progress, which moves a bar on stderr."""
-    from inspect_ai.journeys.scan import Progress
+def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileRejected | Summary]:
+    """Pass on all events but progress, which moves a bar on stderr, and notices, which are lines there."""
+    from inspect_ai.cli import output
+    from inspect_ai.journeys.scan import Notice, Progress
 
     with _bar() as bar:
         for event in events:
             if isinstance(event, Progress):
                 _advance(bar, event)
+            elif isinstance(event, Notice):
+                output.notice(event)
             else:
                 yield event
 

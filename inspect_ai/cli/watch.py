@@ -32,20 +32,34 @@ def watch(
     patience_s: Annotated[
         float, typer.Option("--patience-s", min=0.0, help="How long a file that ends in the middle is waited for.")
     ] = 600.0,
+    settle_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--settle-ms", help="A file counts when nothing was written to it for so long.", show_default="50"
+        ),
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
 
     Each decision stands in the audit log before it is shown. Killed and started again, it goes on. A file counts when
-    two looks find it unchanged and whole. What cannot be read ends as abstain. A part that takes longer than the takt
-    is marked late; its decision stands. Stop with Ctrl-C.
+    it is whole and nothing was written to it for the settling time. What cannot be read ends as abstain; what went or
+    was replaced before it was read, and links, are told of, each in a row. A part that takes longer than the takt is
+    marked late; its decision stands. While log or folder are away, parts wait. Stop with Ctrl-C.
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
-        task=task, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
+        task=task,
+        takt_ms=takt_ms,
+        db=db,
+        out=out,
+        workers=workers,
+        engine=engine,
+        operator=operator,
+        settle_ms=settle_ms,
     )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
@@ -55,10 +69,15 @@ def watch(
 
 
 def _show(event: WatchEvent, as_json: bool) -> None:
-    from inspect_ai.journeys.watch import PartDecided, PartWaiting
+    from inspect_ai.cli import output
+    from inspect_ai.journeys.watch import FileRejected, Notice, PartDecided, PartWaiting
 
     if isinstance(event, PartWaiting):
         _waiting(event)
+    elif isinstance(event, Notice):
+        output.notice(event)
+    elif isinstance(event, FileRejected):
+        common.emit(output.as_json(event)) if as_json else output.as_text(event)
     elif isinstance(event, PartDecided):
         _decided(event, as_json)
     else:
@@ -89,10 +108,28 @@ def _decided(event: PartDecided, as_json: bool) -> None:
 
 def _summary(event: WatchSummary, as_json: bool) -> None:
     if as_json:
-        names = ("parts", "known", "clear", "flag", "abstain", "late", "waiting")
-        common.emit({"type": "summary", **{n: getattr(event, n) for n in names}, "seconds": round(event.seconds, 3)})
+        names = (
+            "found",
+            "parts",
+            "known",
+            "rejected",
+            "waiting",
+            "left",
+            "clear",
+            "flag",
+            "abstain",
+            "late",
+            "sidecars",
+        )
+        counts = {name: getattr(event, name) for name in (*names, "pictures_lost")}
+        common.emit({"type": "summary", **counts, "seconds": round(event.seconds, 3)})
         return
+    lost = f" {event.pictures_lost} of their pictures could not be stored." if event.pictures_lost else ""
+    left = f" + {event.left} left" if event.left else ""
     common.results().print(
         f"\n{event.parts} parts decided: {event.flag} flag, {event.abstain} abstain, {event.clear} clear, "
-        f"{event.late} late; {event.known} were in the log, {event.waiting} being written ({event.seconds:.1f} s)."
+        f"{event.late} late ({event.seconds:.1f} s).{lost}\n"
+        f"Files: {event.parts} decided + {event.known} in the log before + {event.rejected} told with a reason "
+        f"+ {event.waiting} being written{left} = {event.found} found; {event.sidecars} sidecars.",
+        soft_wrap=True,
     )

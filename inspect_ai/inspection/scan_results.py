@@ -46,17 +46,19 @@ class ScanResults:
         yield FileRejected(entry=entry.id, rejection=rejection)
 
     def known(self, job: Job, entry: Entry) -> Iterator[ScanEvent]:
-        """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it."""
-        yield self._decided(job, entry.decision(), entry, known=True)
+        """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it.
+
+        Reads before it counts: the log may be locked, and then this is called again.
+        """
         if self._rejected_before is None:
             old = ((row.rejection(), row.id) for row in self._log.entries(kind="rejection"))
             self._rejected_before = {(rejection.file, rejection.sha256): number for rejection, number in old}
-        for file in job.ref.files:
-            number = self._rejected_before.get((file.path, file.sha256))
-            if number is not None:
-                self._counts["consumed"] -= 1
-                row = self._log.entry(number)
-                yield from self.rejected(row.rejection(), row)
+        numbers = (self._rejected_before.get((file.path, file.sha256)) for file in job.ref.files)
+        rows = [self._log.entry(number) for number in numbers if number is not None]
+        yield self._decided(job, entry.decision(), entry, known=True)
+        for row in rows:
+            self._counts["consumed"] -= 1
+            yield from self.rejected(row.rejection(), row)
 
     def progress(self) -> Iterator[ScanEvent]:
         """Yield the progress, where it has changed."""
