@@ -49,6 +49,7 @@ NOT_PART_OF_A_SCORE = {
     "calibration.threshold": "proves thresholds",
     "inspection.events": "carries what was decided",
     "inspection.last_entries": "finds what was decided before",
+    "inspection.outages": "waits for the log",
     "inspection.scan_results": "counts what was decided",
     "inspection.pictures.*": "draws pictures of what was decided",
     "model.imagenet": "starts a training",

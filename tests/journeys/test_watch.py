@@ -132,6 +132,10 @@ def test_a_file_that_ends_in_the_middle_is_waited_for_and_in_the_end_abstained(
     os.utime(line / "lost.png", (long_ago, long_ago))
 
     decided, waiting, _ = once(settings, line)
+    assert decided == []  # the clock of a share says nothing
+    assert [e.path for e in waiting] == ["lost.png"]
+
+    decided, waiting, _ = once(settings, line, patience_s=0.0)
 
     assert [(e.decision.study.source, e.decision.verdict.outcome) for e in decided] == [("lost.png", Outcome.ABSTAIN)]
     assert waiting == []
