@@ -41,9 +41,11 @@ class Pseudonyms:
     """Pseudonyms under one log's key. `key`: the 32 bytes of `patient_key`."""
 
     def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # here, so that a log is read without it
+
         self._names = _derived(key, "pseudonyms of paths")
         self._digests = _derived(key, "digests that cover a path")
-        self._seal = _derived(key, "sealed names")
+        self._cipher = AESGCM(_derived(key, "sealed names"))
         self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:
@@ -103,12 +105,10 @@ class Pseudonyms:
 
     def sealed(self, item: Decision | Rejection) -> str:
         """Names of an item, encrypted (AES-256-GCM) under the log's key, in base64."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         names = [item.file] if isinstance(item, Rejection) else [item.study.key, *_paths(item.study)]
         nonce = secrets.token_bytes(NONCE_BYTES)
         packed = zlib.compress(json.dumps(names).encode("ascii"))
-        return base64.b64encode(nonce + AESGCM(self._seal).encrypt(nonce, packed, None)).decode("ascii")
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, packed, None)).decode("ascii")
 
     def opened(self, sealed: str) -> tuple[str, ...]:
         """Names that were sealed: key, source and files of a decision, or the file of a rejection.
@@ -116,11 +116,10 @@ class Pseudonyms:
         Raises AuditError where another key sealed them, or where they were altered.
         """
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
             raw = base64.b64decode(sealed, validate=True)
-            packed = AESGCM(self._seal).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
+            packed = self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
             return tuple(json.loads(zlib.decompress(packed)))
         except (ValueError, InvalidTag, zlib.error) as e:
             raise AuditError(

@@ -15,6 +15,7 @@ import pytest
 from inspect_ai import signature
 from inspect_ai.audit import HeadKeeper, Log, export, keep_head, open_log, verify
 from inspect_ai.audit.records import columns
+from inspect_ai.cli import run
 from inspect_ai.errors import UsageError
 from inspect_ai.settings import Settings
 from tests.support.logs import make_log, rejection
@@ -306,3 +307,33 @@ def test_an_empty_log_has_no_head(settings: Settings) -> None:
     with open_log(settings.db) as empty:
         assert keep_head(empty, settings) is None
     shutil.rmtree(settings.heads)
+
+
+def test_verify_says_on_screen_and_in_json_what_it_checked(
+    settings: Settings, log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(settings.db.parent)
+    command = ["audit", "verify", "--db", str(settings.db)]
+    assert run(command) == 0
+    assert NOT_FOUND in capsys.readouterr().out
+    assert run(["audit", "keygen", "token.pem"]) == 0
+    assert "token.pem.pub" in capsys.readouterr().out
+    assert run(["audit", "keygen", "token.pem"]) == 2
+    assert Path("token.pem").stat().st_mode & 0o777 == 0o600
+    kept = keep_head(log, Settings(db=settings.db, heads=settings.heads, head_key="token.pem"))
+    assert kept is not None
+    monkeypatch.setenv("INSPECT_AI_HEADS", settings.heads)
+
+    assert run([*command, "--head-key", "token.pem.pub", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["heads"], told["covered"], told["signers"]) == (1, 6, [kept.head.key])
+    assert "Checked against 1 head" in told["statement"]
+    cut_the_tail(settings.db)
+    assert run(command) == 4
+    assert "Its end was cut" in capsys.readouterr().out
+    monkeypatch.setenv("INSPECT_AI_HEADS", str(settings.db.parent / "nowhere"))
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    assert "not mounted?" in said
+    assert NOT_FOUND in said

@@ -122,3 +122,14 @@ def test_a_folder_without_files_is_no_success(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert json.loads(done.stdout)["files"] == 0
     assert "holds no file" in done.stderr
+
+
+def test_the_head_of_the_log_is_kept_elsewhere_printed_and_reported(folder: Path) -> None:
+    (folder / "heads").mkdir()
+
+    result = scan(folder, INSPECT_AI_HEADS="heads")
+
+    (file,) = (folder / "heads").iterdir()
+    head = json.loads(file.read_text())["head"]
+    assert f"Head of the log: 4 entries, {head} (kept in heads, not signed)." in result.stdout
+    assert f"{head} (4 entries)" in (folder / "inspect_ai_out" / "report.html").read_text()
