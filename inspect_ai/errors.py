@@ -3,7 +3,7 @@
     InspectError            (exit 1 is never used for errors: it means findings)
     ├── UsageError          2   a wrong word, folder, column or setting
     ├── InputError          3   nothing readable where something was expected
-    ├── AuditError          4   the log is damaged, foreign, locked or cannot be written
+    ├── AuditError          4   the log is damaged, foreign or cannot be written; 5 while it is locked or its disk full
     └── SetupError          5   a missing decoder, engine, package, weight file or free disk
 
 The class owns the exit code; cli.main alone turns an error into one sentence and exits with it.
@@ -11,13 +11,11 @@ The class owns the exit code; cli.main alone turns an error into one sentence an
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class InspectError(Exception):
     """Base of all errors that end a command with a sentence."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: int = 2
 
 
 class UsageError(InspectError):
@@ -33,9 +31,19 @@ class InputError(InspectError):
 
 
 class AuditError(InspectError):
-    """The audit log cannot be trusted or cannot be written."""
+    """The audit log cannot be trusted or cannot be written.
+
+    passing: short name of an obstacle that says nothing about the log's integrity and may pass ("locked by another
+    program"): trying again is right, and the exit code is 5, environment. Empty for every other fault.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str = "", *, passing: str = "") -> None:
+        super().__init__(message)
+        self.passing = passing
+        if passing:
+            self.exit_code = SetupError.exit_code
 
 
 class SetupError(InspectError):

@@ -34,6 +34,10 @@ class Settings:
     max_file_gib: float = 4.0
     assume_hounsfield: bool = False  # take the values of a CT without rescale as Hounsfield units
     takt_ms: float = 200.0
+    settle_ms: float = 50.0  # a watched file counts when nothing was written to it for so long, by this machine's clock
+    completeness: str = "all"  # formats whose end a watched file must have; all, none, or names
+    zero_tail: str = "all"  # uncompressed formats whose zero last rows are taken for reserved space; likewise
+    log_wait_s: float = 600.0  # longest wait of a scan for a log that is locked or full; a watch waits without end
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
     site: str = ""  # where the pictures are made; a group whose threshold can be its own (calibrate --group-by site)

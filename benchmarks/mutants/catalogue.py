@@ -418,9 +418,25 @@ OF_THE_LOG = (
         rule="commit before show, from Python",
         name="a decision is returned without its row",
         file="inspect_ai/inspection/inspector.py",
-        old="return log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0].decision()",
+        old="entry = log.append([now.decide_preprocessed(study.ref, preprocessed)[0]])[0]",
         new="return now.decide_preprocessed(study.ref, preprocessed)[0]",
         tests=("tests/test_api.py::test_a_decision_stands_in_the_log_before_it_is_returned",),
+    ),
+    Mutant(
+        rule="names of files are not written",
+        name="an entry is written with its names",
+        file="inspect_ai/audit/log.py",
+        old="entry = last = self._add(connection, hidden, last, sealed)",
+        new="entry = last = self._add(connection, item, last, sealed)",
+        tests=("tests/audit/test_pseudonyms.py::test_the_log_holds_no_name_and_its_key_opens_the_sealed_ones",),
+    ),
+    Mutant(
+        rule="a forged head does not count",
+        name="signatures of heads are not checked",
+        file="inspect_ai/audit/heads.py",
+        old="if not head.signature or head.is_genuine]",
+        new="]",
+        tests=("tests/audit/test_heads.py::test_an_altered_head_is_left_out",),
     ),
 )
 

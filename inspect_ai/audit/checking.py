@@ -253,12 +253,13 @@ def _check_length(head: Head, heads: dict[int, str], origin: str) -> None:
 
 def _check_place(found: Witnesses, path: Path) -> None:
     """Check that no other log lay where this one lies: a log rewritten from its first entry on looks like another."""
-    if found.foreign and not found.heads:
+    if found.foreign:
         other = max(found.foreign, key=lambda head: head.rows)
+        when = f" at {other.time}" if other.time else ""
         raise DamagedLog(
-            f"{found.origin} holds heads of a log that lay at {path} and began with another entry ({other.rows} "
-            f"entries at {other.time}): it was rewritten from its first entry on, or replaced. If it was put aside on "
-            f"purpose, take {other.log}{SUFFIX} out of that folder."
+            f"{found.origin} holds heads of a log in the place of {path} that began with another entry ({other.rows} "
+            f"entries{when}): it was rewritten from its first entry on, or replaced. If it was put aside on purpose, "
+            f"take its heads ({other.log}{SUFFIX}) out of that folder."
         )
 
 

@@ -101,9 +101,19 @@ def _explained(path: Path, error: BaseException | None) -> AuditError:
         return DamagedLog(damage.format(path=path, name=name))
     if code == 0 or code not in _FAILURES:
         return DamagedLog(f"The audit log {path} cannot be read ({error}). Run `inspect-ai audit verify --db {path}`.")
-    return AuditError(_FAILURES[code].format(path=path, name=name, detail=error))
+    passing = _PASSING.get(getattr(error, "sqlite_errorcode", 0), _PASSING.get(code, ""))
+    return AuditError(_FAILURES[code].format(path=path, name=name, detail=error), passing=passing)
 
 
+LOCKED, FULL = "locked by another program", "on a full disk"
+_PASSING = {
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_IOERR: "on a disk that fails",
+    sqlite3.SQLITE_CANTOPEN: "not reachable",  # its folder went away, or the journal found no place there
+    sqlite3.SQLITE_READONLY_DBMOVED: "not at its place",
+}
 _FAILURES = {
     sqlite3.SQLITE_FULL: "The disk of the audit log {path} is full. Nothing of the last group was written, all "
     "before it stands. Free some space and run the command again.",

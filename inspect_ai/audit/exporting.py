@@ -43,9 +43,9 @@ def export_jsonl(log: Log, to: IO[str], *, kept: Sequence[SignedHead] = (), key_
         to.write(earlier.line() + "\n")
     last = SignedHead(rows=head.rows, head=head.hash)
     if first:
-        last = replace(last, log=log_name(first), place=place_of(log.path), time=utc_text(datetime.now(UTC)))
+        last = replace(last, log=log_name(first), place=place_of(log.path))
     if key_file and first:
-        last = last.signed(read_key(Path(key_file)))
+        last = replace(last, time=utc_text(datetime.now(UTC))).signed(read_key(Path(key_file)))
     to.write(last.line() + "\n")
     return head
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from inspect_ai.audit.heads import SUFFIX, SignedHead, log_name, place_of
 from inspect_ai.audit.log import Log
 from inspect_ai.audit.records import utc_text
-from inspect_ai.errors import SetupError
+from inspect_ai.errors import AuditError, SetupError
 from inspect_ai.secret import private_file
 from inspect_ai.settings import Settings
 from inspect_ai.whole_file import whole_file
@@ -89,10 +89,14 @@ class HeadKeeper:
         self._thread.start()
 
     def keep(self) -> KeptHead | None:
-        """Keep the head now; a failure is added to `failures`."""
+        """Keep the head now; None for an empty log and after a failure to read it. Failures go to `failures`."""
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=2 * TIMEOUT_S)
-        kept = keep_head(self._log, self._settings)
+        try:
+            kept = keep_head(self._log, self._settings)
+        except AuditError as e:  # such as a lock: the run that it belongs to has its own word on the log
+            self.failures.append(f"The head of the log could not be read: {e}")
+            return None
         if kept is not None and kept.failure:
             self.failures.append(kept.failure)
         return kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -71,8 +72,9 @@ def log_name(first_hash: str) -> str:
 
 
 def place_of(path: Path) -> str:
-    """Digest of the path of a log, so that a log that was exchanged as a whole is noticed at its place."""
-    return hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
+    """Digest of machine and path of a log, so that a log that was exchanged as a whole is noticed at its place."""
+    where = f"{platform.node()}\0{path.resolve()}"
+    return hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
 
 
 def read_heads(lines: Iterable[str]) -> Iterator[SignedHead]:
@@ -105,10 +107,11 @@ def heads_in_file(file: Path) -> list[SignedHead]:
     return heads
 
 
-def _by_rows(heads: Iterable[SignedHead]) -> dict[int, str]:
-    known: dict[int, str] = {}
+def _by_rows(heads: Iterable[SignedHead]) -> dict[tuple[str, int], str]:
+    """Hash for each log and length."""
+    known: dict[tuple[str, int], str] = {}
     for head in heads:
-        if known.setdefault(head.rows, head.head) != head.head:
+        if known.setdefault((head.log, head.rows), head.head) != head.head:
             raise ValueError(f"two different heads for {head.rows} rows")
     return known
 
@@ -128,8 +131,8 @@ def heads_in_folder(folder: Path) -> list[SignedHead]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witnesses:
-    """Heads that a log is checked against. `foreign`: of another log at the same place. `left_out`: how many are not
-    genuine, or by another key than the one that was asked for.
+    """Heads that a log is checked against. `foreign`: of another log, at the same place or in the file that was named.
+    `left_out`: how many are not genuine, or by another key than the one that was asked for.
     """
 
     heads: Sequence[SignedHead] = ()
@@ -140,7 +143,7 @@ class Witnesses:
     def by_rows(self) -> dict[int, str]:
         """Hash for each length. Raises DamagedLog where two heads contradict each other."""
         try:
-            return _by_rows(self.heads)
+            return {rows: known for (_, rows), known in _by_rows(replace(h, log="") for h in self.heads).items()}
         except ValueError as e:
             raise DamagedLog(f"{self.origin} holds {e}: the log was rewritten after the first of them was kept.") from e
 
@@ -175,9 +178,11 @@ def witnesses(
     genuine = [head for head in (*named, *kept) if not head.signature or head.is_genuine]
     if public_key:
         genuine = [head for head in genuine if head.key == public_key or (head in named and not head.signature)]
-    here = [head for head in genuine if head in named or head.log == name]
+    here = [head for head in genuine if head.log == name or (head in named and not head.log)]
     place = place_of(path)
-    foreign = [head for head in genuine if head not in named and head.log != name and head.place == place]
+    foreign = [head for head in genuine if head not in here and head.place == place]
+    if named and not any(head in here for head in named):
+        foreign += [head for head in named if head.log]
     return Witnesses(
         heads=here,
         foreign=foreign,

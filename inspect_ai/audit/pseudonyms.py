@@ -41,9 +41,11 @@ class Pseudonyms:
     """Pseudonyms under one log's key. `key`: the 32 bytes of `patient_key`."""
 
     def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # here, so that a log is read without it
+
         self._names = _derived(key, "pseudonyms of paths")
         self._digests = _derived(key, "digests that cover a path")
-        self._seal = _derived(key, "sealed names")
+        self._cipher = AESGCM(_derived(key, "sealed names"))
         self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:
@@ -63,14 +65,16 @@ class Pseudonyms:
         if isinstance(item, Rejection):
             table = self._table([item.file])
             return replace(item, file=self.path(item.file), reason=replaced(item.reason, table))
-        table = self._table([item.study.source, *(file.path for file in item.study.files)])
+        table = self._table(_paths(item.study))
         verdict = replace(item.verdict, reason=replaced(item.verdict.reason, table))
         findings = tuple(_with_uids(finding) for finding in item.findings)
-        return replace(item, study=self.hidden_study(item.study), verdict=verdict, findings=findings)
+        return replace(item, study=self._hidden_study(item.study, table), verdict=verdict, findings=findings)
 
     def hidden_study(self, study: StudyRef) -> StudyRef:
         """Reference without names; loading needs the one with them."""
-        table = self._table([study.source, *(file.path for file in study.files)])
+        return self._hidden_study(study, self._table(_paths(study)))
+
+    def _hidden_study(self, study: StudyRef, table: Mapping[str, str]) -> StudyRef:
         return replace(
             study,
             key=self._study_key(study),
@@ -90,7 +94,7 @@ class Pseudonyms:
 
     def in_clear(self, decision: Decision, study: StudyRef) -> Decision:
         """Decision of the log as one on `study`, whose names are known here, with the remarks of both."""
-        names = self.clear_names([study.source, *(file.path for file in study.files)])
+        names = self.clear_names(_paths(study))
         verdict = replace(decision.verdict, reason=replaced(decision.verdict.reason, names))
         notes = dict.fromkeys((*study.notes, *(replaced(note, names) for note in decision.study.notes)))
         return replace(decision, study=replace(study, notes=tuple(notes)), verdict=verdict)
@@ -101,15 +105,10 @@ class Pseudonyms:
 
     def sealed(self, item: Decision | Rejection) -> str:
         """Names of an item, encrypted (AES-256-GCM) under the log's key, in base64."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        if isinstance(item, Rejection):
-            names = [item.file]
-        else:
-            names = [item.study.key, item.study.source, *(file.path for file in item.study.files)]
+        names = [item.file] if isinstance(item, Rejection) else [item.study.key, *_paths(item.study)]
         nonce = secrets.token_bytes(NONCE_BYTES)
         packed = zlib.compress(json.dumps(names).encode("ascii"))
-        return base64.b64encode(nonce + AESGCM(self._seal).encrypt(nonce, packed, None)).decode("ascii")
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, packed, None)).decode("ascii")
 
     def opened(self, sealed: str) -> tuple[str, ...]:
         """Names that were sealed: key, source and files of a decision, or the file of a rejection.
@@ -117,11 +116,10 @@ class Pseudonyms:
         Raises AuditError where another key sealed them, or where they were altered.
         """
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
             raw = base64.b64decode(sealed, validate=True)
-            packed = AESGCM(self._seal).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
+            packed = self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
             return tuple(json.loads(zlib.decompress(packed)))
         except (ValueError, InvalidTag, zlib.error) as e:
             raise AuditError(
@@ -144,7 +142,7 @@ class Pseudonyms:
 
     def _study_key(self, study: StudyRef) -> str:
         """Key of a study: the path of a file or folder, and for a series what tells it from others there."""
-        longest = sorted({study.source, *(file.path for file in study.files)}, key=len, reverse=True)
+        longest = sorted(set(_paths(study)), key=len, reverse=True)
         for path in longest:
             if study.key == path:
                 return self.path(path)
@@ -165,6 +163,10 @@ class Pseudonyms:
             parts.update(folder.split("/"))
         table = {part: self.path(part) for part in parts if _is_name(part)}
         return table | {printable(part, 10**6): hidden for part, hidden in table.items()}
+
+
+def _paths(study: StudyRef) -> list[str]:
+    return [study.source, *(file.path for file in study.files)]
 
 
 def replaced(text: str, table: Mapping[str, str]) -> str:

@@ -48,10 +48,13 @@ NOT_PART_OF_A_SCORE = {
     "calibration.planning": "proves thresholds",
     "calibration.threshold": "proves thresholds",
     "inspection.events": "carries what was decided",
+    "inspection.last_entries": "finds what was decided before",
+    "inspection.outages": "waits for the log",
     "inspection.scan_results": "counts what was decided",
     "inspection.pictures.*": "draws pictures of what was decided",
     "model.imagenet": "starts a training",
     "secret": "keeps keys",
+    "signature": "signs and checks certificates and heads",
     "whole_file": "writes files whole",
 }
 

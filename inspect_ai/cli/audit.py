@@ -11,6 +11,7 @@ import typer
 
 from inspect_ai.cli import common, exit_codes
 from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry, Head, Log
@@ -60,9 +61,7 @@ def show(
     context: typer.Context,
     entry_id: Annotated[int, typer.Argument(metavar="ID", help="Number of the entry.")],
     db: common.Db = None,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show the names of its files, which the key beside the log opens.")
-    ] = False,
+    reveal: names_shown.Reveal = False,
     as_json: common.Json = False,
 ) -> None:
     """Show all that one entry holds. Scores stand in its document as hexadecimal floats, names of files as pseudonyms.
@@ -80,7 +79,7 @@ def show(
         now = standing_json(entry, log)
         document = json.loads(entry.document)
         if reveal:
-            document = revealed(document, entry, log)
+            document = names_shown.revealed(document, entry, log)
     if as_json:
         chained = {"previous": entry.previous, "hash": entry.hash}
         common.emit({**_plain(entry), **now, "document": document, **chained})
@@ -112,17 +111,19 @@ def verify(
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db)
     folder, key = heads_shown.folder_of(settings, heads), heads_shown.public_key(settings, head_key)
-    found = package.verify(settings.db, anchor=anchor, heads=folder, public_key=key)
+    absent = "" if heads is not None or folder is None else heads_shown.absent(folder)
+    found = package.verify(settings.db, anchor=anchor, heads=None if absent else folder, public_key=key)
+    statement = f"{absent}{found.statement}"
     if as_json:
         head = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
         against = {"heads": found.heads, "covered": found.covered, "signers": list(found.signers)}
-        said = {"fault": found.fault, "statement": found.statement, **against, "remarks": list(found.remarks)}
+        said = {"fault": found.fault, "statement": statement, **against, "remarks": list(found.remarks)}
         common.emit({**head, **said})
     else:
         for remark in found.remarks:
             print(remark)
         print(_verdict(found, settings.db))
-        print(found.statement)
+        print(statement)
     if not found.ok:
         raise typer.Exit(DAMAGED)
 
@@ -183,31 +184,6 @@ def keygen(
     Example: inspect-ai audit keygen /media/token/heads.pem
     """
     heads_shown.make_key(file, _given(context, None, as_json)[1])
-
-
-def revealed(document: Any, entry: Entry, log: Log) -> Any:
-    """Document with the names of its files in place of their pseudonyms. Raises UsageError where none are kept,
-    AuditError where the key does not open them.
-    """
-    from inspect_ai.audit import key_path, replaced
-    from inspect_ai.errors import UsageError
-
-    if not entry.sealed:
-        raise UsageError(
-            f"Entry {entry.id} keeps no names: it has none, an earlier version wrote it, or keep_names was false."
-        )
-    if not key_path(log.path).exists():
-        raise UsageError(f"The key {key_path(log.path)} is not there: without it the names stay sealed.")
-    names = log.names.clear_names(log.names.opened(entry.sealed))
-
-    def clear(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: clear(part) for name, part in value.items() if name != "sealed"}
-        if isinstance(value, list):
-            return [clear(part) for part in value]
-        return replaced(value, names) if isinstance(value, str) else value
-
-    return clear(document)
 
 
 def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:

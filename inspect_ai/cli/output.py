@@ -7,6 +7,7 @@ from typing import Any
 from inspect_ai.cli import common
 from inspect_ai.cli.shown import heads as heads_shown
 from inspect_ai.domain import Decision, Finding, Rejection
+from inspect_ai.inspection.outages import Notice
 from inspect_ai.journeys.scan import FileRejected, Planned, Progress, StudyDecided, Summary
 from inspect_ai.text import printable
 
@@ -76,6 +77,11 @@ def plan_json(item: Planned | Rejection) -> dict[str, Any]:
         "refusal": item.route.refusal,
         "known": item.known,
     }
+
+
+def notice(event: Notice) -> None:
+    """Print on stderr what a person should know of while a run goes on; results alone are on stdout."""
+    common.progress().print(f"{'ok' if event.over else 'warning'}  {printable(event.message, 600)}", soft_wrap=True)
 
 
 def summary_text(summary: Summary) -> None:

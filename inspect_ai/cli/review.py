@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry
@@ -69,11 +70,12 @@ def show(
     entry_id: EntryId,
     db: common.Db = None,
     out: common.Out = None,
+    reveal: names_shown.Reveal = False,
     as_json: common.Json = False,
 ) -> None:
     """Show one case: the decision, its findings, its pictures, and what was said so far.
 
-    Example: inspect-ai review show 12 --out inspect_ai_out
+    Example: inspect-ai review show 12 --reveal
     """
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
@@ -87,6 +89,8 @@ def show(
         history = list(journey.history(log, entry_id))
         pictures = ImageStore(settings.out).find(entry_id, log)
         now = standing_json(case.decision, log)
+        if reveal:
+            now |= names_shown.revealed_study(case.decision, log)
     (_show_json if as_json else _show_text)(case, now, history, pictures)
 
 
@@ -187,8 +191,8 @@ def _show_text(
     decision = case.decision.decision()
     p = decision.provenance
     facts = [
-        ("study", printable(decision.study.key, 200)),
-        ("source", printable(decision.study.source, 400)),
+        ("study", printable(now.get("study", decision.study.key), 200)),
+        ("source", printable(now.get("source", decision.study.source), 400)),
         ("task", f"{p.task} {p.task_version}".strip()),
         ("decision", decision.verdict.outcome.value),
         ("score", "" if decision.score is None else f"{decision.score:.4f}"),

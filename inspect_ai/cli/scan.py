@@ -17,7 +17,7 @@ from inspect_ai.cli.shown import names as names_shown
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from inspect_ai.inspection.events import Progress, ScanEvent, Summary
+    from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
     from inspect_ai.settings import Settings
 
 app = common.app()
@@ -62,7 +62,8 @@ def scan(
     tell_tasks(settings, as_json)
     summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
-        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report}", soft_wrap=True)
+        report = summary.report or "not written"
+        common.results().print(f"\nAudit log: {settings.db}   Report: {report}", soft_wrap=True)
         heads_shown.tell(summary.head)
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
@@ -112,14 +113,17 @@ def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     raise AssertionError("a scan ends with its summary")
 
 
-def following(events: Iterator[ScanEvent]) -> Iterator[ScanEvent]:
-    """Pass on all events but progress, which moves a bar on stderr."""
-    from inspect_ai.journeys.scan import Progress
+def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileRejected | Summary]:
+    """Pass on all events but progress, which moves a bar on stderr, and notices, which are lines there."""
+    from inspect_ai.cli import output
+    from inspect_ai.journeys.scan import Notice, Progress
 
     with _bar() as bar:
         for event in events:
             if isinstance(event, Progress):
                 _advance(bar, event)
+            elif isinstance(event, Notice):
+                output.notice(event)
             else:
                 yield event
 

@@ -14,7 +14,7 @@ from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.cli.tables.decisions import DecisionTable
-    from inspect_ai.journeys.watch import PartDecided, PartWaiting, WatchEvent, WatchSummary
+    from inspect_ai.journeys.watch import FileRejected, PartDecided, PartWaiting, WatchEvent, WatchSummary
 
 app = common.app()
 
@@ -36,14 +36,21 @@ def watch(
     patience_s: Annotated[
         float, typer.Option("--patience-s", min=0.0, help="How long a file that ends in the middle is waited for.")
     ] = 600.0,
+    settle_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--settle-ms", help="A file counts when nothing was written to it for so long.", show_default="50"
+        ),
+    ] = None,
     names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every part that a camera puts into FOLDER, once.
 
     Each decision stands in the audit log before it is shown. Killed and started again, it goes on. A file counts when
-    two looks find it unchanged and whole. What cannot be read ends as abstain. A part that takes longer than the takt
-    is marked late; its decision stands. Stop with Ctrl-C.
+    it is whole and nothing was written to it for the settling time. What cannot be read ends as abstain; what went or
+    was replaced before it was read, and links, are told of, each in a row. A part that takes longer than the takt is
+    marked late; its decision stands. While log or folder are away, parts wait. Stop with Ctrl-C.
 
     Example: inspect-ai watch ./line1 --task metal_surface --takt-ms 200
     """
@@ -52,7 +59,15 @@ def watch(
     from inspect_ai.journeys.watch import watch as watch_folder
 
     settings = common.settings(
-        task=task, tasks=tasks, takt_ms=takt_ms, db=db, out=out, workers=workers, engine=engine, operator=operator
+        task=task,
+        tasks=tasks,
+        takt_ms=takt_ms,
+        db=db,
+        out=out,
+        workers=workers,
+        engine=engine,
+        operator=operator,
+        settle_ms=settle_ms,
     )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
@@ -68,10 +83,15 @@ def watch(
 
 def _show(event: WatchEvent, table: DecisionTable | None) -> None:
     """Print one event: as a row of the table, or as JSON without one."""
-    from inspect_ai.journeys.watch import PartDecided, PartWaiting
+    from inspect_ai.cli import output
+    from inspect_ai.journeys.watch import FileRejected, Notice, PartDecided, PartWaiting
 
     if isinstance(event, PartWaiting):
         _waiting(event)
+    elif isinstance(event, Notice):
+        output.notice(event)
+    elif isinstance(event, FileRejected):
+        _rejected(event, table)
     elif isinstance(event, PartDecided):
         _decided(event, table)
     else:
@@ -82,6 +102,15 @@ def _waiting(event: PartWaiting) -> None:
     from inspect_ai.text import printable
 
     common.progress().print(f"waiting  {printable(event.path, 120)}  {event.reason}", soft_wrap=True)
+
+
+def _rejected(event: FileRejected, table: DecisionTable | None) -> None:
+    from inspect_ai.cli import output
+
+    if table is None:
+        common.emit(output.as_json(event))
+    else:
+        table.rejected(event.rejection, event.entry)
 
 
 def _decided(event: PartDecided, table: DecisionTable | None) -> None:
@@ -110,13 +139,29 @@ def _decided(event: PartDecided, table: DecisionTable | None) -> None:
 
 def _summary(event: WatchSummary, as_json: bool) -> None:
     if as_json:
-        names = ("parts", "known", "clear", "flag", "abstain", "late", "waiting")
-        counts = {n: getattr(event, n) for n in names}
+        names = (
+            "found",
+            "parts",
+            "known",
+            "rejected",
+            "waiting",
+            "left",
+            "clear",
+            "flag",
+            "abstain",
+            "late",
+            "sidecars",
+        )
+        counts = {name: getattr(event, name) for name in (*names, "pictures_lost")}
         head = heads_shown.plain(event.head)
         common.emit({"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": head})
         return
+    lost = f" {event.pictures_lost} of their pictures could not be stored." if event.pictures_lost else ""
+    left = f" + {event.left} left" if event.left else ""
     common.say(
         f"\n{event.parts} parts decided: {event.flag} flag, {event.abstain} abstain, {event.clear} clear, "
-        f"{event.late} late; {event.known} were in the log, {event.waiting} being written ({event.seconds:.1f} s)."
+        f"{event.late} late ({event.seconds:.1f} s).{lost}\n"
+        f"Files: {event.parts} decided + {event.known} in the log before + {event.rejected} told with a reason "
+        f"+ {event.waiting} being written{left} = {event.found} found; {event.sidecars} sidecars."
     )
     heads_shown.tell(event.head)

@@ -42,6 +42,11 @@ def ends_early(f: BinaryIO, name: str) -> bool:
         return True
 
 
+def formats_checked() -> tuple[str, ...]:
+    """Names of the formats that have a check."""
+    return tuple(_CHECKS)
+
+
 def _unpacked(layout: str, f: BinaryIO, at: int) -> tuple[int, ...]:
     """Read integers at a position. Raises struct.error where the file ends before them."""
     f.seek(at)
@@ -121,7 +126,7 @@ def _directory_is_whole(f: BinaryIO, size: int, order: str, at: int, *, layout: 
         return False
     (entries,) = _unpacked(order + count, f, at)
     entry_bytes, first = struct.calcsize("<" + layout), at + struct.calcsize(count)
-    if entries > TIFF_MOST_ENTRIES or first + entries * entry_bytes > size:
+    if not 0 < entries <= TIFF_MOST_ENTRIES or first + entries * entry_bytes > size:
         return False
     inline_bytes = struct.calcsize(layout[-1])
     values: dict[int, NDArray[np.uint64]] = {}

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from inspect_ai.audit import KeptHead
 from inspect_ai.domain import Decision, Rejection, StudyRef
 from inspect_ai.inspection.inspectors import Route
+from inspect_ai.inspection.outages import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +100,28 @@ class PartWaiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSummary:
-    """Counts at the end of a watch over the files that were there."""
+    """Counts at the end of a watch.
 
+    found == parts + known + rejected + waiting + left: `parts` were decided, `known` were in the log before, `rejected`
+    were told with a reason in a row instead of a decision, `waiting` are not whole yet, `left` were seen and not read
+    when the watch ended. Sidecars are no parts and not among them.
+    """
+
+    found: int
     parts: int
     known: int
+    rejected: int
+    waiting: int
+    left: int
     clear: int
     flag: int
     abstain: int
     late: int
-    waiting: int
+    sidecars: int
     seconds: float
+    pictures_lost: int = 0  # pictures of decisions that could not be stored
     head: KeptHead | None = None
 
 
-ScanEvent: TypeAlias = StudyDecided | FileRejected | Progress | Summary
-WatchEvent: TypeAlias = PartDecided | PartWaiting | WatchSummary
+ScanEvent: TypeAlias = StudyDecided | FileRejected | Progress | Notice | Summary
+WatchEvent: TypeAlias = PartDecided | FileRejected | PartWaiting | Notice | WatchSummary

@@ -2,11 +2,14 @@
 
 A source yields studies and rejections; workers decode and score; one thread, the owner of the log, commits results in
 groups; an observer makes events of the committed rows. The number of studies under way is bounded, so memory does not
-grow with the number of all studies. Nothing is yielded before it is in the log.
+grow with the number of all studies. Nothing is yielded before it is in the log. While the log is locked or its disk
+full, results and studies wait and the source goes on looking.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import queue
 import threading
 import time
@@ -18,8 +21,10 @@ from typing import Protocol, TypeVar
 
 from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Decision, Provenance, Rejection, StudyRef
+from inspect_ai.errors import AuditError
 from inspect_ai.inspection.decision import abstained
 from inspect_ai.inspection.inspectors import Inspectors
+from inspect_ai.inspection.outages import LogOutage, Notice
 from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.inspection.workers import StudyResult, Workers
 from inspect_ai.settings import Settings
@@ -51,7 +56,10 @@ class Source(Protocol):
         """Shortest pause; a wake shortens it to no less than this."""
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
-        """Yield the studies and rejections that are ready now, no more than `room` studies."""
+        """Yield the studies and rejections that are ready now, no more than `room` studies and nothing where that is 0.
+
+        Called too while there is no room, so that the source goes on looking.
+        """
 
     @property
     def ended(self) -> bool:
@@ -81,7 +89,8 @@ class Runner:
     """Context manager around workers and log. group_s: longest time that a result waits for others to share its commit.
 
     unclaimed: provenance of a study that no task claims. force: decide studies of the log again, in new rows that name
-    the old ones. lookup: search the log for each study; a scan into an empty log need not.
+    the old ones. lookup: search the log for each study; a scan into an empty log need not. outage: how long a log that
+    is locked is waited for; without end by default.
     """
 
     def __init__(
@@ -95,6 +104,7 @@ class Runner:
         unclaimed: Provenance,
         force: bool = False,
         lookup: bool = True,
+        outage: LogOutage | None = None,
     ) -> None:
         self.image_store = ImageStore(settings.out)
         self.workers = Workers(root, inspectors, settings, self.image_store.wants)
@@ -106,11 +116,17 @@ class Runner:
         self._woken = threading.Event()
         self._group: list[tuple[Job, StudyResult] | Rejection] = []
         self._group_since = 0.0
+        self._postponed: list[Job | Rejection] = []  # taken from the source, not started: the log was not reachable
+        self._outage = outage or LogOutage(math.inf)
         self._superseded: dict[str, int] = {}  # digest -> the row that is decided again
         self._fresh: set[int] = set()  # rows that were written by force
 
     def __enter__(self) -> Runner:
-        self._inspectors.refresh(self._log)
+        try:
+            self._inspectors.refresh(self._log)
+        except AuditError as e:
+            if not e.passing:
+                raise
         self.workers.__enter__()
         return self
 
@@ -125,26 +141,38 @@ class Runner:
             self._woken.set()
             self._inbox.put(None)
 
-    def run(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
+    def run(self, source: Source, observer: Observer[Event]) -> Iterator[Event | Notice]:
         """Yield events until the source has ended and everything is committed. Raises errors of source and workers."""
-        while not source.ended or self._under_way or self._group:
+        while not source.ended or self._under_way or self._group or self._postponed:
             yield from self._feed(source, observer)
             self._receive(source, observer)
             if self._group and (self._is_due() or (source.ended and not self._under_way)):
                 yield from self._commit(observer)
             yield from observer.progress()
 
-    def _feed(self, source: Source, observer: Observer[Event]) -> Iterator[Event]:
+    def _feed(self, source: Source, observer: Observer[Event]) -> Iterator[Event | Notice]:
         """Start the studies that the source has ready."""
         refreshed = False
-        for item in source.items(self._most - self._under_way):
-            if not refreshed:
-                self._inspectors.refresh(self._log)  # another process may have suspended a certificate
-            refreshed = True
-            if isinstance(item, Rejection):
-                self._hold(item)
-            else:
-                yield from self._start(item, observer)
+        again: list[Job | Rejection] = []
+        if not self._outage.lasts:
+            again, self._postponed = self._postponed, []
+        room = 0 if self._outage.lasts else max(0, self._most - self._under_way - len(again))
+        for item in itertools.chain(again, source.items(room)):
+            if self._outage.lasts:
+                self._postponed.append(item)
+                continue
+            try:
+                if not refreshed:
+                    self._inspectors.refresh(self._log)  # another process may have suspended a certificate
+                    yield from self._outage.passed()
+                refreshed = True
+                if isinstance(item, Rejection):
+                    self._hold(item)
+                else:
+                    yield from self._start(item, observer)
+            except AuditError as e:
+                self._postponed.append(item)
+                yield self._outage.failed(e)
             if len(self._group) >= GROUP:
                 yield from self._commit(observer)
 
@@ -173,9 +201,11 @@ class Runner:
         now = time.monotonic()
         earliest = now + source.least_pause_s
         until = now + source.pause_s
-        if self._group:
+        if self._outage.lasts:
+            until = min(until, self._outage.again_at)
+        elif self._group:
             until = min(until, self._group_since + self._group_s)
-        while len(self._group) < GROUP:
+        while len(self._group) < GROUP or self._outage.lasts:
             try:
                 item = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
@@ -205,11 +235,18 @@ class Runner:
             self._group_since = time.monotonic()
         self._group.append(item)
 
-    def _commit(self, observer: Observer[Event]) -> Iterator[Event]:
+    def _commit(self, observer: Observer[Event]) -> Iterator[Event | Notice]:
         """Commit before show: one transaction for the group, then its events."""
+        if self._outage.lasts:
+            return
+        rows = [row for item in self._group for row in _rows(item)]
+        try:
+            entries = iter(self._log.append(rows) if rows else ())
+        except AuditError as e:
+            yield self._outage.failed(e)
+            return
         group, self._group = self._group, []
-        rows = [row for item in group for row in _rows(item)]
-        entries = iter(self._log.append(rows) if rows else ())
+        yield from self._outage.passed()
         for item in group:
             if isinstance(item, Rejection):
                 yield from observer.rejected(item, next(entries))
@@ -218,8 +255,9 @@ class Runner:
             if result.decision is not None:
                 entry = next(entries)
                 self._fresh |= {entry.id} if self._force else set()
-                self.image_store.save(entry, result.picture, result.heat, self._log)
+                stored = self.image_store.save(entry, result.picture, result.heat, self._log)
                 yield from observer.decided(job, self._as_logged(result.decision, entry), entry)
+                yield from stored
             for rejection in result.rejections:
                 yield from observer.rejected(rejection, next(entries))
 

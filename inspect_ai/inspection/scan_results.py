@@ -46,21 +46,27 @@ class ScanResults:
         yield FileRejected(entry=entry.id, rejection=rejection)
 
     def known(self, job: Job, entry: Entry) -> Iterator[ScanEvent]:
-        """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it."""
-        decision = self._log.names.in_clear(entry.decision(), job.ref)  # the same content may lie under another name
-        yield self._decided(job, decision, entry, known=True)
+        """Count a study that was in the log, with the rejections of its unreadable files that were logged beside it.
+
+        Reads before it counts: the log may be locked, and then this is called again.
+        """
         if self._rejected_before is None:
             old = ((row.rejection(), row.id) for row in self._log.entries(kind="rejection"))
             self._rejected_before = {(rejection.file, rejection.sha256): number for rejection, number in old}
+        names = self._log.names
+        decision = names.in_clear(entry.decision(), job.ref)  # the same content may lie under another name
+        rows = []
         for file in job.ref.files:
-            number = self._rejected_before.get((self._log.names.path(file.path), file.sha256))
-            if number is None:
-                number = self._rejected_before.get((file.path, file.sha256))  # as earlier versions wrote it
+            keys = (names.path(file.path), file.sha256), (file.path, file.sha256)  # earlier versions wrote the name
+            number = next((self._rejected_before[key] for key in keys if key in self._rejected_before), None)
             if number is not None:
-                self._counts["consumed"] -= 1
                 row = self._log.entry(number)
-                reason = replaced(row.reason, self._log.names.clear_names([file.path]))
-                yield from self.rejected(Rejection(file=file.path, reason=reason, sha256=file.sha256), row)
+                reason = replaced(row.reason, names.clear_names([file.path]))
+                rows.append((Rejection(file=file.path, reason=reason, sha256=file.sha256), row))
+        yield self._decided(job, decision, entry, known=True)
+        for rejection, row in rows:
+            self._counts["consumed"] -= 1
+            yield from self.rejected(rejection, row)
 
     def progress(self) -> Iterator[ScanEvent]:
         """Yield the progress, where it has changed."""

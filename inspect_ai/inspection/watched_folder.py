@@ -1,147 +1,225 @@
 """Source of the parts of a folder that a camera writes to: each file that counts is one part.
 
-A pass compares the folder with the log. A file counts when two passes find the same size, time and inode and it is
-whole.
+The listing reports what changed; a file counts when nothing was written to it for the settling time and it is whole.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 from inspect_ai.domain import Rejection
+from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool, discover
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.watched_files import FileState, WatchedFile, list_files, watched_file
+from inspect_ai.ingest.file_events import FileEvents
+from inspect_ai.ingest.folder_listing import FolderListing
+from inspect_ai.ingest.watched_files import FileState, WatchedFile, checks_set, state_of, watched_file
+from inspect_ai.inspection.arrivals import Arrivals
 from inspect_ai.inspection.events import PartWaiting
 from inspect_ai.inspection.last_entries import LastEntries
+from inspect_ai.inspection.outages import Notice
 from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
 from inspect_ai.settings import Settings
 
-LOOK_S = 0.05  # between two passes while a file changes
-POLL_S = 1.0  # between passes while none does, in case an event was lost or the share sends none
+LOOK_S = 0.05  # longest pause with `once`
+POLL_S = 1.0  # longest pause else
+ONCE_AWAY_S = 10.0  # with `once`, a folder that went away is waited for so long
+AWAY = "the folder went away before it was decided"
 
 
-@dataclass
+class Fate(Enum):
+    """What became of a file while its part was decoded and scored."""
+
+    AS_READ = "as read"
+    AGAIN = "again"  # still being written, or away: it is looked at again
+    GONE = "deleted before it was decided"
+    WRITTEN = "written again before it was decided: the new content is looked at"
+
+
 class WatchedFolder:
     """Watches a folder. Its state can be rebuilt from folder and log.
 
-    once: end when the files that are there now are decided. patience_s: wait so long for the rest of a file that ends
-    early; after that without growth it counts as it is. last_entry: path -> the row that decided it last.
+    once: end when the files that are there now are decided. patience_s: wait so long for the rest of a file that is not
+    whole; after that without growth it counts as it is. last_entry: path -> the row that decided it last.
     """
 
-    folder: Path
-    settings: Settings
-    pool: DecoderPool
-    last_entry: LastEntries
-    once: bool
-    patience_s: float
-    waiting: dict[str, FileState] = field(default_factory=dict)
-    news: list[PartWaiting] = field(default_factory=list)  # not reported yet
-    _looked: dict[str, FileState] = field(default_factory=dict)  # path -> state in the last pass
-    _settled: dict[str, FileState] = field(default_factory=dict)  # path -> the state that needs no more work
-    _busy: dict[str, WatchedFile] = field(default_factory=dict)
-    _moving: bool = True
-    _looks: int = 0
+    least_pause_s = 0.002
 
-    least_pause_s = LOOK_S
-
-    def __post_init__(self) -> None:
-        self._own = OwnFiles(self.settings, self.folder)
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        pool: DecoderPool,
+        last_entry: LastEntries,
+        *,
+        listing: FolderListing,
+        events: FileEvents,
+        once: bool,
+        patience_s: float,
+    ) -> None:
+        self.folder, self.last_entry = folder, last_entry
+        self.arrivals = Arrivals(listing, settings.settle_ms / 1000, self._part)
+        self.abandoned = False  # with `once`: the folder went away and did not come back
+        self._settings, self._pool, self._listing, self._events = settings, pool, listing, events
+        self._once, self._patience_s = once, patience_s
+        self._own = OwnFiles(settings, folder)
+        self._checks = checks_set(settings)
+        self._news: list[PartWaiting | Notice] = []
+        self._away_since: float | None = None
+        self._quiet_from = 0  # the round before which something last happened
 
     @property
     def pause_s(self) -> float:
-        """Pause until the next pass: short while a file changes or is under way, and with `once`."""
-        return LOOK_S if self._moving or self._busy or self.once else POLL_S
+        """Longest pause until the next pass; changes wake it before."""
+        next_s = None if self._away_since is not None else self.arrivals.next_s
+        return min(LOOK_S if self._once else POLL_S, POLL_S if next_s is None else next_s)
 
     @property
     def ended(self) -> bool:
-        """True, with `once`, when two passes have found nothing left to do."""
-        return self.once and self._looks >= 2 and not self._moving and not self._busy
+        """True, with `once`, when a whole round of the listing has found nothing left to do."""
+        if not self._once or self.arrivals.told or self.arrivals.busy:
+            return False
+        return self.abandoned or (self._listing.rounds >= self._quiet_from + 2 and not self.arrivals.left)
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
-        """Yield, in one pass, the parts that count now, newest first (a new part before those that the log knows)."""
-        now = time.monotonic()
-        found = {path: seen for path, seen in list_files(self.folder).items() if path not in self._own}
-        moving = False
-        for path, seen in sorted(found.items(), key=lambda item: -item[1].mtime_ns):
-            before = self._looked.get(path)
-            state = before if before is not None and before.same(seen) else replace(seen, since=now)
-            found[path] = state
-            if path in self._busy or state.same(self._settled.get(path)):
-                continue
-            if state is not before or now - state.since < LOOK_S:
-                moving = True  # seen so for the first time, or just now: a later pass decides
-            elif room <= 0 or time.monotonic() - now > LOOK_S:
-                moving = True  # left to the next pass, so that no new file waits for long
-            elif (part := self._considered(path, state)) is not None:
-                self._busy[path] = part
-                room -= 1
-                yield Job(part.ref, part.problem)
-        for gone in self._looked.keys() - found.keys():
-            self._settled.pop(gone, None)
-            self.waiting.pop(gone, None)
-        self._looked, self._moving = found, moving
-        self._looks += 1
+        """Take what changed, read what settled, and yield parts and rejections while there is room."""
+        changes = self._listing.take()
+        for change in changes:
+            if change.path not in self._own:
+                self.arrivals.apply(change)
+        if changes or self.arrivals.busy:
+            self._quiet_from = self._listing.rounds
+        self._notice_folder()
+        if self._away_since is None:
+            self.arrivals.overdue(self._patience_s)
+            self.arrivals.read_settled()
+        if room <= 0:
+            return
+        while self.arrivals.told:
+            yield self.arrivals.told.popleft()
+        while self._away_since is None and room > 0:
+            part = self.arrivals.next_part(2 * self._settings.workers)
+            if part is None:
+                return
+            room -= 1
+            yield Job(part.ref, part.problem)
 
-    def take_back(self, job: Job) -> WatchedFile:
-        """Take back the part of a finished job."""
-        return self._busy.pop(job.ref.key)
-
-    def is_as_read(self, part: WatchedFile, *, may_be_gone: bool) -> bool:
-        """True if the file is unchanged since it was read: one written again meanwhile may be neither content."""
-        now = list_files(self.folder, part.path).get(part.path)
-        return may_be_gone if now is None else part.state.same(now)
+    def take_back(self, job: Job, *, decided: bool) -> tuple[WatchedFile, Fate]:
+        """Take back the part of a finished job. decided: its bytes were read, and they were those of its digest."""
+        part = self.arrivals.take_back(job.ref.key)
+        fate = self._fate(part, decided)
+        if fate is Fate.AGAIN:
+            self._quiet_from = self._listing.rounds
+        return part, fate
 
     def is_young(self, state: FileState) -> bool:
         """True while a file may still grow."""
-        return time.time() - state.mtime_ns / 1e9 < self.patience_s
+        return time.monotonic() - state.since < self._patience_s
 
     def settle(self, part: WatchedFile, entry: int) -> None:
-        """Mark this state of the file as decided, in that row."""
-        self._settled[part.path] = part.state
+        """Note the row that decided this content of the file."""
         self.last_entry[part.path] = entry
 
     def wait_for(self, path: str, state: FileState, reason: str) -> None:
         """Report a file that does not count yet."""
-        self.waiting[path] = state
-        self.news.append(PartWaiting(path=path, reason=reason))
+        self.arrivals.waiting[path] = state
+        self._news.append(PartWaiting(path=path, reason=reason))
 
-    def _considered(self, path: str, state: FileState) -> WatchedFile | None:
-        """Part of a file that two passes found unchanged; None for a sidecar, and for a file still being written."""
+    def news(self) -> list[PartWaiting | Notice]:
+        """Take what is to be reported."""
+        news, self._news = self._news, []
+        return news
+
+    def _fate(self, part: WatchedFile, decided: bool) -> Fate:
+        """Compare the file with what was read of it."""
+        now = state_of(self.folder, part.path)
+        if part.state.same(now):
+            return Fate.AS_READ
+        if now is None and not self._listing.is_there():
+            if not decided:
+                self.arrivals.put_back(part.path, part.state)
+            return Fate.AS_READ if decided else Fate.AGAIN
+        changed = self._listing.look(part.path)
+        del changed  # it is applied by the next pass, or was by an earlier one
+        if now is None:
+            return Fate.AS_READ if decided else Fate.GONE
+        if now.inode != part.state.inode:
+            return Fate.AS_READ if decided else Fate.WRITTEN
+        if part.ref.kind == "image":
+            return Fate.WRITTEN
+        self.arrivals.found -= 1  # of a format whose end is not known: it is the same part, which was not whole
+        return Fate.AGAIN
+
+    def _notice_folder(self) -> None:
+        """Tell of a folder that goes away or comes back; observe it anew."""
+        now = time.monotonic()
+        away = self._listing.away
+        if away is not None and self._away_since is None:
+            self._away_since = now
+            message = f"The folder {self.folder} went away: {away}. Parts wait; it is looked for every few seconds."
+            self._news.append(Notice(subject="folder", message=message))
+        elif away is None and self._away_since is not None:
+            lasted_s, self._away_since = now - self._away_since, None
+            self._quiet_from = self._listing.rounds
+            message = f"The folder {self.folder} is back after {lasted_s:.0f} s."
+            self._news.append(Notice(subject="folder", message=message, over=True))
+        if self._listing.returned.is_set():
+            self._listing.returned.clear()
+            self._events.renew()
+        limit_s = min(ONCE_AWAY_S, self._patience_s)
+        if self._once and self._away_since is not None and now - self._away_since > limit_s:
+            self.abandoned = True
+        if self.abandoned:
+            self.arrivals.tell_all_left(AWAY)
+
+    def _part(self, path: str, state: FileState) -> WatchedFile | str | None:
+        """Part of a file that settled; None for a sidecar; a string, reported already, for one still being written."""
         young = self.is_young(state)
-        if young and state.same(self.waiting.get(path)):
+        limit = int(self._settings.max_file_gib * (1 << 30))
+        reason: str | None
+        try:
+            if not state.readable:
+                raise InputError("nobody has the right to read it")
+            part = watched_file(self.folder, path, state, attributes_set(self._settings), limit, self._checks)
+        except InputError as e:
+            return self._unreadable(path, state, str(e))
+        if part is None:
             return None
-        most_bytes = int(self.settings.max_file_gib * (1 << 30))
-        part = watched_file(self.folder, path, state, attributes_set(self.settings), most_bytes)
-        early = part.unfinished if part is not None else None
-        if part is not None and part.ref.kind == "dicom" and (early is None or not young):
+        reason = part.unfinished or part.remark
+        if part.ref.kind == "dicom" and (reason is None or not young):
             part = self._with_header(part)
-            early = part.problem
-        if young and early is not None:
-            self.wait_for(path, state, early)
-            return None
-        self.waiting.pop(path, None)
-        if part is not None:
-            return self._with_note(part)
-        if state.same(list_files(self.folder, path).get(path)):  # else gone, or changed since the pass
-            self._settled[path] = state
-        return None
+            reason = part.problem if part.is_dicom else None
+        if young and reason is not None:
+            self.wait_for(path, state, reason)
+            return reason
+        return self._with_notes(part)
+
+    def _unreadable(self, path: str, state: FileState, reason: str) -> str | None:
+        """Wait for the right to read a file, which its writer may still give; then, and with `once`, tell of it."""
+        if self.is_young(state) and not self._once:
+            self.wait_for(path, state, reason)
+        else:
+            self.arrivals.tell(path, f"{reason}; give this program the right to read it")
+        return reason
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
         """Add to the part of a DICOM file the values of its header, or the reason why it has none."""
-        for item in discover(self.folder / part.path, settings=self.settings, pool=self.pool):
+        for item in discover(self.folder / part.path, settings=self._settings, pool=self._pool):
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)
             own = part.ref
             return replace(part, ref=replace(item, key=own.key, source=own.source, digest=own.digest, files=own.files))
         return replace(part, problem="the file cannot be read")
 
-    def _with_note(self, part: WatchedFile) -> WatchedFile:
-        if part.path not in self.last_entry:
-            return part
-        note = f"replaces the content decided in entry {self.last_entry[part.path]}"
-        return replace(part, ref=replace(part.ref, notes=(*part.ref.notes, note)))
+    def _with_notes(self, part: WatchedFile) -> WatchedFile:
+        notes = [*part.ref.notes]
+        if part.remark is not None:
+            notes.append(f"{part.remark}; it was waited for and did not change")
+        if part.path in self.last_entry:
+            notes.append(f"replaces the content decided in entry {self.last_entry[part.path]}")
+        return replace(part, ref=replace(part.ref, notes=tuple(notes)))

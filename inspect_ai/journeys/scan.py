@@ -6,6 +6,7 @@ walk -> headers -> route -> (children) decode, units -> (threads) score, decide 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from inspect_ai.inspection.events import FileRejected, Planned, Progress, ScanEv
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.inspectors import Inspectors
 from inspect_ai.inspection.loading import load_all
+from inspect_ai.inspection.outages import LogOutage, Notice, open_patiently
 from inspect_ai.inspection.runner import Runner
 from inspect_ai.inspection.scan_results import ScanResults
 from inspect_ai.inspection.study_source import StudySource, base_of, studies_below
@@ -24,7 +26,7 @@ from inspect_ai.report import Backing
 from inspect_ai.report.scan_report import scan_report
 from inspect_ai.settings import Settings
 
-__all__ = ["FileRejected", "Planned", "Progress", "ScanEvent", "StudyDecided", "Summary", "plan_scan", "scan"]
+__all__ = ["FileRejected", "Notice", "Planned", "Progress", "ScanEvent", "StudyDecided", "Summary", "plan_scan", "scan"]
 
 GROUP_S = 0.25  # longest time for which a result waits for others to share its commit
 
@@ -37,7 +39,8 @@ def scan(
     `force` decides again what the log holds, in new rows that name the old ones. `note` stands on top of the report.
     `made_up`: pictures that no camera took, unlike any of calibration, are decided uncertified.
 
-    Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log.
+    Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log and one
+    that stays locked for longer than `settings.log_wait_s`.
     An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
     """
     _check(root)
@@ -45,7 +48,9 @@ def scan(
     if made_up:
         loaded = [inspector.without_reference() for inspector in loaded]
     inspectors = Inspectors(loaded, settings)
-    with open_log(settings.db, operator=settings.operator, keep_names=settings.keep_names) as log:
+    outage = LogOutage(settings.log_wait_s)
+    with ExitStack() as stack:
+        log = yield from open_patiently(stack, settings, outage)
         runner = Runner(
             base_of(root),
             inspectors,
@@ -54,25 +59,35 @@ def scan(
             group_s=GROUP_S,
             unclaimed=inspectors.nobody,
             force=force,
-            lookup=_has_decisions(log),
+            lookup=(yield from outage.tried(lambda: _has_decisions(log))),
+            outage=outage,
         )
         with runner, StudySource(root, settings, runner.workers.pool, runner.wake) as source:
             results = ScanResults(source, log)
             yield from runner.run(source, results)
-        remarks = (*remarks, *inspectors.remarks())
-        summary = replace(results.summary(), remarks=remarks, head=keep_head(log, settings))
-        report = scan_report(
-            settings.out,
-            log,
-            runner.image_store,
-            results.entries,
-            results.rejections,
-            summary,
-            note,
-            backings=[_backing(inspector) for inspector in inspectors],
-            remarks=remarks,
-        )
-        yield replace(summary, report=report)
+        remarks = (*remarks, *inspectors.remarks(), *runner.image_store.remarks())
+        head = yield from outage.tried(lambda: keep_head(log, settings))
+        summary = replace(results.summary(), remarks=remarks, head=head)
+
+        def written() -> Path:
+            return scan_report(
+                settings.out,
+                log,
+                runner.image_store,
+                results.entries,
+                results.rejections,
+                summary,
+                note,
+                backings=[_backing(inspector) for inspector in inspectors],
+                remarks=remarks,
+            )
+
+        try:
+            report = yield from outage.tried(written)
+        except OSError as e:
+            yield replace(summary, remarks=(*remarks, _without_report(settings.out, e)))
+        else:
+            yield replace(summary, report=report)
 
 
 def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
@@ -86,6 +101,10 @@ def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
             return
         with open_log(settings.db, create=False) as log:
             yield from (item if isinstance(item, Rejection) else _planned(item, inspectors, log) for item in found)
+
+
+def _without_report(out: Path, error: OSError) -> str:
+    return f"The report could not be written to {out} ({error.strerror}). All decisions stand in the log; scan again."
 
 
 def _planned(ref: StudyRef, inspectors: Inspectors, log: Log | None) -> Planned:

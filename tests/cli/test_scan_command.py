@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ STUDY = {
     "reason", "remarks", "findings", "entry",
 }  # fmt: skip
 FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
-SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds"}
+SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head"}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_json_is_one_object_a_line_with_the_promised_fields(folder: Path) -> Non
     assert {study["outcome"] for study in studies} == {"clear", "flag"}
     (rejection,) = [line for line in lines if line["type"] == "rejection"]
     assert set(rejection) == {"type", "file", "reason"}
-    assert rejection["file"] == "note.txt"
+    assert re.fullmatch(r"[0-9a-f]{12}\.txt", rejection["file"])
     assert set(lines[-1]) == SUMMARY
     assert lines[-1]["type"] == "summary"
     assert result.returncode == 3
@@ -121,3 +122,14 @@ def test_a_folder_without_files_is_no_success(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert json.loads(done.stdout)["files"] == 0
     assert "holds no file" in done.stderr
+
+
+def test_the_head_of_the_log_is_kept_elsewhere_printed_and_reported(folder: Path) -> None:
+    (folder / "heads").mkdir()
+
+    result = scan(folder, INSPECT_AI_HEADS="heads")
+
+    (file,) = (folder / "heads").iterdir()
+    head = json.loads(file.read_text())["head"]
+    assert f"Head of the log: 4 entries, {head} (kept in heads, not signed)." in result.stdout
+    assert f"{head} (4 entries)" in (folder / "inspect_ai_out" / "report.html").read_text()

@@ -254,7 +254,18 @@ def test_a_watch_in_another_process_notices_a_suspension_and_its_end(settings: S
     """As `inspect-ai monitor` does it: a row in the log, nothing else; the watch is never told."""
     line = tmp_path / "line"
     line.mkdir()
-    words = ["watch", str(line), "--task", "bright", "--db", str(settings.db), "--out", str(settings.out), "--json"]
+    words = [
+        "watch",
+        str(line),
+        "--task",
+        "bright",
+        "--db",
+        str(settings.db),
+        "--out",
+        str(settings.out),
+        "--json",
+        "--names",
+    ]
     code = "from inspect_ai.cli import main; main()"
     env = {**os.environ, "INSPECT_AI_TASKS": settings.tasks, "INSPECT_AI_TRUSTED_KEYS": settings.trusted_keys}
     process = subprocess.Popen(

@@ -110,7 +110,8 @@ def test_scan_decides_with_the_new_task(trained: Path) -> None:
     for name in ("flag/000.png", "pass/001.png"):
         (trained / "new" / Path(name).name).write_bytes((trained / "caps" / name).read_bytes())
 
-    lines = [json.loads(line) for line in run(trained, "scan", "new", "--task", "bottle_caps", "--json").splitlines()]
+    said = run(trained, "scan", "new", "--task", "bottle_caps", "--json", "--names")
+    lines = [json.loads(line) for line in said.splitlines()]
 
     studies = {line["study"]: line for line in lines if line["type"] == "study"}
     (task,) = lines[0]["tasks"]

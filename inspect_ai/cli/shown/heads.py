@@ -30,6 +30,11 @@ def folder_of(settings: Settings, flag: Path | None) -> Path | None:
     return Path(settings.heads) if settings.heads and "://" not in settings.heads else None
 
 
+def absent(folder: Path) -> str:
+    """Sentence on a folder of heads in the settings that is not there now; "" for one that is."""
+    return "" if folder.is_dir() else f"The folder of heads {folder} is not there (not mounted?). "
+
+
 def public_key(settings: Settings, flag: Path | None) -> str:
     """Public key that heads must be signed with, in hex; "" for none. Raises SetupError where it cannot be read."""
     from inspect_ai.signature import public_hex, read_key, read_public

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from inspect_ai.audit import Pseudonyms
+    from inspect_ai.audit import Entry, Log, Pseudonyms
     from inspect_ai.settings import Settings
 
 Event = TypeVar("Event")
@@ -22,6 +22,9 @@ Names = Annotated[
         help="Show names of files and folders, or pseudonyms.",
         show_default="names on a terminal, pseudonyms in a pipe and in JSON",
     ),
+]
+Reveal = Annotated[
+    bool, typer.Option("--reveal", help="Show the names of its files, which the key beside the log opens.")
 ]
 CHOICES = ("auto", "clear", "pseudonyms")
 _PATHS = ("path", "file")  # fields of events that hold one path, with a sentence on it in `reason`
@@ -74,6 +77,44 @@ def without_names(event: Any, names: Pseudonyms) -> Any:
             if isinstance(reason := getattr(event, "reason", None), str):
                 changed["reason"] = names.hidden_text(reason, [value])
     return dataclasses.replace(event, **changed) if changed else event
+
+
+def revealed(document: Any, entry: Entry, log: Log) -> Any:
+    """Document of an entry with the names of its files in place of their pseudonyms. Raises as `_opened`."""
+    from inspect_ai.audit import replaced
+
+    names = log.names.clear_names(_opened(entry, log))
+
+    def clear(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: clear(part) for name, part in value.items() if name != "sealed"}
+        if isinstance(value, list):
+            return [clear(part) for part in value]
+        return replaced(value, names) if isinstance(value, str) else value
+
+    return clear(document)
+
+
+def revealed_study(entry: Entry, log: Log) -> dict[str, str]:
+    """Name and path of the study of a decision's entry. Raises as `_opened`."""
+    key, source, *_ = _opened(entry, log)
+    return {"study": key, "source": source}
+
+
+def _opened(entry: Entry, log: Log) -> tuple[str, ...]:
+    """Sealed names of an entry. Raises UsageError where none are kept or no key is there, AuditError where the key does
+    not open them.
+    """
+    from inspect_ai.audit import key_path
+    from inspect_ai.errors import UsageError
+
+    if not entry.sealed:
+        raise UsageError(
+            f"Entry {entry.id} keeps no names: it has none, an earlier version wrote it, or keep_names was false."
+        )
+    if not key_path(log.path).exists():
+        raise UsageError(f"The key {key_path(log.path)} is not there: without it the names stay sealed.")
+    return log.names.opened(entry.sealed)
 
 
 def _pseudonyms(settings: Settings) -> Pseudonyms:
