@@ -40,6 +40,12 @@ def test_every_mutant_ends_as_a_study_or_a_rejection_with_a_sentence() -> None:
     assert found.together == MUTANTS // study.TOGETHER * study.TOGETHER
 
 
+def test_where_even_sound_files_are_not_read_the_fuzzing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "originals", lambda: {"PNG": b"no picture at all, but a text"})
+
+    assert fuzz(1, 0, SETTINGS).faults == ("PNG is not read even unchanged",)
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_what_is_mutated_is_a_sound_file_before(name: str, ingest: Ingest) -> None:
     ended = ingest.alone(SOUND[name])
