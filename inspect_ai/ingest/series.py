@@ -9,6 +9,7 @@ import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from inspect_ai.ingest.series_attributes import PROJECTION
 from inspect_ai.ingest.slice_order import FEWEST_SLICES, Slice, order_problems
 from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
-from inspect_ai.ingest.volumes.header_index import HeaderIndex
+from inspect_ai.ingest.volumes.header_index import HeaderIndex, foreign_or_left_out
 from inspect_ai.ingest.volumes.instance import Frame, Instance, frames_of, from_ranges, selection_of
 from inspect_ai.ingest.volumes.split import SAME_DIRECTION, Stack, apart, split
 
@@ -34,9 +35,15 @@ TWO_PATIENTS = "one series, two patients: the files were mixed up at the source"
 def series_refs(index: HeaderIndex, keyed: bool) -> Iterator[StudyRef | Rejection]:
     """Yield a reference for each volume and set of pictures, and a rejection for each other file, series by series."""
     for study in index.studies():
-        originals = index.original_slices(study)
+        originals, aside = index.original_slices(study), index.aside(study)
         for series in index.series(study):
-            yield from _one_series(index, study, series, originals, keyed)
+            beside = sum((kinds for other, kinds in aside.items() if other != series and originals), Counter[str]())
+            for item in _one_series(index, study, series, originals, keyed):
+                if beside and isinstance(item, StudyRef) and item.modality in STACKED:
+                    note = f"set aside from other series of this study: {_listed(beside)}"
+                    yield replace(item, notes=(*item.notes, note))
+                else:
+                    yield item
 
 
 def _one_series(
@@ -47,23 +54,21 @@ def _one_series(
     broken: list[Instance] = []
     left_out: list[Instance] = []
     kinds: Counter[str] = Counter()
-    beside_stack = sum(originals.values()) >= FEWEST_SLICES
     for file, found in index.members(study, series):
         if isinstance(found, ForeignObject):
-            kinds[found.what.split(":")[0]] += 1
+            kinds[foreign_or_left_out(found)] += 1
             yield set_aside(file, reason(found.what))
-        elif found.left_out and beside_stack:
-            kinds[found.left_out] += 1
-            yield set_aside(file, BESIDE_SLICES.format(found.left_out))
         elif found.broken:
-            broken.append(Instance(file=file, header=found))
+            if not found.left_out:
+                broken.append(Instance(file=file, header=found))
             yield Rejection(file=file.path, reason=found.broken, sha256=file.sha256)
         else:
             (left_out if found.left_out else good).append(Instance(file=file, header=found))
-    good = good or left_out  # captures and localizers alone may be somebody's pictures
-    kinds.update(m.header.left_out for m in left_out if good is not left_out)
-    if good is not left_out:
+    if good or sum(originals.values()) >= FEWEST_SLICES:
+        kinds.update(m.header.left_out for m in left_out)
         yield from (set_aside(m.file, BESIDE_SLICES.format(m.header.left_out)) for m in left_out)
+    else:
+        good = left_out  # captures and localizers alone may be somebody's pictures
     notes = [f"set aside from this series: {_listed(kinds)}"] if kinds else []
     for part in parts(good, broken):
         for modality in sorted({m.header.modality for m in part.good}):
