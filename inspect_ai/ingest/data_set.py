@@ -6,10 +6,14 @@ bytes show counts; what they leave open is refused. Padding is taken out where t
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO
+
+import numpy as np
 
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.formats import DICOM_MAGIC, DICOM_MAGIC_AT, has_dicom_preamble
@@ -19,6 +23,7 @@ PREAMBLE_BYTES = DICOM_MAGIC_AT + len(DICOM_MAGIC)
 META_MOST_BYTES = 1 << 16
 DEFLATED_MOST_BYTES = 256 << 20  # unpacked: 0.6 MB can become a gigabyte
 UNDEFINED_LENGTH = 0xFFFFFFFF
+ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 LONG_VRS = (b"OB", b"OW", b"UN")  # with a length of four bytes; those in which pixel data are found
 GUESSED = "no transfer syntax is written; it was taken from the bytes themselves"
 NOT_RECOGNISED = (
@@ -74,6 +79,35 @@ def pixel_data_of(f: BinaryIO, dataset: Any) -> tuple[int, int] | None:
     if len(head) < 12:
         return None
     return struct.unpack(order + "I", head[8:12])[0], end - start - 12
+
+
+def native_frames(f: BinaryIO, dataset: Any, frames: int) -> Iterator[bytes]:
+    """Yield the bytes of each frame of uncompressed pixel data; what lies beyond the announced frames is not read."""
+    values = int(dataset.Rows) * int(dataset.Columns)
+    halved = dataset.PhotometricInterpretation == "YBR_FULL_422"  # two pixels share their colour
+    values *= 2 if halved else int(dataset.get("SamplesPerPixel") or 1)
+    bits = int(dataset.BitsAllocated)
+    if bits > 1 or values % 8 == 0:
+        for _ in range(frames):
+            yield f.read(values * bits // 8)
+        return
+    packed = np.frombuffer(f.read(-(-values * frames // 8)), np.uint8)  # PS3.5 8.1.1: frames may begin inside a byte
+    unpacked = np.unpackbits(packed, bitorder="little")
+    for index in range(frames):
+        yield np.packbits(unpacked[index * values : (index + 1) * values], bitorder="little").tobytes()
+
+
+def compressed_frames(f: BinaryIO, frames: int) -> Iterator[bytes]:
+    """Yield the streams of encapsulated pixel data (PS3.5 A.4). Raises InputError where their end is missing."""
+    from pydicom.encaps import generate_frames
+
+    start = f.tell()
+    while (head := f.read(8))[:4] == ITEM:
+        f.seek(struct.unpack("<I", head[4:])[0], os.SEEK_CUR)
+    if head[:4] != SEQUENCE_END:
+        raise InputError("compressed pixel data are cut: the mark at their end is missing")
+    f.seek(start)
+    yield from generate_frames(f, number_of_frames=frames)
 
 
 def _read(f: BinaryIO, tags: list[str]) -> tuple[Any, bool]:

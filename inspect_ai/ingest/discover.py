@@ -19,8 +19,8 @@ from inspect_ai.ingest.decoder_pool import DecoderDied, DecoderPool, DecoderTime
 from inspect_ai.ingest.foreign_objects import ForeignObject, NotToInspect
 from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
-from inspect_ai.ingest.load import path_of
 from inspect_ai.ingest.series import series_refs, study_digest
+from inspect_ai.ingest.volumes.encoded import path_of
 from inspect_ai.ingest.volumes.header_index import HeaderIndex
 from inspect_ai.ingest.walk import FoundFile, walk
 from inspect_ai.settings import Settings

@@ -82,13 +82,17 @@ class StudySource:
 
 
 def studies_below(
-    root: Path, settings: Settings, pool: DecoderPool, key: bytes | None = None
+    root: Path,
+    settings: Settings,
+    pool: DecoderPool,
+    key: bytes | None = None,
+    looked_at: Callable[[int], object] | None = None,
 ) -> Iterator[StudyRef | Rejection]:
     """Yield every study and every refused file below `root`, without this program's own files: log with its companions,
     and the folder of reports.
     """
     own = OwnFiles(settings, base_of(root))
-    for item in discover(root, settings=settings, pool=pool, patient_key=key):
+    for item in discover(root, settings=settings, pool=pool, patient_key=key, looked_at=looked_at):
         if (item.file if isinstance(item, Rejection) else item.files[0].path) not in own:
             yield item
 
