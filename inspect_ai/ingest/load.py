@@ -15,10 +15,10 @@ from inspect_ai.errors import InputError
 from inspect_ai.ingest.camera import read_picture
 from inspect_ai.ingest.header import STACKED, read_header
 from inspect_ai.ingest.pixels import Frames, grey_or_colour, hounsfield, read_frames
-from inspect_ai.ingest.series import stack
 from inspect_ai.ingest.slice_order import Slice, step_mm
 from inspect_ai.ingest.volumes.duplicates import disagreements, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.instance import Instance
+from inspect_ai.ingest.volumes.stacking import stack
 from inspect_ai.settings import Settings
 
 SMALLEST_SIDE_PX = 8
