@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,9 @@ def _camera(root: Path, ref: StudyRef, settings: Settings) -> Study:
         image, decoder = read_picture(_content(root, file), settings.max_pixels)
     except InputError as e:
         return Study(ref=ref, rejections=(Rejection(file=file.path, reason=str(e), sha256=file.sha256),))
-    return Study(ref=ref, images=(image,), problems=_emptiness(image.pixels), decoders=(decoder,))
+    return Study(
+        ref=ref, images=(replace(image, file=file.path),), problems=emptiness(image.pixels), decoders=(decoder,)
+    )
 
 
 def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
@@ -70,10 +73,10 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
         slices, faults, _ = stack(readable)
         if slices and not set(faults) - {f for f in faults if "too few" in f}:
             volumes = (_volume(slices, decoded, readable[0].header.series_uid),)
-            problems += _emptiness(volumes[0].hu)
+            problems += emptiness(volumes[0].hu)
     if not volumes:
         images, left = _images(readable, decoded)
-        problems += [p for image in images[:1] for p in _emptiness(image.pixels)]
+        problems += emptiness(images[0].pixels) if len(images) == 1 else ()  # of several, each is judged by itself
         problems += [f"a film of more than {MOST_IMAGES} frames; {left} were not looked at"] if left else []
     return Study(
         ref=ref,
@@ -127,7 +130,7 @@ def _images(members: list[Instance], decoded: dict[str, Frames]) -> tuple[tuple[
 def _image(member: Instance, frames: Frames, index: int) -> Image:
     dataset = frames.dataset
     pixels, white = grey_or_colour(frames, index)
-    side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "")
+    side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "").strip().upper()
     return Image(
         pixels=pixels,
         white=white,
@@ -136,6 +139,8 @@ def _image(member: Instance, frames: Frames, index: int) -> Image:
         laterality=side if side in ("L", "R") else None,
         burned_in_annotation=str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         lossy=frames.lossy,
+        file=member.file.path,
+        frame=index + 1 if len(frames.stored) > 1 else None,
     )
 
 
@@ -148,7 +153,7 @@ def _spacing(values: Any) -> tuple[float, float] | None:
     return (rows, columns) if 0 < rows < math.inf and 0 < columns < math.inf else None
 
 
-def _emptiness(pixels: Pixels) -> tuple[str, ...]:
+def emptiness(pixels: Pixels) -> tuple[str, ...]:
     """Reason why there is nothing to inspect; empty where there is something."""
     height, width = pixels.shape[:2] if pixels.ndim == 2 or pixels.shape[-1] == 3 else pixels.shape[-2:]
     if min(height, width) < SMALLEST_SIDE_PX:

@@ -26,7 +26,9 @@ def decision_on(
     judged = verdict(prediction, ref, rules)
     lines = judged.point.thresholds
     ref = noted(ref, BURNED_IN) if burned_in else ref
-    worth = _listed_findings(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
+    for remark in judged.remarks:
+        ref = noted(ref, remark)
+    worth = _listed_findings(judged.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
     if len(worth) > FINDINGS_MOST:
         more = len(worth) - FINDINGS_MOST
         ref = noted(ref, f"{more} more findings reach {lines.flag_from:.4f}; the highest are listed")
@@ -34,7 +36,7 @@ def decision_on(
         study=ref,
         provenance=provenance,
         verdict=judged.verdict,
-        score=prediction.score if prediction.finite else None,
+        score=judged.score,
         threshold=lines.flag_from,
         findings=worth[:FINDINGS_MOST],
         measures=judged.measures,
