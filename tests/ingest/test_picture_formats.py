@@ -206,6 +206,22 @@ def test_twelve_bits_in_words_of_sixteen_are_as_bright_as_their_own_tag_says(tag
     assert np.array_equal(found, GREY)
 
 
+def test_colour_of_twelve_bits_in_words_of_sixteen_is_as_bright_as_its_own_tag_says() -> None:
+    colour = np.dstack([GREY, GREY[::-1], GREY // 2])
+    entries = {256: 64, 257: 48, 258: 0, 259: 1, 262: 2, 273: 8, 277: 3, 278: 48, 279: colour.nbytes, 281: 4095}
+    bits_at = 8 + colour.nbytes
+    directory = struct.pack("<H", len(entries))
+    for tag, value in entries.items():
+        number, kind = (3, 3) if tag == 258 else (1, 4 if tag in (273, 279) else 3)
+        directory += struct.pack("<HHII", tag, kind, number, bits_at if tag == 258 else value)
+    head = struct.pack("<2sHI", b"II", 42, bits_at + 6) + colour.tobytes() + struct.pack("<3H", 16, 16, 16)
+
+    found, white = read(head + directory + bytes(4))
+
+    assert white == 4095
+    assert np.array_equal(found, colour)
+
+
 def test_packed_twelve_bits_with_white_as_zero_are_inverted() -> None:
     content = grey_tiff(packed(4095 - GREY).tobytes(), GREY.shape, bits=12, tags={262: 0})
 
