@@ -240,3 +240,35 @@ class Decision:
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):
             raise ValueError(f"a decision's score is a number; {self.study.key} has {self.score}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Counts of one labelled folder or of several: found = used + skipped."""
+
+    used: int
+    skipped: tuple[tuple[str, int], ...]  # reason, files; the most frequent first
+
+    @property
+    def found(self) -> int:
+        """Number of all files."""
+        return self.used + sum(count for _, count in self.skipped)
+
+    @property
+    def sentence(self) -> str:
+        """The counts in one line."""
+        skipped = self.found - self.used
+        why = ", ".join(f"{count:,} {_singular(reason) if count == 1 else reason}" for reason, count in self.skipped)
+        files = "1 file" if self.found == 1 else f"{self.found:,} files"
+        return f"found {files}: {self.used:,} used, {skipped:,} skipped{f' ({why})' if why else ''}"
+
+    def plain(self) -> dict[str, object]:
+        """Convert the counts to plain values for JSON."""
+        return {"found": self.found, "used": self.used, "skipped": dict(self.skipped)}
+
+
+def _singular(reason: str) -> str:
+    """Reason of one file: blank lines -> blank line."""
+    for many, one in (("copies", "copy"), ("names", "name"), ("lines", "line"), ("masks", "mask")):
+        reason = reason.replace(many, one)
+    return reason
