@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 COARSE_PX, FREQUENCIES = 64, 8
-CANDIDATE = 0.60  # least cosine of the low frequencies
+CANDIDATE = 0.65  # least cosine of the low frequencies
 NEIGHBOURS = 8  # candidates of one picture that are looked at; the most alike first
 ROUNDS = 3  # each looks past what is joined already, so that many copies do not hide further ones
 ROWS_AT_ONCE = 512
@@ -30,6 +31,7 @@ LEAST_BLOCKS = 6
 SHARE_BELOW = 20  # per cent of the blocks that may agree less
 ALIKE = 0.975  # correlation that the other blocks reach
 HOPEFUL, COARSELY_ALIKE = 0.70, 0.93  # correlation at 64 px after a few steps of alignment, and at its end
+TURNS_TRIED, NEARLY_AS_WELL = 3, 0.02
 TINY_PX, TINY_MOVE_PX, TINY_ALIKE = 32, 4, 0.80  # a quick first look: the peak of the cross-correlation at 32 px
 
 Thumbnails = NDArray[np.uint8]
@@ -50,11 +52,13 @@ def near_pairs(thumbnails: Thumbnails, sides_px: Sequence[int], units: Sequence[
 
     Only as many pairs as connect them: of three copies two pairs are enough.
     """
+    if len(thumbnails) < 2:
+        return []
     roots = np.asarray(units, np.int64).copy()
     features = _features(thumbnails)
     pairs: list[Pair] = []
     tried: set[tuple[int, int]] = set()
-    tiny = np.stack([_tiny(picture) for picture in thumbnails]) if len(thumbnails) else np.empty((0, 1, 1), np.float32)
+    tiny = np.stack([_tiny(picture) for picture in thumbnails])
     for _ in range(ROUNDS):
         joined = 0
         fresh = [pair for pair in _candidates(features, roots) if pair not in tried]
@@ -94,7 +98,7 @@ def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
     return float(np.percentile(correlation[counted], SHARE_BELOW))
 
 
-def turned(picture: Thumbnails, turn: int) -> Thumbnails:
+def turned(picture: NDArray[Any], turn: int) -> NDArray[Any]:
     """One of the eight turns and mirror images of a square picture; bits: transposed, upside down, left to right."""
     if turn & 4:
         picture = picture.swapaxes(-1, -2)
@@ -151,16 +155,32 @@ def _candidates(features: NDArray[np.float32], roots: NDArray[np.int64]) -> list
 def _worth_aligning(
     pairs: Sequence[tuple[int, int]], features: NDArray[np.float32], tiny: Plane
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (i, j, turn of j) of the pairs whose tiny pictures agree when moved by a few pixels."""
+    """Yield (i, j, turn of j) of the pairs whose tiny pictures agree when moved by a few pixels.
+
+    Of a round part that was moved several turns fit nearly as well: the two that agree best are given then.
+    """
     for start in range(0, len(pairs), ROWS_AT_ONCE):
         i, j = np.array(pairs[start : start + ROWS_AT_ONCE]).T
-        turn = np.einsum("nf,tnf->tn", features[0][i], features[:, j]).argmax(0)
-        other = np.stack([turned(tiny[b], int(t)) for b, t in zip(j, turn, strict=True)])
-        product = np.fft.rfft2(tiny[i]) * np.conj(np.fft.rfft2(other))
-        peaks = np.fft.fftshift(np.fft.irfft2(product, s=(TINY_PX, TINY_PX)), axes=(1, 2))
-        near = slice(TINY_PX // 2 - TINY_MOVE_PX, TINY_PX // 2 + TINY_MOVE_PX + 1)
-        agree = peaks[:, near, near].max((1, 2)) >= TINY_ALIKE
-        yield from zip(i[agree].tolist(), j[agree].tolist(), turn[agree].tolist(), strict=True)
+        cosine = np.einsum("nf,tnf->nt", features[0][i], features[:, j])
+        likely = np.argsort(-cosine, axis=1)[:, :TURNS_TRIED]  # [pairs, turns]
+        agreement = np.stack([_agreement(tiny, i, j, likely[:, k]) for k in range(TURNS_TRIED)], axis=1)
+        best = agreement.max(1)
+        for row in np.nonzero(best >= TINY_ALIKE)[0].tolist():
+            order = np.argsort(-agreement[row])[:2].tolist()
+            yield from (
+                (int(i[row]), int(j[row]), int(likely[row, k]))
+                for k in order
+                if agreement[row, k] >= best[row] - NEARLY_AS_WELL
+            )
+
+
+def _agreement(tiny: Plane, i: NDArray[np.int64], j: NDArray[np.int64], turn: NDArray[np.int64]) -> Plane:
+    """Peaks of the cross-correlations of tiny pictures i with the turned ones j, over moves of a few pixels."""
+    other = np.stack([turned(tiny[b], int(t)) for b, t in zip(j, turn, strict=True)])
+    product = np.fft.rfft2(tiny[i]) * np.conj(np.fft.rfft2(other))
+    peaks = np.fft.fftshift(np.fft.irfft2(product, s=(TINY_PX, TINY_PX)), axes=(1, 2))
+    near = slice(TINY_PX // 2 - TINY_MOVE_PX, TINY_PX // 2 + TINY_MOVE_PX + 1)
+    return np.asarray(peaks[:, near, near].max((1, 2)), np.float32)
 
 
 def _tiny(picture: Thumbnails) -> Plane:
