@@ -258,3 +258,35 @@ class Decision:
         """Remarks that every output shows with the decision: the study's notes, and problems its reason lacks."""
         unsaid = (problem for problem in self.study.problems if problem not in self.verdict.reason)
         return tuple(dict.fromkeys((*unsaid, *self.study.notes)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Counts of one labelled folder or of several: found = used + skipped."""
+
+    used: int
+    skipped: tuple[tuple[str, int], ...]  # reason, files; the most frequent first
+
+    @property
+    def found(self) -> int:
+        """Number of all files."""
+        return self.used + sum(count for _, count in self.skipped)
+
+    @property
+    def sentence(self) -> str:
+        """The counts in one line."""
+        skipped = self.found - self.used
+        why = ", ".join(f"{count:,} {_singular(reason) if count == 1 else reason}" for reason, count in self.skipped)
+        files = "1 file" if self.found == 1 else f"{self.found:,} files"
+        return f"found {files}: {self.used:,} used, {skipped:,} skipped{f' ({why})' if why else ''}"
+
+    def plain(self) -> dict[str, object]:
+        """Convert the counts to plain values for JSON."""
+        return {"found": self.found, "used": self.used, "skipped": dict(self.skipped)}
+
+
+def _singular(reason: str) -> str:
+    """Reason of one file: blank lines -> blank line."""
+    for many, one in (("copies", "copy"), ("names", "name"), ("lines", "line"), ("masks", "mask")):
+        reason = reason.replace(many, one)
+    return reason

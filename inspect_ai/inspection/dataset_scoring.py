@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Measure, Study, StudyRef, Verdict
@@ -83,6 +84,33 @@ def score_rows(
                 unscored(found)
             progress(done)
     return scored
+
+
+def one_of_each_content(scored: Sequence[Scored], pairs: Iterable[tuple[str, str]], labels: LabelSet) -> list[Scored]:
+    """Keep one picture of each content, so that copies make no interval narrow: the one that speaks against the model.
+
+    pairs: names of files that show the same. Of positives the lowest score stays, of negatives the highest.
+    """
+    linked: dict[str, str] = {}
+
+    def root(file: str) -> str:
+        while (above := linked.get(file, file)) != file:
+            file = above
+        return file
+
+    for one, other in pairs:
+        linked[root(other)] = root(one)
+
+    def against(s: Scored) -> float:
+        return s.score if s.row.label in labels.positive else -s.score
+
+    worst: dict[tuple[str, str], Scored] = {}
+    for s in scored:
+        key = (root(s.row.file), s.row.label)
+        if key not in worst or against(s) < against(worst[key]):
+            worst[key] = s
+    kept = {s.row.file for s in worst.values()}
+    return [s for s in scored if s.row.file in kept]
 
 
 def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
