@@ -100,7 +100,7 @@ def _for_shipped_files(name: str, made: Certificate, key: Ed25519PrivateKey, set
 
 
 def _compare(name: str, before: OperatingPoint, after: OperatingPoint, accept: bool) -> bool:
-    """Say what came out otherwise; True if anything did. Raises UsageError for other thresholds that nobody accepted."""
+    """Say what came out otherwise; True if anything did. Raises UsageError for other thresholds, unless accepted."""
     old, new = asdict(record_of(before)), asdict(record_of(after))
     differs = {field: f"{old[field]} -> {new[field]}" for field in new if old[field] != new[field]}
     said = "; ".join(f"{field}: {change}" for field, change in differs.items())

@@ -40,6 +40,11 @@ class Task:
     modalities: ClassVar[tuple[str, ...]] = ()  # DICOM modalities that it reads
     image_files: ClassVar[bool] = True  # True if it reads camera files
     covers: ClassVar[str] = "single images like those it was trained on"
+    # Other DICOM modalities under which its pictures come; read where the task is named, or by setting `modalities`.
+    modalities_when_named: ClassVar[tuple[str, ...]] = ()
+    # True if each picture of a study is judged by itself, as photographs of eyes are: one that fails the quality gate
+    # does not count beside a good one of the same eye. `aggregate` makes one picture's score, and the highest counts.
+    judges_each_picture: ClassVar[bool] = False
 
     def __init__(self, config: TaskConfig, folder: Path) -> None:
         self.config = config
@@ -55,6 +60,11 @@ class Task:
             return "an image file" if self.image_files else None
         return f"DICOM modality {ref.modality}" if ref.modality in self.modalities else None
 
+    def claims_when_named(self, ref: StudyRef) -> str | None:
+        """Reason why a study can be read by this task where a person says that it is its own; None if it cannot."""
+        named = ref.kind == "dicom" and ref.modality in self.modalities_when_named
+        return "a DICOM file of a modality that it reads when it is named" if named else self.claims(ref)
+
     def accepts(self, study: Study) -> str | None:
         """Reason why a decoded study belongs to this task; None if not. Called after `claims`, for --task auto."""
         return self.claims(study.ref)
@@ -62,6 +72,14 @@ class Task:
     def quality(self, study: Study) -> list[Measure]:
         """Measures of picture quality; each must pass before a score may decide."""
         return [measure for image in study.images for measure in picture_quality(image.unit_range())]
+
+    def unseen(self, study: Study) -> list[str]:
+        """Sentences on parts of the object that the study does not show, such as an organ cut off; default: none.
+
+        They travel as remarks with the decision, whatever it is, and such a study is never cleared.
+        """
+        del study
+        return []
 
     def units(self, study: Study) -> Iterator[Unit]:
         """Inputs of the network. Default: each whole picture, resized to the configured size."""

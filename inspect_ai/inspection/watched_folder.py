@@ -33,7 +33,7 @@ AWAY = "the folder went away before it was decided"
 
 
 class Fate(Enum):
-    """What became of a file while its part was decoded and scored."""
+    """Fate of a file while its part was decoded and scored."""
 
     AS_READ = "as read"
     AGAIN = "again"  # still being written, or away: it is looked at again
@@ -209,7 +209,10 @@ class WatchedFolder:
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
         """Add to the part of a DICOM file the values of its header, or the reason why it has none."""
-        for item in discover(self.folder / part.path, settings=self._settings, pool=self._pool):
+        found = list(discover(self.folder / part.path, settings=self._settings, pool=self._pool))
+        if len(found) > 1:
+            return replace(part, problem="a file of several volumes: decide it with `inspect-ai scan`")
+        for item in found:
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)
             own = part.ref

@@ -87,3 +87,14 @@ def test_code_that_calls_a_decision_certified_in_spite_of_doubts_is_not_believed
     refused = without_promise(decided, ["decide of inspect_ai.decide was replaced"])
     assert not refused.verdict.certified
     assert "not certified: decide of inspect_ai.decide was replaced" in refused.verdict.reason
+
+
+def test_what_the_study_does_not_show_travels_with_every_decision() -> None:
+    half = "the lungs reach the last slice"
+
+    cleared, flagged = (
+        decision_on(REF, Prediction(score=score, unseen=(half,)), Rules(), PROVENANCE) for score in (0.1, 0.9)
+    )
+
+    assert (cleared.verdict.outcome, flagged.verdict.outcome) == (Outcome.ABSTAIN, Outcome.FLAG)
+    assert cleared.study.notes == flagged.study.notes == (half,)

@@ -1,1 +1,1 @@
-"""What commands show of a log alike: names of files or their pseudonyms, and the head that is kept elsewhere."""
+"""Parts of a log that commands show alike: names of files or their pseudonyms, and the head that is kept elsewhere."""

@@ -1,4 +1,4 @@
-"""What `inspect-ai audit` needs for heads that are kept elsewhere: places and keys from flags and settings."""
+"""Options of `inspect-ai audit` for heads that are kept elsewhere: places and keys from flags and settings."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
@@ -17,11 +18,12 @@ from inspect_ai.domain import SourceFile
 from inspect_ai.errors import SetupError
 from inspect_ai.ingest.foreign_objects import ForeignObject
 from inspect_ai.ingest.header import STACKED, Header
+from inspect_ai.ingest.slice_order import FEWEST_SLICES
 
 CACHE_KIB = 32 << 10
 TABLE = """CREATE TABLE entry (
     study TEXT, series TEXT, path TEXT, sha256 TEXT, bytes INTEGER,
-    slices INTEGER, frame_of_reference TEXT, body BLOB)"""
+    slices INTEGER, frame_of_reference TEXT, aside TEXT, body BLOB)"""
 
 Indexed: TypeAlias = tuple[SourceFile, Header | ForeignObject]
 
@@ -52,7 +54,8 @@ class HeaderIndex:
         )
         with _room():
             body = pickle.dumps(header, pickle.HIGHEST_PROTOCOL)
-            self._db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, slices, reference, body))
+            values = (*row, slices, reference, foreign_or_left_out(header), body)
+            self._db.execute(f"INSERT INTO entry VALUES ({', '.join('?' * len(values))})", values)
 
     def close_input(self) -> None:
         """Sort what was added; call once, before reading."""
@@ -80,10 +83,23 @@ class HeaderIndex:
         ]
 
     def original_slices(self, study: str) -> dict[str, int]:
-        """Number of slices of original CT, MR and PT of a study, by frame of reference."""
-        query = "SELECT frame_of_reference, sum(slices) FROM entry WHERE study = ? AND slices > 0 GROUP BY 1"
+        """Number of slices in the stacks of original CT, MR and PT of a study, by frame of reference."""
+        query = """SELECT frame_of_reference, sum(slices) FROM entry WHERE study = ? AND slices > 0
+            GROUP BY series, frame_of_reference HAVING sum(slices) >= ?"""
+        found: Counter[str] = Counter()
         with _room():
-            return dict(self._db.execute(query, (study,)).fetchall())
+            for reference, slices in self._db.execute(query, (study, FEWEST_SLICES)):
+                found[reference] += slices
+        return dict(found)
+
+    def aside(self, study: str) -> dict[str, Counter[str]]:
+        """Kinds of the foreign objects, captures and localizers of a study, counted by series."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        with _room():
+            rows = self._db.execute("SELECT series, aside FROM entry WHERE study = ? AND aside <> ''", (study,))
+            for series, kind in rows:
+                found[series][kind] += 1
+        return found
 
     def _keys(self, query: str, *values: str) -> Iterator[str]:
         with _room(), closing(self._db.execute(query, values)) as rows:
@@ -96,6 +112,11 @@ def original_slices(header: Header) -> int:
     if header.modality not in STACKED or header.left_out or header.broken or None in header.planes:
         return 0
     return 0 if any(attributes.derived for attributes in header.slices) else header.frames
+
+
+def foreign_or_left_out(found: Header | ForeignObject) -> str:
+    """Kind of an object that is no slice, in words; "" for a picture."""
+    return found.left_out if isinstance(found, Header) else found.what.split(":")[0]
 
 
 @contextmanager
