@@ -131,3 +131,12 @@ def touches(secret: str, allowed: str) -> tuple[str, ...]:
     Path(secret).read_text()
     (Path(allowed) / "new").write_text("x")
     return loaded(Path(allowed), ref, SETTINGS, allowed).touched
+
+
+def test_a_tiff_without_its_width_is_looked_at_by_a_watch_as_any_other(ingest: Ingest) -> None:
+    content = bytearray(SOUND["TIFF"])
+    at = content.index(b"\x00\x01\x04\x00\x01\x00\x00\x00") if b"\x00\x01\x04\x00\x01\x00\x00\x00" in content else -1
+    at = at if at >= 0 else content.index(b"\x00\x01\x03\x00\x01\x00\x00\x00")  # ImageWidth, LONG or SHORT
+    content[at : at + 2] = b"\xfe\xff"
+
+    assert ingest.alone(bytes(content)).faults == ()
