@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 DIGITS = 16  # of a log's name: hex digits of the hash of its first entry
-_CONTEXT = b"inspect-ai head of an audit log\n"  # so that a signature of a head is none of anything else
+_CONTEXT = b"head of an audit log\n"  # so that a signature of a head is none of anything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What `inspect-ai audit` needs for heads that are kept elsewhere: places and keys from flags and settings."""
+"""Heads that are kept elsewhere, for commands: their places and keys by flags and settings, and their display."""
 
 from __future__ import annotations
 
