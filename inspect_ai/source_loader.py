@@ -128,7 +128,7 @@ class SourceFinder:
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Find a module of the packages taken over; None for all others. Raises ImportError where there is no source.
 
-        A folder beside a file of one name is refused: Python would take the folder.
+        NAME.py comes before a folder NAME, and compiled modules do not count, unlike with Python's own finder.
         """
         package, _, below = fullname.partition(".")
         if package not in self._folders:
@@ -137,9 +137,8 @@ class SourceFinder:
         choices = [name for name in (f"{stem}.py", f"{stem}/__init__.py".lstrip("/")) if self._is_there(package, name)]
         if not below:
             choices = choices[-1:]
-        if len(choices) != 1:
-            why = "has no source" if not choices else "is both a file and a folder"
-            raise ModuleNotFoundError(f"No module named {fullname!r}: it {why}", name=fullname)
+        if not choices:
+            raise ModuleNotFoundError(f"No module named {fullname!r}: it has no source", name=fullname)
         file = os_path.join(self._folders[package], *choices[0].split("/"))
         source = self._sources[package][choices[0]] if package in self._sources else None
         within = [os_path.dirname(file)] if choices[0].endswith("__init__.py") else None

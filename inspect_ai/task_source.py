@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -72,17 +73,30 @@ def load_code(place: TaskPlace) -> ModuleType:
 def code_digests(module: str) -> dict[str, str]:
     """SHA-256 of each source file of the task that `module` is (or is part of), by its path below the task's folder.
 
-    Of an entry point: of every module of its package that has run.
+    Of an entry point: of every source file of its package.
     """
     package = module.partition(".")[0]
     if package in _SOURCES:
         return {name: hashlib.sha256(source).hexdigest() for name, source in _SOURCES[package].items()}
-    return {f"{name.replace('.', '/')}.py": LOADED[name].sha256 for name in _modules(package)}
+    return dict(_package_digests(package))
+
+
+@lru_cache(maxsize=32)
+def _package_digests(package: str) -> tuple[tuple[str, str], ...]:
+    """Digests of an installed package's source files, taken once in a process: of what runs, where it runs already."""
+    file = Path(str(sys.modules[package].__file__))
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    ran = {loaded.path: loaded.sha256 for loaded in LOADED.values()}
+    return tuple(
+        (path.relative_to(file.parent).as_posix(), ran.get(str(path)) or hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+    )
 
 
 def code_modules(module: str) -> Iterator[str]:
     """Names of the modules of the task that `module` is part of, as far as they are loaded."""
-    yield from _modules(module.partition(".")[0], unbound=True)
+    package = module.partition(".")[0]
+    yield from sorted(name for name in sys.modules if name == package or name.startswith(f"{package}."))
 
 
 def read_code(folder: Path) -> dict[str, bytes]:
@@ -170,12 +184,6 @@ def _run(name: str, file: Path, within: list[str] | None, source: bytes) -> None
     except BaseException:
         del sys.modules[name]
         raise
-
-
-def _modules(package: str, *, unbound: bool = False) -> list[str]:
-    """Names of loaded modules of a package; unbound: those too that did not come from their source."""
-    known = sys.modules if unbound else LOADED
-    return sorted(name for name in known if name == package or name.startswith(f"{package}."))
 
 
 def _folder_of_package(module: str) -> Path:

@@ -89,7 +89,7 @@ OF_VERDICTS = (
         file="inspect_ai/inspection/verdict.py",
         old="mismatches=rules.mismatches,",
         new="mismatches=(),",
-        tests=(CERTIFIED_WORK + "test_without_a_certificate_nothing_is_certified",),
+        tests=("tests/inspection/test_verdict.py::test_a_doubt_about_the_promise_is_in_the_reason",),
     ),
     Mutant(
         rule="a decision records the threshold that it was judged by",
@@ -138,6 +138,14 @@ OF_VERDICTS = (
         old="if suspended is not None and outcome is Outcome.CLEAR:",
         new="if False:",
         tests=(DECIDE + "test_a_suspension_leaves_what_would_be_clear_to_a_person_and_promises_nothing",),
+    ),
+    Mutant(
+        rule="nothing is cleared of which a part was not seen",
+        name="half an organ is cleared",
+        file="inspect_ai/decide.py",
+        old="if unseen and outcome is Outcome.CLEAR:",
+        new="if False:",
+        tests=(DECIDE + "test_what_a_study_does_not_show_stops_a_clear_and_no_flag",),
     ),
     Mutant(
         rule="a refused point promises nothing",

@@ -8,7 +8,8 @@ from inspect_ai.cli import common
 from inspect_ai.cli.shown import heads as heads_shown
 from inspect_ai.domain import Decision, Finding, Rejection
 from inspect_ai.inspection.outages import Notice
-from inspect_ai.journeys.scan import FileRejected, Planned, Progress, StudyDecided, Summary
+from inspect_ai.journeys.plan_scan import Planned, PlanSummary
+from inspect_ai.journeys.scan import FileRejected, Progress, StudyDecided, Summary
 from inspect_ai.text import printable
 
 
@@ -20,7 +21,7 @@ def as_json(event: StudyDecided | FileRejected | Summary | Progress) -> dict[str
         return rejection_json(event.rejection)
     if isinstance(event, Progress):
         return {"type": "progress", "found": event.found, "finished": event.finished}
-    keys = ("files", "consumed", "rejected", "studies", "clear", "flag", "abstain")
+    keys = ("files", "consumed", "set_aside", "rejected", "studies", "clear", "flag", "abstain")
     counts = {key: getattr(event, key) for key in keys}
     return {"type": "summary", **counts, "seconds": round(event.seconds, 3), "head": heads_shown.plain(event.head)}
 
@@ -60,14 +61,19 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def rejection_json(rejection: Rejection) -> dict[str, Any]:
-    """A rejected file as a plain object."""
-    return {"type": "rejection", "file": rejection.file, "reason": rejection.reason}
+    """A file that is not decided as a plain object; `expected`: it is set aside, sound and no picture to inspect."""
+    named = {"type": "rejection", "file": rejection.file, "reason": rejection.reason}
+    return {**named, "expected": rejection.expected}
 
 
-def plan_json(item: Planned | Rejection) -> dict[str, Any]:
+def plan_json(item: Planned | Rejection | PlanSummary) -> dict[str, Any]:
     """One line of a dry run as a plain object."""
     if isinstance(item, Rejection):
         return rejection_json(item)
+    if isinstance(item, PlanSummary):
+        keys = ("files", "series", "volumes", "set_aside", "rejected")
+        counts = {key: getattr(item, key) for key in keys}
+        return {"type": "plan_summary", **counts, "seconds": round(item.seconds, 3)}
     return {
         "type": "plan",
         "study": item.study.key,
@@ -96,14 +102,22 @@ def summary_text(summary: Summary) -> None:
 def _rejected(rejection: Rejection) -> None:
     from rich.text import Text
 
-    line = Text("rejected", style="magenta").append(f" {printable(rejection.file, 120)}  ", style="default")
+    word, style = ("set aside", "dim") if rejection.expected else ("rejected", "magenta")
+    line = Text(word, style=style).append(f" {printable(rejection.file, 120)}  ", style="default")
     common.results().print(line.append(printable(rejection.reason, 400), style="dim"), soft_wrap=True)
 
 
-def plan_text(item: Planned | Rejection) -> None:
+def plan_text(item: Planned | Rejection | PlanSummary) -> None:
     """Print one line of a dry run."""
     if isinstance(item, Rejection):
         _rejected(item)
+        return
+    if isinstance(item, PlanSummary):
+        common.results().print(
+            f"\n{item.files:,} files: {item.series:,} DICOM series, {item.volumes:,} volumes or pictures to decide, "
+            f"{item.set_aside:,} files set aside, {item.rejected:,} rejected, in {item.seconds:.1f} s.",
+            soft_wrap=True,
+        )
         return
     if item.known is not None:
         verdict = f"already in the log, #{item.known}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
     from inspect_ai.settings import Settings
 
+FILES_A_LINE = 10_000  # of a dry run, on a stderr that is no terminal
+
 app = common.app()
 
 
@@ -46,7 +48,8 @@ def scan(
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
 
     What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag,
-    and then before 3), 3 if a file could not be read or there was none, else 0.
+    and then before 3), 3 if a file could not be read or there was none, else 0. Files that hold no picture to inspect,
+    such as a report or a localizer beside slices, are set aside and do not count as unread.
 
     Example: inspect-ai scan ./studies --task auto
     """
@@ -131,20 +134,29 @@ def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileReject
 def _plan(path: Path, settings: Settings, names: bool | None, as_json: bool) -> int:
     from inspect_ai.cli import output
     from inspect_ai.domain import Rejection
-    from inspect_ai.journeys.scan import plan_scan
+    from inspect_ai.journeys.plan_scan import plan_scan
 
     unreadable = False
-    for item in names_shown.as_shown(plan_scan(path, settings), settings, names, as_json):
-        unreadable |= isinstance(item, Rejection)
-        if as_json:
-            common.emit(output.plan_json(item))
-        else:
-            output.plan_text(item)
+    with _bar("files") as bar:
+        planned = plan_scan(path, settings, lambda files: _looked_at(bar, files))
+        for item in names_shown.as_shown(planned, settings, names, as_json):
+            unreadable |= isinstance(item, Rejection) and not item.expected
+            if as_json:
+                common.emit(output.plan_json(item))
+            else:
+                output.plan_text(item)
     return exit_codes.UNREADABLE if unreadable else 0
 
 
+def _looked_at(bar: Bar, files: int) -> None:
+    """Show the number of files; a line now and then where stderr is no terminal."""
+    bar.update(bar.tasks[0].id, completed=files, rate="looked at")
+    if files % FILES_A_LINE == 0 and not common.progress().is_terminal:
+        common.progress().print(f"{files:,} files looked at")
+
+
 @contextmanager
-def _bar() -> Iterator[Bar]:
+def _bar(what: str = "studies") -> Iterator[Bar]:
     """Show rate and time left on stderr; silent where stderr is no terminal."""
     from rich import progress
 
@@ -166,7 +178,7 @@ def _bar() -> Iterator[Bar]:
         redirect_stderr=both,
     )
     with shown as bar:
-        bar.add_task("studies", total=None, rate="")
+        bar.add_task(what, total=None, rate="")
         yield bar
 
 

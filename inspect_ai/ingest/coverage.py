@@ -32,13 +32,16 @@ def unseen_between(thicknesses_mm: Iterable[float | None], step_mm: float) -> li
     ]
 
 
-def missing_numbers(numbers: Iterable[int | None]) -> list[str]:
-    """Remark on Instance Numbers that are missing between others, though the slices that are there may be regular."""
-    known = sorted({number for number in numbers if number is not None})
-    if len(known) < 2:
+def missing_numbers(slices: Iterable[int | None], others: Iterable[int | None] = ()) -> list[str]:
+    """Remark on Instance Numbers that are missing between those of slices, though the slices there may be regular.
+
+    others: numbers of objects of the series that are no slices.
+    """
+    known = {number for number in slices if number is not None}
+    if not known:
         return []
-    first, last = known[0], known[-1]
-    missing = last - first + 1 - len(known)
+    first, last = min(known), max(known)
+    missing = last - first + 1 - len(known | {number for number in others if number and first < number < last})
     if missing == 0:
         return []
     return [

@@ -1,21 +1,34 @@
 """Parsing of a DICOM data set before its pixels, as the world writes it: without preamble or File Meta, with UN.
 
-PS3.10 7.1 (preamble, File Meta), PS3.5 6.2.2 (UN) and 7.1 (explicit and implicit VR). What the bytes show counts; what
-they leave open is refused. Values of the header are cleaned here where the standard calls the rest insignificant.
+PS3.10 7.1 (preamble, File Meta); PS3.5 6.2.2 (UN), 7.1 (explicit and implicit VR), A.5 (deflated data sets). What the
+bytes show counts; what they leave open is refused. Padding is taken out where the standard calls it insignificant.
 """
 
 from __future__ import annotations
 
+import os
 import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, BinaryIO
 
-from inspect_ai.errors import InputError
-from inspect_ai.ingest.deflated import DEFLATED, inflated
+import numpy as np
 
+from inspect_ai.errors import InputError
+from inspect_ai.ingest.formats import DICOM_MAGIC, DICOM_MAGIC_AT, has_dicom_preamble
+
+EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
+PREAMBLE_BYTES = DICOM_MAGIC_AT + len(DICOM_MAGIC)
+META_MOST_BYTES = 1 << 16
+DEFLATED_MOST_BYTES = 256 << 20  # unpacked: 0.6 MB can become a gigabyte
 UNDEFINED_LENGTH = 0xFFFFFFFF
+ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 LONG_VRS = (b"OB", b"OW", b"UN")  # with a length of four bytes; those in which pixel data are found
 GUESSED = "no transfer syntax is written; it was taken from the bytes themselves"
-NOT_RECOGNISED = "no picture file that can be recognised, and no DICOM file with an image"
+NOT_RECOGNISED = (
+    "no picture file that can be recognised, and no DICOM file with an image; values without a header are not read"
+)
 _SYNTAX_OF = {  # (implicit VR, little endian) -> transfer syntax
     (True, True): "1.2.840.10008.1.2",
     (False, True): "1.2.840.10008.1.2.1",
@@ -66,6 +79,35 @@ def pixel_data_of(f: BinaryIO, dataset: Any) -> tuple[int, int] | None:
     if len(head) < 12:
         return None
     return struct.unpack(order + "I", head[8:12])[0], end - start - 12
+
+
+def native_frames(f: BinaryIO, dataset: Any, frames: int) -> Iterator[bytes]:
+    """Yield the bytes of each frame of uncompressed pixel data; what lies beyond the announced frames is not read."""
+    values = int(dataset.Rows) * int(dataset.Columns)
+    halved = dataset.PhotometricInterpretation == "YBR_FULL_422"  # two pixels share their colour
+    values *= 2 if halved else int(dataset.get("SamplesPerPixel") or 1)
+    bits = int(dataset.BitsAllocated)
+    if bits > 1 or values % 8 == 0:
+        for _ in range(frames):
+            yield f.read(values * bits // 8)
+        return
+    packed = np.frombuffer(f.read(-(-values * frames // 8)), np.uint8)  # PS3.5 8.1.1: frames may begin inside a byte
+    unpacked = np.unpackbits(packed, bitorder="little")
+    for index in range(frames):
+        yield np.packbits(unpacked[index * values : (index + 1) * values], bitorder="little").tobytes()
+
+
+def compressed_frames(f: BinaryIO, frames: int) -> Iterator[bytes]:
+    """Yield the streams of encapsulated pixel data (PS3.5 A.4). Raises InputError where their end is missing."""
+    from pydicom.encaps import generate_frames
+
+    start = f.tell()
+    while (head := f.read(8))[:4] == ITEM:
+        f.seek(struct.unpack("<I", head[4:])[0], os.SEEK_CUR)
+    if head[:4] != SEQUENCE_END:
+        raise InputError("compressed pixel data are cut: the mark at their end is missing")
+    f.seek(start)
+    yield from generate_frames(f, number_of_frames=frames)
 
 
 def _read(f: BinaryIO, tags: list[str]) -> tuple[Any, bool]:
@@ -125,3 +167,34 @@ def _clean_code(dataset: Any, name: str) -> None:
     value = dataset.get(name)
     if isinstance(value, str) and value != (clean := value.strip(" \0").upper()):
         setattr(dataset, name, clean)
+
+
+def inflated(f: BinaryIO) -> BinaryIO:
+    """Inflate a deflated file into one of explicit little endian syntax, up to a bound.
+
+    A file in which the deflated syntax is only mentioned is returned unchanged.
+    """
+    f.seek(0)
+    start = PREAMBLE_BYTES if has_dicom_preamble(f.read(PREAMBLE_BYTES)) else 0
+    f.seek(start)
+    head = f.read(META_MOST_BYTES)
+    at = head.find(b"\x02\0\x10\0UI")
+    size = struct.unpack_from("<H", head, at + 6)[0] if at >= 0 else 0
+    if at < 0 or head[at + 8 : at + 8 + size].rstrip(b"\0 ") != DEFLATED.encode():
+        return f
+    if head[:8] != b"\x02\0\0\0UL\x04\0":
+        raise InputError("a deflated data set behind a File Meta group without its length")
+    end = 12 + struct.unpack_from("<I", head, 8)[0]
+    plain = b"\x02\0\x10\0UI\x14\0" + EXPLICIT.encode() + b"\0"
+    meta = head[12:at] + plain + head[at + 8 + size : end]
+    f.seek(start + end)
+    unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        body = unpack.decompress(f.read(), DEFLATED_MOST_BYTES)
+    except zlib.error as e:
+        raise InputError("the deflated data set is damaged") from e
+    if unpack.unconsumed_tail:
+        raise InputError(f"the deflated data set unpacks to more than {DEFLATED_MOST_BYTES >> 20} MiB")
+    if not unpack.eof:
+        raise InputError("the deflated data set is cut")
+    return BytesIO(bytes(DICOM_MAGIC_AT) + DICOM_MAGIC + head[:8] + struct.pack("<I", len(meta)) + meta + body)

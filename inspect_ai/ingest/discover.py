@@ -19,14 +19,15 @@ from inspect_ai.ingest.decoder_pool import DecoderDied, DecoderPool, DecoderTime
 from inspect_ai.ingest.foreign_objects import ForeignObject, NotToInspect
 from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
-from inspect_ai.ingest.load import path_of
 from inspect_ai.ingest.series import series_refs, study_digest
+from inspect_ai.ingest.volumes.encoded import path_of
 from inspect_ai.ingest.volumes.header_index import HeaderIndex
 from inspect_ai.ingest.walk import FoundFile, walk
 from inspect_ai.settings import Settings
 
 CHUNK = 32  # headers a job
 AHEAD = 8  # jobs that wait
+TIMED_BYTES = 128 << 20  # read within decode_timeout_s; more may take as much longer
 
 
 def discover(
@@ -98,7 +99,8 @@ class _Headers:
 
     def _job(self, files: list[SourceFile]) -> Future[list[Answer]]:
         paths = [path_of(self._root, file) for file in files]
-        limit_s = self._settings.decode_timeout_s
+        size = sum(file.size_bytes for file in files)
+        limit_s = self._settings.decode_timeout_s * max(1.0, size / TIMED_BYTES)
         most, assumed = self._settings.max_pixels, self._settings.assume_hounsfield
         return self._pool.submit(read_headers, paths, most, self._key, assumed, timeout_s=limit_s)
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
+from inspect_ai.ingest.volume_formats import volume_refusal
+
 Reader: TypeAlias = Literal["image", "dicom"]
 
 HEAD_BYTES = 512  # first bytes of a file, in which all signatures lie
@@ -47,7 +49,6 @@ _FOREIGN = (
     (0, b"IIU\0", _RAW),  # Panasonic
     (0, b"FUJIFILMCCD-RAW", _RAW),
     (0, b"FOVb", _RAW),  # Sigma
-    (344, b"n+1\0", "a NIfTI volume: it has no DICOM header, give the DICOM series"),
 )
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])"  # white space, or a comment to the end of its line
 _PNM = re.compile(rb"P[1-6]%b+\d+%b+\d" % (_GAP, _GAP))
@@ -100,13 +101,18 @@ def format_of(head: bytes) -> Format:
         return Format(reader="image", name="WebP")
     if head.startswith(b"ftyp", 4):
         return _by_brands(head)
-    for at, signature, refusal in _FOREIGN:
-        if head.startswith(signature, at):
-            return Format(refusal=refusal)
+    if (refused := _foreign_refusal(head)) is not None:
+        return Format(refusal=refused)
     if _PNM.match(head):
         return Format(reader="image", name="PNM")
     refused = _document_refusal(head)
     return Format(refusal=refused, is_document=True) if refused else Format(reader="dicom")
+
+
+def _foreign_refusal(head: bytes) -> str | None:
+    """Refusal of a picture or volume that no reader here decodes, by name; None for anything else."""
+    named = (refusal for at, signature, refusal in _FOREIGN if head.startswith(signature, at))
+    return volume_refusal(head) or next(named, None)
 
 
 def _by_brands(head: bytes) -> Format:

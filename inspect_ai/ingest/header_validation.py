@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from inspect_ai.errors import InputError
-from inspect_ai.ingest.deflated import DEFLATED, EXPLICIT
+from inspect_ai.ingest.data_set import DEFLATED, EXPLICIT
 
 UID = re.compile(r"[0-9][0-9.]*")  # PS3.5 9.1 forbids leading zeros and empty components, which do no harm
 COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Callable, Collection
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from inspect_ai.domain import Image, Pixels, Rejection, SourceFile, Study, StudyRef, Volume
+from inspect_ai.domain import Image, Pixels, Rejection, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.camera import read_picture
 from inspect_ai.ingest.header import STACKED, Header, read_header
@@ -22,12 +19,11 @@ from inspect_ai.ingest.pixels import Frame, decoded_frames, grey_or_colour, houn
 from inspect_ai.ingest.series import stack
 from inspect_ai.ingest.slice_order import Slice, step_mm
 from inspect_ai.ingest.volumes.duplicates import disagreements, reencoded, without_duplicates
+from inspect_ai.ingest.volumes.encoded import Encoded, content_of, damage_named
 from inspect_ai.ingest.volumes.instance import Instance
 from inspect_ai.settings import Settings
 
 SMALLEST_SIDE_PX = 8
-HELD_BYTES = 64 << 20  # a larger file is decoded from where it lies
-CHANGED = "changed while it was being read; scan again when it is whole"
 MOST_IMAGES = 64  # frames of one series of pictures; beyond that it is a film
 
 
@@ -36,26 +32,10 @@ def load(root: Path, ref: StudyRef, settings: Settings) -> Study:
     return _camera(root, ref, settings) if ref.kind == "image" else _dicom(root, ref, settings)
 
 
-def path_of(root: Path, file: SourceFile) -> Path:
-    """Path of a file; the root may be that file itself."""
-    return root if root.is_file() else root / file.path
-
-
-def _content(root: Path, file: SourceFile) -> bytes:
-    """Read exactly the bytes that the digest belongs to."""
-    try:
-        content = path_of(root, file).read_bytes()
-    except OSError as e:
-        raise InputError(f"cannot be read any more ({e.strerror}); scan again") from e
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise InputError(CHANGED)
-    return content
-
-
 def _camera(root: Path, ref: StudyRef, settings: Settings) -> Study:
     (file,) = ref.files
     try:
-        image, decoder = read_picture(_content(root, file), settings.max_pixels)
+        image, decoder = read_picture(content_of(root, file), settings.max_pixels)
     except InputError as e:
         return Study(ref=ref, rejections=(Rejection(file=file.path, reason=str(e), sha256=file.sha256),))
     return Study(ref=ref, images=(image,), problems=_emptiness(image.pixels), decoders=(decoder,))
@@ -64,10 +44,10 @@ def _camera(root: Path, ref: StudyRef, settings: Settings) -> Study:
 def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
     """Read all headers, then decode frame by frame straight into the volume: memory holds the series once."""
     members, rejections = [], []
-    encoded: dict[str, _Encoded] = {}
+    encoded: dict[str, Encoded] = {}
     for file in ref.files:
         try:
-            content = _Encoded(root, file)
+            content = Encoded(root, file)
             members.append(Instance(file=file, header=_header(content, settings)))
             encoded[file.path] = content
         except InputError as e:
@@ -102,7 +82,7 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
 
 
 def _pictures(
-    members: list[Instance], encoded: dict[str, _Encoded]
+    members: list[Instance], encoded: dict[str, Encoded]
 ) -> tuple[list[Instance], list[str], list[Rejection]]:
     """Keep each picture once, and compare the pixels of those that are there in several encodings.
 
@@ -127,7 +107,7 @@ def _pictures(
     return [m for m in kept if m.file.path not in refused], different[:1], list(refused.values())
 
 
-def _values(member: Instance, encoded: dict[str, _Encoded]) -> Pixels:
+def _values(member: Instance, encoded: dict[str, Encoded]) -> Pixels:
     """[F, H, W] values by which two encodings of one picture are compared. Raises InputError for broken pixels."""
     is_ct = member.header.modality == "CT"
     frames: list[Pixels] = []
@@ -135,66 +115,31 @@ def _values(member: Instance, encoded: dict[str, _Encoded]) -> Pixels:
     def take(frame: Frame) -> None:
         frames.append(hounsfield(frame) if is_ct else frame.stored)
 
-    fault = _decoded(member, encoded, set(), take, member.header.frames)
+    fault = _decoded(member, encoded, set(), take, range(member.header.frames))
     if fault is not None:
         raise fault
     return np.stack(frames)
 
 
-class _Encoded:
-    """Encoded bytes of one file, whose digest is checked: small ones in memory, large ones where they lie."""
-
-    def __init__(self, root: Path, file: SourceFile) -> None:
-        self._root, self._file = root, file
-        self._content = _content(root, file) if file.size_bytes <= HELD_BYTES else None
-
-    @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
-        """Open for reading. Raises InputError where a large file is found changed after it was read."""
-        if self._content is not None:
-            yield BytesIO(self._content)
-            return
-        try:
-            with path_of(self._root, self._file).open("rb") as f:
-                yield f
-                f.seek(0)
-                digest = hashlib.file_digest(f, "sha256").hexdigest()
-        except OSError as e:
-            raise InputError(f"cannot be read any more ({e.strerror}); scan again") from e
-        if digest != self._file.sha256:
-            raise InputError(CHANGED)
-
-    def forget(self) -> None:
-        """Give the memory back."""
-        self._content = b""
-
-
-def _header(encoded: _Encoded, settings: Settings) -> Header:
-    with encoded.opened() as f, _damage_named():
+def _header(encoded: Encoded, settings: Settings) -> Header:
+    with encoded.opened() as f, damage_named():
         header = read_header(f, settings.max_pixels, None, assume_hounsfield=settings.assume_hounsfield)
     if header.broken:
         raise InputError(header.broken)
     return header
 
 
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    """Turn any error of broken bytes into an InputError with its class alone, since messages quote values."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as e:
-        raise InputError(f"the DICOM file is damaged ({type(e).__name__})") from e
-
-
 def _decoded(
-    member: Instance, encoded: dict[str, _Encoded], decoders: set[str], take: Callable[[Frame], object], most: int
+    member: Instance,
+    encoded: dict[str, Encoded],
+    decoders: set[str],
+    take: Callable[[Frame], object],
+    wanted: Collection[int],
 ) -> InputError | None:
-    """Give the first `most` frames of a file to `take`; returns the reason where the file cannot be decoded."""
+    """Give the wanted frames of a file to `take`; returns the reason where the file cannot be decoded."""
     try:
-        with encoded[member.file.path].opened() as f, _damage_named():
-            for frame in islice(decoded_frames(f), most):
+        with encoded[member.file.path].opened() as f, damage_named():
+            for frame in islice(decoded_frames(f, wanted), len(wanted)):
                 decoders.add(frame.decoder)
                 take(frame)
     except InputError as e:
@@ -203,26 +148,27 @@ def _decoded(
 
 
 def _volume(
-    slices: list[Slice], members: list[Instance], encoded: dict[str, _Encoded], decoders: set[str]
+    slices: list[Slice], members: list[Instance], encoded: dict[str, Encoded], decoders: set[str]
 ) -> tuple[Volume | None, list[Rejection]]:
     """Decode the slices into a volume; None, and which files are refused, where one of them cannot be decoded."""
     step, normal = step_mm(slices)
     first = next(m.header for m in members if m.file.path == slices[0].path)
     hu = np.empty((len(slices), first.rows, first.columns), np.int16)
-    place = {(s.path, s.frame): index for index, s in enumerate(slices)}
-    paths = {s.path for s in slices}
+    places: dict[str, dict[int, int]] = {}  # path -> frame -> place in the volume
+    for place, one in enumerate(slices):
+        places.setdefault(one.path, {})[one.frame] = place
     lossy = False
     refused = []
     for member in members:
-        if (path := member.file.path) not in paths:
+        if (path := member.file.path) not in places:
             continue
 
-        def put(frame: Frame, path: str = path) -> None:
+        def put(frame: Frame, own: dict[int, int] = places[path]) -> None:
             nonlocal lossy
-            hu[place[path, frame.index]] = hounsfield(frame)
+            hu[own[frame.index]] = hounsfield(frame)
             lossy = lossy or frame.lossy
 
-        fault = _decoded(member, encoded, decoders, put, member.header.frames)
+        fault = _decoded(member, encoded, decoders, put, places[path])
         if fault is not None:
             refused.append(Rejection(file=path, reason=str(fault), sha256=member.file.sha256))
         elif not refused:
@@ -245,7 +191,7 @@ def _volume(
 
 
 def _images(
-    members: list[Instance], encoded: dict[str, _Encoded], decoders: set[str]
+    members: list[Instance], encoded: dict[str, Encoded], decoders: set[str]
 ) -> tuple[tuple[Image, ...], list[Rejection], int]:
     """First pictures, the files that cannot be decoded, and the number of further pictures."""
     images: list[Image] = []
@@ -257,7 +203,7 @@ def _images(
         if room == 0:
             continue
         taken: list[Frame] = []
-        fault = _decoded(member, encoded, decoders, taken.append, room)
+        fault = _decoded(member, encoded, decoders, taken.append, range(min(room, member.header.frames)))
         if fault is None:
             images += [_image(member, frame) for frame in taken]
         else:

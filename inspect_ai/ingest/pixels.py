@@ -7,10 +7,8 @@ Order of steps (PS3.3 C.7.6.3, C.11.1): padding mask, Bits Stored, rescale of ea
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -21,7 +19,7 @@ from inspect_ai.domain import Pixels
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import decoder_warnings
 from inspect_ai.ingest.bitstream_headers import JPEG_LS, Shape, check_rle, check_shape, jpeg2000_shape, jpeg_shape
-from inspect_ai.ingest.data_set import parsed, pixel_data_of
+from inspect_ai.ingest.data_set import compressed_frames, native_frames, parsed, pixel_data_of
 from inspect_ai.ingest.header import LOSSY, TAGS
 from inspect_ai.ingest.header_validation import NATIVE, SYNTAXES, numbers
 
@@ -43,7 +41,6 @@ PALETTE = [
 GDCM, LIBJPEG = ("gdcm", "python-gdcm"), ("pylibjpeg", "pylibjpeg-libjpeg")  # pydicom's plugin, its distribution
 OPENJPEG, RLE = ("pylibjpeg", "pylibjpeg-openjpeg"), ("pylibjpeg", "pylibjpeg-rle")
 EXTENDED = 0xC1
-ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 WAVELET = ("JPEG 2000", "HTJ2K")
 
 
@@ -59,10 +56,10 @@ class Frame:
     lossy: bool
 
 
-def decoded_frames(source: BinaryIO) -> Iterator[Frame]:
+def decoded_frames(source: BinaryIO, wanted: Container[int] | None = None) -> Iterator[Frame]:
     """Yield the frames of one file whose header was read, decoded one at a time: memory holds one of them.
 
-    Raises InputError, and any error of a decoder.
+    wanted: indices of those to decode, all by default. Raises InputError, and any error of a decoder.
     """
     import pydicom
 
@@ -77,14 +74,16 @@ def decoded_frames(source: BinaryIO) -> Iterator[Frame]:
         frames = int(dataset.get("NumberOfFrames") or 1)
         dataset.NumberOfFrames = 1  # to pydicom each frame is a file of its own
         native = str(dataset.file_meta.TransferSyntaxUID) in NATIVE
-        streams = _native_frames(opened, dataset, frames) if native else _compressed_frames(opened, frames)
+        streams = native_frames(opened, dataset, frames) if native else compressed_frames(opened, frames)
     count = 0
     for stream in streams:
         if count == frames:
             break
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield _decoded(dataset, stream, count)
+        if wanted is None or count in wanted:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frame = _decoded(dataset, stream, count)
+            yield frame
         count += 1
     if count != frames:
         raise InputError(f"{frames} frames announced, {count} decoded")
@@ -129,35 +128,6 @@ def grey_or_colour(frame: Frame) -> tuple[Pixels, int]:
     if bits == 1:
         grey, white = grey * 255, 255
     return grey.astype(np.uint8 if white <= 255 else np.uint16), white
-
-
-def _native_frames(f: BinaryIO, dataset: Any, frames: int) -> Iterator[bytes]:
-    """Yield the bytes of each frame of uncompressed pixel data; what lies beyond the announced frames is not read."""
-    values = int(dataset.Rows) * int(dataset.Columns)
-    halved = dataset.PhotometricInterpretation == "YBR_FULL_422"  # two pixels share their colour
-    values *= 2 if halved else int(dataset.get("SamplesPerPixel") or 1)
-    bits = int(dataset.BitsAllocated)
-    if bits > 1 or values % 8 == 0:
-        for _ in range(frames):
-            yield f.read(values * bits // 8)
-        return
-    packed = np.frombuffer(f.read(-(-values * frames // 8)), np.uint8)  # PS3.5 8.1.1: frames may begin inside a byte
-    unpacked = np.unpackbits(packed, bitorder="little")
-    for index in range(frames):
-        yield np.packbits(unpacked[index * values : (index + 1) * values], bitorder="little").tobytes()
-
-
-def _compressed_frames(f: BinaryIO, frames: int) -> Iterator[bytes]:
-    """Yield the streams of encapsulated pixel data (PS3.5 A.4). Raises InputError where their end is missing."""
-    from pydicom.encaps import generate_frames
-
-    start = f.tell()
-    while (head := f.read(8))[:4] == ITEM:
-        f.seek(struct.unpack("<I", head[4:])[0], os.SEEK_CUR)
-    if head[:4] != SEQUENCE_END:
-        raise InputError("compressed pixel data are cut: the mark at their end is missing")
-    f.seek(start)
-    yield from generate_frames(f, number_of_frames=frames)
 
 
 def _decoded(dataset: Any, stream: bytes, index: int) -> Frame:

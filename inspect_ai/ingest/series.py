@@ -9,6 +9,7 @@ import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from inspect_ai.ingest.series_attributes import PROJECTION
 from inspect_ai.ingest.slice_order import FEWEST_SLICES, Slice, order_problems
 from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
-from inspect_ai.ingest.volumes.header_index import HeaderIndex
+from inspect_ai.ingest.volumes.header_index import HeaderIndex, foreign_or_left_out
 from inspect_ai.ingest.volumes.instance import Frame, Instance, frames_of, from_ranges, selection_of
 from inspect_ai.ingest.volumes.split import SAME_DIRECTION, Stack, apart, split
 
@@ -36,9 +37,15 @@ TWO_PATIENTS = "one series, two patients: the files were mixed up at the source"
 def series_refs(index: HeaderIndex, keyed: bool) -> Iterator[StudyRef | Rejection]:
     """Yield a reference for each volume and set of pictures, and a rejection for each other file, series by series."""
     for study in index.studies():
-        originals = index.original_slices(study)
+        originals, aside = index.original_slices(study), index.aside(study)
         for series in index.series(study):
-            yield from _one_series(index, study, series, originals, keyed)
+            beside = sum((kinds for other, kinds in aside.items() if other != series and originals), Counter[str]())
+            for item in _one_series(index, study, series, originals, keyed):
+                if beside and isinstance(item, StudyRef) and item.modality in STACKED:
+                    note = f"set aside from other series of this study: {_listed(beside)}"
+                    yield replace(item, notes=(*item.notes, note))
+                else:
+                    yield item
 
 
 def _one_series(
@@ -49,24 +56,22 @@ def _one_series(
     broken: list[Instance] = []
     left_out: list[Instance] = []
     kinds: Counter[str] = Counter()
-    beside_stack = sum(originals.values()) >= FEWEST_SLICES
     listed = index.members(study, series)
     for file, found in listed:
         if isinstance(found, ForeignObject):
-            kinds[found.what.split(":")[0]] += 1
+            kinds[foreign_or_left_out(found)] += 1
             yield set_aside(file, reason(found.what))
-        elif found.left_out and beside_stack:
-            kinds[found.left_out] += 1
-            yield set_aside(file, BESIDE_SLICES.format(found.left_out))
         elif found.broken:
-            broken.append(Instance(file=file, header=found))
+            if not found.left_out:
+                broken.append(Instance(file=file, header=found))
             yield Rejection(file=file.path, reason=found.broken, sha256=file.sha256)
         else:
             (left_out if found.left_out else good).append(Instance(file=file, header=found))
-    good = good or left_out  # captures and localizers alone may be somebody's pictures
-    kinds.update(m.header.left_out for m in left_out if good is not left_out)
-    if good is not left_out:
+    if good or sum(originals.values()) >= FEWEST_SLICES:
+        kinds.update(m.header.left_out for m in left_out)
         yield from (set_aside(m.file, BESIDE_SLICES.format(m.header.left_out)) for m in left_out)
+    else:
+        good = left_out  # captures and localizers alone may be somebody's pictures
     notes = [f"set aside from this series: {_listed(kinds)}"] if kinds else []
     notes += _missing([found for _, found in listed])
     for part in parts(good, broken):
@@ -76,10 +81,12 @@ def _one_series(
 
 
 def _missing(listed: Sequence[Header | ForeignObject]) -> list[str]:
-    """Remark on Instance Numbers that are missing in a series of single slices; other objects have numbers too."""
+    """Remark on Instance Numbers that are missing in a series of single slices."""
     if not all(isinstance(found, Header) and found.modality in STACKED and found.frames == 1 for found in listed):
         return []
-    return missing_numbers(found.slices[0].number for found in listed if isinstance(found, Header))
+    headers = [found for found in listed if isinstance(found, Header)]
+    numbers = [[h.slices[0].number for h in headers if bool(h.left_out) == aside] for aside in (False, True)]
+    return missing_numbers(*numbers)
 
 
 def set_aside(file: SourceFile, why: str) -> Rejection:

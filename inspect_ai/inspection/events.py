@@ -58,7 +58,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Counts at the end of a scan. files == consumed + rejected; `known` studies were in the log before."""
+    """Counts at the end of a scan. files == consumed + set_aside + rejected; `known` studies were in the log before.
+
+    set_aside: sound files that hold no picture to inspect, such as a report or a localizer beside slices.
+    """
 
     files: int
     consumed: int
@@ -71,7 +74,20 @@ class Summary:
     seconds: float
     report: Path | None = None
     remarks: tuple[str, ...] = ()
+    set_aside: int = 0
     head: KeptHead | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """Counts at the end of a dry run. volumes: also pictures and other studies that are decided by themselves."""
+
+    files: int
+    series: int  # of DICOM
+    volumes: int
+    set_aside: int
+    rejected: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ class Inspector:
             self.engine,
             tuple(self.task.units(study)),
             measures=self.task.quality(study),
+            unseen=self.task.unseen(study),
             shape_px=shape_px(study),
         )
 
@@ -121,6 +122,7 @@ class Inspector:
             study.units,
             measures=study.measures,
             problems=study.problems,
+            unseen=study.unseen,
             shape_px=study.shape_px,
         )
 

@@ -17,7 +17,7 @@ from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.model.foreign_graph import is_foreign
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
-from inspect_ai.settings import Settings
+from inspect_ai.settings import Settings, not_believed
 from inspect_ai.version import __version__
 
 
@@ -79,13 +79,13 @@ def load(
 
 
 def load_all(settings: Settings) -> tuple[list[Inspector], tuple[str, ...]]:
-    """Load the inspectors of setting `task`, with remarks about tasks that cannot work (only with task "auto").
+    """Load the inspectors of setting `task`, with remarks: on settings, and on tasks that cannot work (task "auto").
 
     Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
     """
     if settings.task != "auto":
-        return [load(settings.task, settings=settings)], ()
-    inspectors, remarks = [], []
+        return [load(settings.task, settings=settings)], tuple(not_believed())
+    inspectors, remarks = [], not_believed()
     for name in sorted({found.name for found in find_tasks(settings.tasks)}):
         try:
             inspectors.append(load(name, settings=settings))

@@ -21,6 +21,7 @@ from inspect_ai.certificates.deployment import (
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import read_key
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status, told
+from inspect_ai.certificates.verdict_path import code_changes
 from inspect_ai.errors import InputError, SetupError, UsageError
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_folder, task_named
@@ -116,7 +117,8 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
             return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
         engine = open_engine(path.parent, kind=settings.engine, config=task.config)
-        return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        found = checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        return [*found, Check("code in memory", "; ".join(code_changes((type(task).__module__,))) or None)]
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]
 

@@ -48,12 +48,14 @@ class Item:
 
 
 class Summary(Protocol):
-    """The counts of a scan: files = consumed + rejected."""
+    """The counts of a scan: files = consumed + set_aside + rejected."""
 
     @property
     def files(self) -> int: ...  # noqa: D102
     @property
     def consumed(self) -> int: ...  # noqa: D102
+    @property
+    def set_aside(self) -> int: ...  # noqa: D102
     @property
     def rejected(self) -> int: ...  # noqa: D102
     @property
@@ -93,7 +95,7 @@ def write_report(
         "note": note,
         "remarks": remarks,
         "backings": [backing_view(backing) for backing in backings],
-        "rejections": rejections[:REJECTIONS_MOST],
+        "rejections": sorted(rejections, key=lambda rejection: rejection.expected)[:REJECTIONS_MOST],
         "command": f"inspect-ai audit verify --db {shlex.quote(str(log))}" if log else "inspect-ai audit verify",
         "log": log,
         "head": head,

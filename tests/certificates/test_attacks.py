@@ -139,12 +139,13 @@ MODES = [py_compile.PycInvalidationMode.UNCHECKED_HASH, py_compile.PycInvalidati
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name.lower())
-def test_prepared_compiled_files_of_program_and_task_are_not_run(
-    mode: py_compile.PycInvalidationMode, site: Site
-) -> None:
+def test_what_python_would_take_for_the_source_is_not_run(mode: py_compile.PycInvalidationMode, site: Site) -> None:
     compiled(site.package / "plugins.py", NO_SCORE, mode)
     compiled(site.package / "decide.py", NO_FLAG, mode)
     compiled(site.package / "cli" / "scan.py", PATCH, mode)
+    (site.package / "decide").mkdir()
+    (site.package / "decide" / "__init__.py").write_text(PATCH)
+    (site.package / f"quality{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"\x7fELF")
     compiled(site.task / "task.py", PATCH, mode)
     compiled(site.task / "candidates.py", PATCH, mode)
 
@@ -239,6 +240,19 @@ def test_a_sitecustomize_that_patches_certifies_nothing(when: str, site: Site) -
 
     assert [study["certified"] for study in studies] == [False], said
     assert "not certified" in str(studies[0]["reason"])
+
+
+def test_a_program_that_is_edited_while_it_works_certifies_nothing(site: Site) -> None:
+    """The deciding process runs the certified code; the decoding process, which starts later, would not."""
+    file = str(site.package / "quality.py")
+    change = f"file = open({file!r}, 'a'); file.write('# another quality\\n'); file.close()"
+    (site.root / "hidden").mkdir()
+    (site.root / "hidden" / "sitecustomize.py").write_text(f"PATCH = {change!r}\n{LATE}")
+
+    _, (study,), _ = site.scan(PYTHONPATH=os.pathsep.join([str(site.root / "hidden"), str(site.root / "program")]))
+
+    assert study["certified"] is False
+    assert "the decoding process ran other code" in str(study["reason"])
 
 
 def test_a_folder_of_tasks_in_the_working_directory_runs_only_where_it_is_asked_for(site: Site) -> None:

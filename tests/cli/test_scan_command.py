@@ -17,7 +17,9 @@ STUDY = {
     "reason", "remarks", "findings", "entry",
 }  # fmt: skip
 FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
-SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head"}
+SUMMARY = {
+    "type", "files", "consumed", "set_aside", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_json_is_one_object_a_line_with_the_promised_fields(folder: Path) -> Non
     assert all(set(finding) == FINDING for study in studies for finding in study["findings"])
     assert {study["outcome"] for study in studies} == {"clear", "flag"}
     (rejection,) = [line for line in lines if line["type"] == "rejection"]
-    assert set(rejection) == {"type", "file", "reason"}
+    assert set(rejection) == {"type", "file", "reason", "expected"}
     assert re.fullmatch(r"[0-9a-f]{12}\.txt", rejection["file"])
     assert set(lines[-1]) == SUMMARY
     assert lines[-1]["type"] == "summary"
@@ -108,7 +110,9 @@ def test_a_dry_run_says_who_would_decide_and_writes_nothing(folder: Path) -> Non
 
     result = scan(folder, "--dry-run", "--json")
 
-    plans = [json.loads(line) for line in result.stdout.splitlines()]
+    *plans, summary = [json.loads(line) for line in result.stdout.splitlines()]
+    counts = {"files": 4, "series": 0, "volumes": 4, "set_aside": 0, "rejected": 0}
+    assert {key: summary[key] for key in counts} == counts
     assert [(plan["type"], plan["tasks"], plan["known"]) for plan in plans] == [("plan", ["bright"], None)] * 4
     assert sorted(p.name for p in folder.iterdir()) == before
 

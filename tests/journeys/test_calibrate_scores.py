@@ -291,3 +291,17 @@ def test_evaluate_takes_scores_or_a_task_and_not_both(box: Command) -> None:
     assert done.returncode == 2
     assert "TASK, --scores does not go with --scores-from" in flat(done.stderr)
     assert "Give a task and its labelled folder" in flat(box("evaluate").stderr)
+
+
+def test_a_person_revokes_a_certificate_about_scores_by_its_file(box: Command, tmp_path: Path) -> None:
+    box("calibrate", "--scores", "scores.csv")
+    words = ["evaluate", "--scores-from", "scores.csv", "--operating-point", "operating_point.json", "--json"]
+    before = json.loads(box(*words).stdout)
+
+    done = box("certificate", "revoke", "certificate.json", "--reason", "two labels were wrong")
+    after = json.loads(box(*words).stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert before["certified"] is True
+    assert after["certified"] is False
+    assert "revoked by entry 3: two labels were wrong" in after["uncertified_because"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import checks, deployment_record
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import site_key
+from inspect_ai.certificates.status import standing
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Decision, Outcome
+from inspect_ai.errors import SetupError
 from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.certify import change
 from inspect_ai.journeys.scan import StudyDecided, scan
+from inspect_ai.journeys.trust import change_trust
 from inspect_ai.journeys.watch import PartDecided, watch
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
@@ -248,6 +252,85 @@ def test_a_suspension_is_not_lifted_by_taking_the_certificate_away(
     (decision,) = scanned(settings, tmp_path / "second")
 
     assert decision.verdict.outcome is Outcome.ABSTAIN
+
+
+def test_no_edit_of_a_file_lifts_a_suspension(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    """Another point, an older trusted certificate in its place, a point of another name: the task stays suspended."""
+    older = (folder / "certificate.json").read_bytes()
+    point = read_point(folder / "operating_point.json")
+    write_point(changed(point, covers="pictures of the new lamp"), folder / "operating_point.json")
+    certify(folder, tmp_path / "workshop")
+    make_pictures(tmp_path / "first", 1)
+    scanned(settings, tmp_path / "first")
+    entry = change(Action.SUSPENDED, "bright", "the lamp flickers", settings)
+
+    make_pictures(tmp_path / "second", 1, first=2)
+    write_point(changed(point, clear_below=0.25, flag_from=0.25), folder / "operating_point.json")
+    (edited,) = scanned(settings, tmp_path / "second")
+    make_pictures(tmp_path / "third", 1, first=4)
+    write_point(point, folder / "operating_point.json")
+    (folder / "certificate.json").write_bytes(older)  # sound, trusted, and issued before the suspension
+    (replaced,) = scanned(settings, tmp_path / "third")
+
+    for decision in (edited, replaced):
+        assert decision.verdict.outcome is Outcome.ABSTAIN
+        assert not decision.verdict.certified
+        assert f"auto-clear is suspended since entry {entry}: the lamp flickers" in decision.verdict.reason
+
+
+def test_a_certificate_issued_after_the_suspension_and_trusted_ends_it(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "first", 1)
+    (before,) = scanned(settings, tmp_path / "first")
+    change(Action.SUSPENDED, "bright", "the lamp flickers", settings)
+    point = read_point(folder / "operating_point.json")
+    write_point(changed(point, covers="pictures of the new lamp"), folder / "operating_point.json")
+    certify(folder, tmp_path / "workshop")
+
+    make_pictures(tmp_path / "second", 1, first=2)
+    (after,) = scanned(settings, tmp_path / "second")
+
+    assert (after.verdict.outcome, after.verdict.certified) == (Outcome.CLEAR, True)
+    assert before.provenance.certificate_sha256 != after.provenance.certificate_sha256
+
+
+def test_a_revoked_certificate_no_longer_stands_behind_what_it_certified(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 1)
+    scanned(settings, tmp_path / "studies")
+    with open_log(settings.db) as log:
+        row = next(log.entries(kind="decision"))
+        before = standing(log, row)
+
+    entry = change(Action.REVOKED, "bright", "two labels were wrong", settings)
+
+    with open_log(settings.db) as log:
+        now = standing(log, row)
+    assert before.certified_now
+    assert (now.certified_now, now.reason) == (False, f"revoked by entry {entry}: two labels were wrong")
+
+
+def test_a_running_watch_certifies_nothing_more_when_a_key_loses_its_trust(settings: Settings, tmp_path: Path) -> None:
+    line = tmp_path / "line"
+    make_pictures(line, 1)
+    events = watch(line, settings)
+    first = next(e for e in events if isinstance(e, PartDecided))
+    signer = read_certificate(Path(settings.tasks) / "bright" / "certificate.json").public_key
+    change_trust(Action.UNTRUSTED, signer, "their key was copied", settings)
+    make_pictures(line, 1, first=2)
+    second = next(e for e in events if isinstance(e, PartDecided))
+    events.close()  # type: ignore[attr-defined]  # a generator
+
+    assert (first.decision.verdict.certified, second.decision.verdict.certified) == (True, False)
+    assert "deprived of trust in its signer's key in entry 3: their key was copied" in second.decision.verdict.reason
+
+
+def test_a_model_that_is_replaced_while_it_works_ends_the_work(settings: Settings, folder: Path) -> None:
+    inspector = load("bright", settings=settings)
+    flip(folder / "model.onnx", (folder / "model.onnx").read_bytes().index(b"bright") + 5)
+
+    with ThreadPoolExecutor(1) as another, pytest.raises(SetupError, match="was replaced while it worked"):
+        another.submit(lambda: inspector.engine).result()
 
 
 def test_a_watch_in_another_process_notices_a_suspension_and_its_end(settings: Settings, tmp_path: Path) -> None:

@@ -66,4 +66,5 @@ def test_what_it_decided_is_not_decided_again_and_its_suspension_still_counts(se
         (watched,) = monitor(log, settings)
         assert watched.state == "alarm"
         fresh = load("bright", settings=settings)
+        assert "it is not in force: it binds no program code; calibrate again" in fresh.mismatches
         assert fresh.provenance.certificate_sha256 == watched.statement.certificate_sha256

@@ -13,7 +13,8 @@ from inspect_ai.audit import open_log, verify
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import SetupError, UsageError
-from inspect_ai.journeys.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
+from inspect_ai.journeys.plan_scan import Planned, plan_scan
+from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary, scan
 from inspect_ai.settings import Settings
 from tests.support.points import changed
 from tests.support.tasks import certify, make_pictures, make_task

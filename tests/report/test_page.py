@@ -32,6 +32,7 @@ class Counts:
     files: int = 0
     consumed: int = 0
     rejected: int = 0
+    set_aside: int = 0
     studies: int = 0
     clear: int = 0
     flag: int = 0

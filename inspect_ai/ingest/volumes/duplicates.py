@@ -94,7 +94,7 @@ def _same_picture(a: NDArray[np.generic], b: NDArray[np.generic], lossy: bool) -
 
 
 def _place(header: Header) -> tuple[object, ...] | None:
-    """What two encodings of one picture have in common; None for a picture without position."""
+    """Values that two encodings of one picture have in common; None for a picture without position."""
     if None in header.planes or not header.modality:
         return None
     planes = tuple(

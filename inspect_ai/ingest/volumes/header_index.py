@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
@@ -21,7 +22,7 @@ from inspect_ai.ingest.header import STACKED, Header
 CACHE_KIB = 32 << 10
 TABLE = """CREATE TABLE entry (
     study TEXT, series TEXT, path TEXT, sha256 TEXT, bytes INTEGER,
-    slices INTEGER, frame_of_reference TEXT, body BLOB)"""
+    slices INTEGER, frame_of_reference TEXT, aside TEXT, body BLOB)"""
 
 Indexed: TypeAlias = tuple[SourceFile, Header | ForeignObject]
 
@@ -52,7 +53,8 @@ class HeaderIndex:
         )
         with _room():
             body = pickle.dumps(header, pickle.HIGHEST_PROTOCOL)
-            self._db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, slices, reference, body))
+            values = (*row, slices, reference, foreign_or_left_out(header), body)
+            self._db.execute(f"INSERT INTO entry VALUES ({', '.join('?' * len(values))})", values)
 
     def close_input(self) -> None:
         """Sort what was added; call once, before reading."""
@@ -85,6 +87,15 @@ class HeaderIndex:
         with _room():
             return dict(self._db.execute(query, (study,)).fetchall())
 
+    def aside(self, study: str) -> dict[str, Counter[str]]:
+        """Kinds of the foreign objects, captures and localizers of a study, counted by series."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        with _room():
+            rows = self._db.execute("SELECT series, aside FROM entry WHERE study = ? AND aside <> ''", (study,))
+            for series, kind in rows:
+                found[series][kind] += 1
+        return found
+
     def _keys(self, query: str, *values: str) -> Iterator[str]:
         with _room(), closing(self._db.execute(query, values)) as rows:
             for (key,) in rows:
@@ -96,6 +107,11 @@ def original_slices(header: Header) -> int:
     if header.modality not in STACKED or header.left_out or header.broken or None in header.planes:
         return 0
     return 0 if any(attributes.derived for attributes in header.slices) else header.frames
+
+
+def foreign_or_left_out(found: Header | ForeignObject) -> str:
+    """Kind of an object that is no slice, in words; "" for a picture."""
+    return found.left_out if isinstance(found, Header) else found.what.split(":")[0]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Passes of a scanner over the body, from the positions of its acquisitions along the normal.
 
-A volume may be one acquisition, many stations that follow each other (step and shoot), or one acquisition a slice. What
+A volume may be one acquisition, many that follow each other (step and shoot), or one acquisition a slice. What
 runs over the same part of the body once more is another pass, and another volume.
 """
 

@@ -1,7 +1,7 @@
 """Split of one series into volumes, by what the standard and scanners use (PS3.3 C.7.6.1, C.7.6.2, C.7.6.16).
 
 Orientation, frame of reference, matrix and pixel spacing always part volumes. Attributes such as a kernel or an
-acquisition part them where their slices overlap along the normal: stations that follow each other are one volume.
+acquisition part them where their slices overlap along the normal: what follows each other is one volume.
 """
 
 from __future__ import annotations
@@ -154,8 +154,9 @@ def _by_acquisition(stack: Stack) -> list[Stack]:
     for frame in stack.frames:
         numbers[-1 if frame.attributes.acquisition is None else frame.attributes.acquisition].append(frame)
     found = passes({number: heights(numbers[number]) for number in sorted(numbers)})
-    if len(found) == 1 or 2 * sum(sum(len(numbers[n]) for n in p) < FEWEST_SLICES for p in found) > len(found):
-        return [stack]
+    sizes = [sum(len(numbers[n]) for n in p) for p in found]
+    if len(found) == 1 or 2 * sum(size for size in sizes if size < FEWEST_SLICES) >= len(stack.frames):
+        return [stack]  # mostly fragments: the numbers are in no order
     labels = [f"acquisition {p[0]}" if len(p) == 1 else f"acquisitions {p[0]} to {p[-1]}" for p in found]
     return _with_strays(stack, [[f for n in p for f in numbers[n]] for p in found], labels)
 
