@@ -127,8 +127,12 @@ def calibrate(
         common.emit(_plain(made))
     else:
         _print_result(made.point)
+        for sentence in made.said:
+            print(f"{sentence[:1].upper()}{sentence[1:]}.")
         _tell_frontier(made)
         _tell_rest(made)
+        if made.account is not None:
+            print(f"F{made.account.sentence[1:]}.")
     if not made.point.certified_somewhere:
         raise CalibrationRefused(made.point.proof.refusal or "")
 
@@ -187,6 +191,8 @@ def _plain(made: Calibrated) -> dict[str, Any]:
         "certificate": made.certificate and str(made.certificate),
         "left_to_a_person": made.left_to_a_person,
         "frontier": [asdict(row) for row in made.frontier],
+        "files": made.account and made.account.plain(),
+        "said": list(made.said),
     }
 
 

@@ -145,6 +145,12 @@ def _encodable(stream: Any) -> Any:
     return stream
 
 
+def remark(sentence: str) -> None:
+    """Print one sentence about the data on stderr."""
+    text = sentence.rstrip(".")
+    progress().print(f"{text[:1].upper()}{text[1:]}.", soft_wrap=True)
+
+
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
     """Provide a call-back that takes a journey's count and shows it on stderr where that is a terminal."""

@@ -171,6 +171,7 @@ def _show_json(
             "row": finding.row,
             "col": finding.col,
             "diameter_mm": finding.diameter_mm,
+            "laterality": finding.laterality,
         }
         for finding in decision.findings
     ]

@@ -52,12 +52,15 @@ def train(
         backbone=backbone,
         init=init,
         teachers=teacher or (),
+        tell=common.remark,
     )
     metrics = trained.manifest.metrics
     if as_json:
-        common.emit({"task": task, "folder": str(trained.folder), "seed": seed, "metrics": metrics})
+        files = trained.account.plain()
+        common.emit({"task": task, "folder": str(trained.folder), "seed": seed, "metrics": metrics, "files": files})
         return
     common.table("On val", "metric", "value", rows=[(name, f"{value:.4f}") for name, value in metrics.items()])
+    common.remark(trained.account.sentence)
     asked = f" --tasks {tasks}" if tasks else ""
     print(
         f"Weights: {trained.folder}\nNext: inspect-ai calibrate {task}{asked} --model {trained.folder} --data {data[0]}"

@@ -4,7 +4,8 @@ Any file but one single, whole, plain picture is refused with its reason.
 
 The colour profile is ignored. Exif orientation is applied once, so rows and columns are those of the displayed picture.
 Pillow checks every file but PNM, which is read here; OpenCV decodes JPEG, since its libjpeg reports a damaged scan and
-Pillow's does not (the pixels are the same), and colour PNG of 16 bits, of which Pillow drops the low byte.
+Pillow's does not (the pixels are the same), and colour of 16 bits, of which Pillow drops the low byte, in PNG and in
+TIFF whose tags tell a sensor's 10 to 14 bits.
 """
 
 from __future__ import annotations
@@ -73,13 +74,7 @@ def _by_libraries(content: bytes, name: str, max_pixels: int) -> tuple[Image, st
         with warnings.catch_warnings(action="ignore"), Pillow.open(BytesIO(source), formats=FORMATS) as picture:
             _check_size(*picture.size, max_pixels)
             _check(picture, pages_checked=tags is not None)
-            if picture.format in ("JPEG", "MPO") or _is_deep_colour(content):
-                pixels, white = _by_opencv(content)
-                decoder = f"opencv {_opencv_version()}"
-            else:
-                picture.load()
-                pixels, white = _pixels(picture, tags or {}, stream)
-                decoder = _pillow_version(name)
+            pixels, white, decoder = _decoded(content, name, picture, tags, stream)
             turned = picture.getexif().get(ORIENTATION)  # after loading: in PNG it may follow the pixels
             jpeg = picture.format in ("JPEG", "MPO")
     except UnidentifiedImageError as e:
@@ -87,6 +82,19 @@ def _by_libraries(content: bytes, name: str, max_pixels: int) -> tuple[Image, st
         raise InputError(reason if tags is None else tiff.unread(tags)) from e
     lossy = jpeg or name == "AVIF" or (stream is not None and stream.lossy) or containers.is_lossy_webp(content)
     return Image(pixels=_upright(pixels, turned), white=white, lossy=lossy), decoder
+
+
+def _decoded(
+    content: bytes, name: str, picture: Pillow.Image, tags: tiff.Tags | None, stream: Codestream | None
+) -> tuple[Pixels, int, str]:
+    """Pixels, their full-scale value, and the decoder."""
+    colour = _sensor_colour(content, picture, tags)
+    if colour is None and (picture.format in ("JPEG", "MPO") or _is_deep_colour(content)):
+        colour = _by_opencv(content)
+    if colour is not None:
+        return *colour, f"opencv {_opencv_version()}"
+    picture.load()
+    return *_pixels(picture, tags or {}, stream), _pillow_version(name)
 
 
 def _checked_tiff(content: bytes, name: str) -> tiff.Tags | None:
@@ -127,6 +135,15 @@ def _by_opencv(content: bytes) -> tuple[Pixels, int]:
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[..., ::-1])
     return pixels, 255 if pixels.dtype == np.uint8 else FULL_SCALE
+
+
+def _sensor_colour(content: bytes, picture: Pillow.Image, tags: tiff.Tags | None) -> tuple[Pixels, int] | None:
+    """Colours of a TIFF whose tags tell a sensor's depth in words of 16 bits, with their full scale; None of others."""
+    if tags is None or picture.mode != "RGB" or tiff.depth(tags) != 16 or tiff.white_of_sensor(tags, 0) is None:
+        return None
+    pixels, _ = _by_opencv(content)
+    white = tiff.white_of_sensor(tags, int(pixels.max()))
+    return None if white is None else (pixels, white)
 
 
 def _opencv_version() -> str:

@@ -41,9 +41,6 @@ _FOREIGN = (
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture: save it as PNG"),
     (0, b"8BPS", "a Photoshop document: save it as PNG"),
     (0, b"v/1\x01", "an OpenEXR picture of floating-point values: save it as PNG with 8 or 16 bits"),
-    (0, b"PF\n", "a PFM picture of floating-point values: save it as PNG with 8 or 16 bits"),
-    (0, b"Pf\n", "a PFM picture of floating-point values: save it as PNG with 8 or 16 bits"),
-    (0, b"P7\n", "a PAM picture: save it as PNG, PGM or PPM"),
     (0, b"IIRO", _RAW),  # Olympus
     (0, b"IIRS", _RAW),
     (0, b"IIU\0", _RAW),  # Panasonic
@@ -52,6 +49,8 @@ _FOREIGN = (
 )
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])"  # white space, or a comment to the end of its line
 _PNM = re.compile(rb"P[1-6]%b+\d+%b+\d" % (_GAP, _GAP))
+_PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+[-+]?[\d.]+\s")
+_PAM = re.compile(rb"P7\n(#[^\n]*\n)*(WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE)\b")
 _AVIF, _CANON_RAW = frozenset({b"avif", b"avis"}), b"crx "
 _HEIF = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _DOCUMENTS = (
@@ -94,38 +93,44 @@ def format_of(head: bytes) -> Format:
         return Format(refusal="empty file", is_document=True)
     if has_dicom_preamble(head):
         return Format(reader="dicom", name="DICOM")
-    for signature, name in _PICTURES.items():
-        if head.startswith(signature):
-            return Format(reader="image", name=name)
-    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
-        return Format(reader="image", name="WebP")
-    if head.startswith(b"ftyp", 4):
-        return _by_brands(head)
-    if (refused := _foreign_refusal(head)) is not None:
+    if name := _picture_name(head):
+        return Format(reader="image", name=name)
+    if refused := _foreign_refusal(head):
         return Format(refusal=refused)
-    if _PNM.match(head):
-        return Format(reader="image", name="PNM")
     refused = _document_refusal(head)
     return Format(refusal=refused, is_document=True) if refused else Format(reader="dicom")
 
 
+def _picture_name(head: bytes) -> str | None:
+    """Name of a format of pictures that is read here."""
+    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
+        return "WebP"
+    if _brands(head) & _AVIF:
+        return "AVIF"
+    if _PNM.match(head):
+        return "PNM"
+    return next((name for signature, name in _PICTURES.items() if head.startswith(signature)), None)
+
+
 def _foreign_refusal(head: bytes) -> str | None:
-    """Refusal of a picture or volume that no reader here decodes, by name; None for anything else."""
+    """Name of a format of pictures that is not read here, and what to do."""
+    if brands := _brands(head):
+        what = "a HEIC picture: save it as PNG" if brands & _HEIF else "a video: save one picture of it as PNG"
+        return _RAW if _CANON_RAW in brands else what
+    if _PFM.match(head):
+        return "a PFM picture of floating-point values: save it as PNG with 8 or 16 bits"
+    if _PAM.match(head):
+        return "a PAM picture: save it as PNG, PGM or PPM"
     named = (refusal for at, signature, refusal in _FOREIGN if head.startswith(signature, at))
     return volume_refusal(head) or next(named, None)
 
 
-def _by_brands(head: bytes) -> Format:
-    """Format of a file of boxes by its brands; of two, the one that is read."""
+def _brands(head: bytes) -> set[bytes]:
+    """Brands of a file of boxes, as AVIF, HEIC and videos are; none of others."""
+    if not head.startswith(b"ftyp", 4):
+        return set()
     length = min(max(int.from_bytes(head[:4], "big"), 16), HEAD_BYTES)
-    brands = {head[at : at + 4] for at in (8, *range(16, length, 4))}
-    if brands & _AVIF:
-        return Format(reader="image", name="AVIF")
-    if _CANON_RAW in brands:
-        return Format(refusal=_RAW)
-    if brands & _HEIF:
-        return Format(refusal="a HEIC picture: save it as PNG")
-    return Format(refusal="a video: save one picture of it as PNG")
+    return {head[at : at + 4] for at in (8, *range(16, length, 4))}
 
 
 def _document_refusal(head: bytes) -> str | None:

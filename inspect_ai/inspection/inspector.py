@@ -19,6 +19,12 @@ from inspect_ai.certificates.verdict_path import code_changes, code_sha256
 from inspect_ai.domain import Decision, Provenance, Study, StudyRef
 from inspect_ai.errors import SetupError
 from inspect_ai.inspection.decision import decision_on
+from inspect_ai.inspection.picture_choice import (
+    PictureQuality,
+    is_judged_by_picture,
+    picture_by_picture,
+    with_laterality,
+)
 from inspect_ai.inspection.predict import Prediction, predict
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess_study, shape_px
 from inspect_ai.inspection.sources import Source, as_study
@@ -105,11 +111,18 @@ class Inspector:
 
     def predict_study(self, study: Study) -> Prediction:
         """Score a decoded study, as `predict`, whatever its quality, which the verdict takes into account."""
+        pictures: tuple[PictureQuality, ...] = ()
+        if is_judged_by_picture(study, self.task):
+            pictures, units = picture_by_picture(study, self.task, whatever_its_quality=True)
+            measures = [measure for picture in pictures for measure in picture.measures]
+        else:
+            units, measures = tuple(self.task.units(study)), self.task.quality(study)
         return predict(
             self.task,
             self.engine,
-            tuple(self.task.units(study)),
-            measures=self.task.quality(study),
+            with_laterality(units, study),
+            measures=measures,
+            pictures=pictures,
             unseen=self.task.unseen(study),
             shape_px=shape_px(study),
         )
@@ -123,6 +136,7 @@ class Inspector:
             measures=study.measures,
             problems=study.problems,
             unseen=study.unseen,
+            pictures=study.pictures,
             shape_px=study.shape_px,
         )
 

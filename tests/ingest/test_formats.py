@@ -80,6 +80,7 @@ FILES: dict[str, tuple[Callable[[Path], bytes], str | None, bool]] = {
     "note.json": (lambda _: b'{"lot": 7}', None, True),
     "note.xml": (lambda _: b"<?xml version='1.0'?><lot>7</lot>", None, True),
     "note.txt": (lambda _: "Prüfstück 7".encode("cp1252"), None, True),
+    "verdict.txt": (lambda _: b"PF\nlot 7 passed", None, True),
     "wide.csv": (lambda _: "lot;7".encode("utf-16"), None, True),
     "paper.pdf": (lambda _: b"%PDF-1.7\n" + bytes(64), None, True),
     "lots.zip": (lambda _: b"PK\x03\x04" + bytes(64), None, True),

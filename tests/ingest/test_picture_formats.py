@@ -206,6 +206,22 @@ def test_twelve_bits_in_words_of_sixteen_are_as_bright_as_their_own_tag_says(tag
     assert np.array_equal(found, GREY)
 
 
+def test_colour_of_twelve_bits_in_words_of_sixteen_is_as_bright_as_its_own_tag_says() -> None:
+    colour = np.dstack([GREY, GREY[::-1], GREY // 2])
+    entries = {256: 64, 257: 48, 258: 0, 259: 1, 262: 2, 273: 8, 277: 3, 278: 48, 279: colour.nbytes, 281: 4095}
+    bits_at = 8 + colour.nbytes
+    directory = struct.pack("<H", len(entries))
+    for tag, value in entries.items():
+        number, kind = (3, 3) if tag == 258 else (1, 4 if tag in (273, 279) else 3)
+        directory += struct.pack("<HHII", tag, kind, number, bits_at if tag == 258 else value)
+    head = struct.pack("<2sHI", b"II", 42, bits_at + 6) + colour.tobytes() + struct.pack("<3H", 16, 16, 16)
+
+    found, white = read(head + directory + bytes(4))
+
+    assert white == 4095
+    assert np.array_equal(found, colour)
+
+
 def test_packed_twelve_bits_with_white_as_zero_are_inverted() -> None:
     content = grey_tiff(packed(4095 - GREY).tobytes(), GREY.shape, bits=12, tags={262: 0})
 
@@ -242,11 +258,11 @@ def test_sixteen_bits_with_white_as_zero_are_inverted_in_both_byte_orders(order:
         (lambda: pnm(5, GREY, 65535), "10 or 12 bits without a tag"),
         (lambda: cv2.imencode(".tif", np.dstack([GREY] * 3))[1].tobytes(), "10 or 12 bits without a tag"),
         (lambda: encode_array(GREY, bits_stored=16), "10 or 12 bits without a tag"),
-        (lambda: tiff(GREY.astype(np.int16), t339=2), "signed 16 bits"),
-        (lambda: tiff(BYTE, bits=8, t339=2), "signed 8 bits"),
+        (lambda: tiff(GREY.astype(np.int16), t339=2), "signed 16-bit"),
+        (lambda: tiff(BYTE, bits=8, t339=2), "signed 8-bit"),
         (lambda: tiff(GREY.view(np.float16), t339=3), "floating-point"),
         (lambda: tiff(BYTE.astype(np.float32), bits=32, t339=3), "floating-point"),
-        (lambda: tiff(BYTE.astype(np.uint32), bits=32), "32 bits"),
+        (lambda: tiff(BYTE.astype(np.uint32), bits=32), "32-bit"),
         (lambda: tiff(BYTE, bits=10), "10 bits a sample"),
         (lambda: tiff(GREY, t262=32803), "raw file"),
         (lambda: tiff(GREY, t50706=1), "raw file"),

@@ -143,13 +143,13 @@ def _check_samples(tags: Tags) -> None:
     bits = max(tags.get(BITS, (1,)))
     formats = tags.get(SAMPLE_FORMAT, (1,))
     if SIGNED in formats:
-        raise InputError(f"signed or 32-bit pixels (signed {bits} bits): save the picture as unsigned, 8 or 16 bits")
+        raise InputError(f"signed {bits}-bit pixels: save the picture unsigned, with 8 or 16 bits")
     if FLOATING in formats:
-        raise InputError("floating-point pixels (32-bit or alike): save the picture with 8 or 16 bits")
+        raise InputError(f"floating-point {bits}-bit pixels: save the picture with 8 or 16 bits")
     if any(form not in (1, 4) for form in formats):
         raise InputError("pixels of complex numbers: save the picture with 8 or 16 bits")
     if bits > 16:
-        raise InputError(f"signed or 32-bit pixels ({bits} bits): save the picture with 8 or 16 bits")
+        raise InputError(f"{bits}-bit pixels: save the picture with 8 or 16 bits")
 
 
 def unread(tags: Tags) -> str:
