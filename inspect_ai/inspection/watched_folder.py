@@ -33,7 +33,7 @@ AWAY = "the folder went away before it was decided"
 
 
 class Fate(Enum):
-    """What became of a file while its part was decoded and scored."""
+    """Fate of a file while its part was decoded and scored."""
 
     AS_READ = "as read"
     AGAIN = "again"  # still being written, or away: it is looked at again

@@ -124,7 +124,7 @@ def test_a_folder_without_files_is_no_success(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 3
-    assert json.loads(done.stdout)["files"] == 0
+    assert json.loads(done.stdout.splitlines()[-1])["files"] == 0
     assert "holds no file" in done.stderr
 
 
