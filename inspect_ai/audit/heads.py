@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 DIGITS = 16  # of a log's name: hex digits of the hash of its first entry
-_CONTEXT = b"inspect-ai head of an audit log\n"  # so that a signature of a head is none of anything else
+_CONTEXT = b"head of an audit log\n"  # so that a signature of a head is none of anything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ class Witnesses:
         if not self.heads:
             where = f"{self.origin} holds no head of this log" if self.origin else "No head kept elsewhere was given"
             return f"{where}: a cut tail or a rewritten log would not be found.{told}"
-        newest = max(self.heads, key=lambda known: known.rows)
+        newest = max(self.heads, key=lambda known: (known.rows, known.time))
         many = f"{len(self.heads)} head{'s' if len(self.heads) > 1 else ''}"
         when = f" of {newest.time}" if newest.time else ""
         signer = f", signed by key {newest.key[:16]}" if newest.is_genuine else ", not signed"

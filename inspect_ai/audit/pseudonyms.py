@@ -153,8 +153,8 @@ class Pseudonyms:
         return self.path(study.key[:end]) + study.key[end:]
 
     def _table(self, paths: Iterable[str]) -> dict[str, str]:
-        """Texts that may name a path in a sentence, with its pseudonym: the whole, its folder, each component; and all of
-        these as `printable` shows them.
+        """Texts that may name a path in a sentence, each with its pseudonym: the whole, its folder, each component;
+        and all of these as `printable` shows them.
         """
         parts: set[str] = set()
         for path in paths:

@@ -110,10 +110,10 @@ def verify(
 
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db)
-    folder, key = heads_shown.folder_of(settings, heads), heads_shown.public_key(settings, head_key)
+    folder, (key, missing) = heads_shown.folder_of(settings, heads), heads_shown.public_key(settings, head_key)
     absent = "" if heads is not None or folder is None else heads_shown.absent(folder)
     found = package.verify(settings.db, anchor=anchor, heads=None if absent else folder, public_key=key)
-    statement = f"{absent}{found.statement}"
+    statement = f"{missing}{absent}{found.statement}"
     if as_json:
         head = {"type": "head", "ok": found.ok, "rows": found.rows, "head": found.head}
         against = {"heads": found.heads, "covered": found.covered, "signers": list(found.signers)}

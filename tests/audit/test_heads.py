@@ -329,6 +329,9 @@ def test_verify_says_on_screen_and_in_json_what_it_checked(
     told = json.loads(capsys.readouterr().out)
     assert (told["heads"], told["covered"], told["signers"]) == (1, 6, [kept.head.key])
     assert "Checked against 1 head" in told["statement"]
+    monkeypatch.setenv("INSPECT_AI_HEAD_KEY", "removed.pem")
+    assert run(command) == 0
+    assert "heads by any key count" in capsys.readouterr().out
     cut_the_tail(settings.db)
     assert run(command) == 4
     assert "Its end was cut" in capsys.readouterr().out

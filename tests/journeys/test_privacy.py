@@ -127,7 +127,7 @@ def test_nothing_that_is_written_names_a_person(place: Path, capfdbinary: pytest
     assert codes[:3] == [3, 3, 3]
     assert codes[3:] == [0] * len(codes[3:])
     assert b'"type": "study"' in streams
-    assert [entry.decision().study.modality for entry in entries if entry.outcome == "abstain"] == ["CT", "OP"]
+    assert {entry.decision().study.modality for entry in entries if entry.outcome == "abstain"} == {"CT", "OP"}
     assert (place / "work" / "inspect_ai_out" / "pictures").is_dir()
     everything = written(place / "work", streams)
     found = [secret for secret in secrets if any(form in everything for form in forms(secret))]
@@ -159,7 +159,8 @@ def test_who_asks_for_names_sees_them_and_only_the_key_reveals_them_later(
     path = f"{FOLDERS[0]}/part0000.png"
 
     run(["scan", "../studies", "--json", "--names"])
-    assert json.loads(capfd.readouterr().out.splitlines()[0])["source"] == path
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["source"] for line in told if line["type"] == "study"] == [path]
     run(["scan", "../studies"])
     assert path not in capfd.readouterr().out
     run(["scan", "../studies", "--names"])

@@ -1,4 +1,4 @@
-"""Options of `inspect-ai audit` for heads that are kept elsewhere: places and keys from flags and settings."""
+"""Heads that are kept elsewhere, for commands: their places and keys by flags and settings, and their display."""
 
 from __future__ import annotations
 
@@ -35,17 +35,21 @@ def absent(folder: Path) -> str:
     return "" if folder.is_dir() else f"The folder of heads {folder} is not there (not mounted?). "
 
 
-def public_key(settings: Settings, flag: Path | None) -> str:
-    """Public key that heads must be signed with, in hex; "" for none. Raises SetupError where it cannot be read."""
+def public_key(settings: Settings, flag: Path | None) -> tuple[str, str]:
+    """Public key that heads must be signed with, in hex ("" for none), and a sentence where that of the settings is not
+    at hand. Raises SetupError where a key cannot be read.
+    """
     from inspect_ai.signature import public_hex, read_key, read_public
 
     file = flag or (Path(settings.head_key) if settings.head_key else None)
     if file is None:
-        return ""
+        return "", ""
     beside = file.with_name(file.name + ".pub")
     if file.suffix != ".pub" and beside.exists():
         file = beside
-    return read_public(file) if file.suffix == ".pub" else public_hex(read_key(file))
+    if flag is None and not file.exists():
+        return "", f"The key {file} of the settings is not there, so heads by any key count. "
+    return read_public(file) if file.suffix == ".pub" else public_hex(read_key(file)), ""
 
 
 def kept_heads(settings: Settings, log: Log) -> list[SignedHead]:

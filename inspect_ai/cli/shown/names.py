@@ -83,7 +83,8 @@ def revealed(document: Any, entry: Entry, log: Log) -> Any:
     """Document of an entry with the names of its files in place of their pseudonyms. Raises as `_opened`."""
     from inspect_ai.audit import replaced
 
-    names = log.names.clear_names(_opened(entry, log))
+    opened = _opened(entry, log)  # before `log.names`, which would make a key where none is
+    names = log.names.clear_names(opened)
 
     def clear(value: Any) -> Any:
         if isinstance(value, dict):
