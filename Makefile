@@ -2,16 +2,17 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 WORKERS ?= 2
+DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy gate guarantee heat line_soak monitor moves mutants speed volumes
+BENCHMARKS := accuracy fuzz gate guarantee heat index line_soak monitor moves mutants speed volumes
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench $(BENCHMARKS:%=bench-%) clean
+.PHONY: help setup demo test check docs certificates bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +47,9 @@ docs: $(DOCS_READY) ## build the documentation into ./site, every link checked
 $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[docs]"
 	@touch $(DOCS_READY)
+
+certificates: $(READY) ## issue again the certificates that ship (DATA=folder of labelled data), after code that they bind changed
+	$(BIN)/python -m benchmarks.certificates --data $(DATA)
 
 bench: bench-speed ## measure speed and print the figures
 

@@ -93,9 +93,9 @@ def main() -> None:
     write_caps(Path("caps"), 120, seed=0)
     write_caps(Path("new_caps"), 6, seed=1)
     request = inspect_ai.CalibrationRequest(sensitivity=0.95)  # 59 positives without a miss prove it
-    point = inspect_ai.calibrate("bottle_caps", "caps", request=request, db="example.db").point
+    point = inspect_ai.calibrate("bottle_caps", "caps", request=request, tasks="tasks", db="example.db").point
     print(point.promise if point.certified else f"nothing is proved: {point.proof.refusal}")
-    for event in inspect_ai.scan("new_caps", task="bottle_caps", db="example.db", out="example_out"):
+    for event in inspect_ai.scan("new_caps", task="bottle_caps", tasks="tasks", db="example.db", out="example_out"):
         if isinstance(event, inspect_ai.StudyDecided):
             verdict = event.decision.verdict
             print(f"{event.decision.study.key}: {verdict.outcome}, certified: {verdict.certified}")

@@ -8,7 +8,11 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
-from inspect_ai.version import __version__
+from inspect_ai.source_loader import FINDER
+
+FINDER.add("inspect_ai", os.path.dirname(__file__))  # noqa: PTH120 - from here on, this package runs from its source alone
+
+from inspect_ai.version import __version__  # noqa: E402
 
 # Nothing leaves the machine, and nothing is left beside a person's own files. Set here, because these libraries act
 # when they are imported: ONNX Runtime writes a device identifier to the home folder and reports the process. Its own

@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 
 from inspect_ai.domain import Measure, Outcome, Verdict
-from inspect_ai.operating_point import OperatingPoint, ScoreScale, Thresholds
+from inspect_ai.operating_point import PROMISES, OperatingPoint, ScoreScale, Thresholds
 
+NOT_CERTIFIED = "not certified: "
 GRID = 2.0**-16  # probabilities are compared on it; within one step below a threshold counts as at it, the safe side
 
 
@@ -23,24 +24,34 @@ def decide(
     problems: Sequence[str] = (),
     measures: Sequence[Measure] = (),
     suspended: str | None = None,
+    unseen: Sequence[str] = (),
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
     mismatches: reasons why no certificate holds for the deployed files (certificates/deployment.py); they cost the
     certificate only. problems: reasons against deciding this study. measures: the quality gate. suspended: the reason
     why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
+    unseen: parts of the object that the study does not show; what is there may be flagged, and nothing is cleared.
     """
-    why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
+    why = [*problems, *(failure(measure) for measure in measures if not measure.passed)]
     if not why:
         why = _no_score(score, point.thresholds.score_scale)
     if why or score is None:
         return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
     outcome, where = _place(score, point.thresholds)
+    if unseen and outcome is Outcome.CLEAR:
+        return Verdict(outcome=Outcome.ABSTAIN, reason=f"{where}, but {'; '.join(unseen)}", certified=False)
     doubts = _doubts(point, mismatches, suspended)
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
-    promise = f"not certified: {'; '.join(doubts)}" if doubts else point.promise
+    promise = f"{NOT_CERTIFIED}{'; '.join(doubts)}" if doubts else point.promise
     return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
+
+
+def parted(reason: str) -> tuple[str, str]:
+    """Part the reason of a verdict into what is said of the study, and the sentence about its certificate or ""."""
+    found = [at for start in (NOT_CERTIFIED, *PROMISES) if (at := reason.find(f"; {start}")) >= 0]
+    return (reason, "") if not found else (reason[: min(found)], reason[min(found) + 2 :])
 
 
 def reaches(score: float, threshold: float, lines: Thresholds) -> bool:
@@ -84,7 +95,8 @@ def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | N
     return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 
 
-def _failed(measure: Measure) -> str:
+def failure(measure: Measure) -> str:
+    """Sentence about a measure that did not pass, with what a person can do."""
     if math.isnan(measure.value):
         return f"{measure.name} could not be measured: {measure.advice}"
     return f"{measure.name} is {measure.value:.3g}, less than {measure.limit:.3g}: {measure.advice}"

@@ -42,22 +42,29 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A file that will not be decided on, and the sentence with the reason. Counted, logged, shown."""
+    """A file that will not be decided on, and the sentence with the reason. Counted, logged, shown.
+
+    `expected`: the file is sound and no picture to inspect (a report, a localizer beside the slices): it is set aside,
+    and nobody has to act. False for a file that cannot be read.
+    """
 
     file: str
     reason: str
     sha256: str | None = None
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRef:
-    """A study before its pixels are read: one image file, or one DICOM series. Cheap to make, cheap to hold.
+    """A study before its pixels are read: one image file, or one volume or set of pictures of a DICOM series. Cheap.
 
     `key` names it on screen and never holds a patient's name; `digest` is SHA-256 over its sorted file digests.
     `kind` is "image" (camera file) or "dicom". `modality` is DICOM's (CT, OP, ...) or "" for image files.
     `body_part`, `sop_class_uid` and `frames` serve routing. `problems` are reasons known from headers alone that forbid
     a decision (two slices at one position, a gap ...); `notes` are remarks that do not (a duplicate counted once ...).
     `patient_hash` is a keyed hash or None. `attributes`: (name, value) of OBSERVABLE, where known; never a person's.
+    `selection`: for each of `files` the frames that belong to the study, from 1, such as "1-60,121"; "" for all of a
+    file, () for all of all.
     """
 
     key: str
@@ -77,6 +84,7 @@ class StudyRef:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
+    selection: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +101,8 @@ class Image:
     laterality: str | None = None  # "L" or "R", ophthalmic photographs
     burned_in_annotation: bool = False
     lossy: bool = False
+    file: str = ""  # SourceFile.path of its file, where that is known
+    frame: int | None = None  # number of the frame in that file, from 1; None where it holds one picture
 
     def unit_range(self) -> Floats:
         """[H, W] or [H, W, 3] in 0..1."""
@@ -166,6 +176,7 @@ class Unit:
     sop_instance_uid: str | None = None
     position_mm: Millimetres | None = None
     diameter_mm: float | None = None
+    laterality: str | None = None  # of its picture, as Image.laterality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +205,7 @@ class Finding:
     diameter_mm: float | None = None
     series_uid: str | None = None
     sop_instance_uid: str | None = None
+    laterality: str | None = None  # "L" or "R": the eye, where the picture's header tells it
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:  # false for NaN too
@@ -240,3 +252,41 @@ class Decision:
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):
             raise ValueError(f"a decision's score is a number; {self.study.key} has {self.score}")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks that every output shows with the decision: the study's notes, and problems its reason lacks."""
+        unsaid = (problem for problem in self.study.problems if problem not in self.verdict.reason)
+        return tuple(dict.fromkeys((*unsaid, *self.study.notes)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Counts of one labelled folder or of several: found = used + skipped."""
+
+    used: int
+    skipped: tuple[tuple[str, int], ...]  # reason, files; the most frequent first
+
+    @property
+    def found(self) -> int:
+        """Number of all files."""
+        return self.used + sum(count for _, count in self.skipped)
+
+    @property
+    def sentence(self) -> str:
+        """The counts in one line."""
+        skipped = self.found - self.used
+        why = ", ".join(f"{count:,} {_singular(reason) if count == 1 else reason}" for reason, count in self.skipped)
+        files = "1 file" if self.found == 1 else f"{self.found:,} files"
+        return f"found {files}: {self.used:,} used, {skipped:,} skipped{f' ({why})' if why else ''}"
+
+    def plain(self) -> dict[str, object]:
+        """Convert the counts to plain values for JSON."""
+        return {"found": self.found, "used": self.used, "skipped": dict(self.skipped)}
+
+
+def _singular(reason: str) -> str:
+    """Reason of one file: blank lines -> blank line."""
+    for many, one in (("copies", "copy"), ("names", "name"), ("lines", "line"), ("masks", "mask")):
+        reason = reason.replace(many, one)
+    return reason

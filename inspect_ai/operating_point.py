@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from inspect_ai.domain import OBSERVABLE
 
+PROMISES = ("proved: ", "promised on average ")  # first words of a promise
+
 
 class Guarantee(StrEnum):
     """Kind of promise that a threshold carries."""
@@ -129,8 +131,8 @@ class OperatingPoint:
         share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
         what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
-            return f"promised on average over calibrations only, the weaker tier: {what}; this one may fall short"
-        return f"proved: at least {what} ({sure} confidence)"
+            return f"{PROMISES[1]}over calibrations only, the weaker tier: {what}; this one may fall short"
+        return f"{PROMISES[0]}at least {what} ({sure} confidence)"
 
     def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
         """Point for a study: its group's threshold where a group can be known, and never another group's promise.

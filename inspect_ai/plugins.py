@@ -1,19 +1,13 @@
 """Task plugins: the base class of a task, and the search for tasks by folder or entry point, without registration.
 
-A task is a folder with a `task.py` that defines one subclass of Task. Folders are looked for below the bundled `tasks`,
-the folders on INSPECT_AI_TASKS, and `./tasks`; packages add theirs through the entry-point group `inspect_ai.tasks`,
-each naming a module or package that holds the subclass. A broken task is listed with its error and breaks nobody else.
+A task is a folder with a `task.py` that defines one subclass of Task. Folders are looked for below the bundled `tasks`
+and the folders of setting `tasks`; packages add theirs through the entry-point group `inspect_ai.tasks`, each naming a
+module or package that holds the subclass. Where a task is named, no code of another runs; a broken task is listed with
+its error and breaks nobody else.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.machinery
-import importlib.metadata
-import importlib.util
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,10 +23,10 @@ from inspect_ai.domain import Finding, Floats, Measure, Study, StudyRef, Unit, U
 from inspect_ai.errors import UsageError
 from inspect_ai.quality import luma
 from inspect_ai.quality import picture_quality as picture_quality
-from inspect_ai.settings import bundled
+from inspect_ai.settings import Settings, bundled, origin_of
+from inspect_ai.task_source import BUNDLED as BUNDLED
+from inspect_ai.task_source import HERE, TaskPlace, is_in_working_directory, load_code, task_places
 
-ENTRY_POINTS = "inspect_ai.tasks"
-MODULE_PREFIX = "inspect_ai_task_"
 HEAT_STRIDE = 8  # unit pixels a cell of the heat map, from the top left of the padded unit
 HEAT_SUPPORT = 0.5  # of the peak: cells above it belong to the spot whose diameter is reported
 
@@ -46,6 +40,11 @@ class Task:
     modalities: ClassVar[tuple[str, ...]] = ()  # DICOM modalities that it reads
     image_files: ClassVar[bool] = True  # True if it reads camera files
     covers: ClassVar[str] = "single images like those it was trained on"
+    # Other DICOM modalities under which its pictures come; read where the task is named, or by setting `modalities`.
+    modalities_when_named: ClassVar[tuple[str, ...]] = ()
+    # True if each picture of a study is judged by itself, as photographs of eyes are: one that fails the quality gate
+    # does not count beside a good one of the same eye. `aggregate` makes one picture's score, and the highest counts.
+    judges_each_picture: ClassVar[bool] = False
 
     def __init__(self, config: TaskConfig, folder: Path) -> None:
         self.config = config
@@ -61,6 +60,11 @@ class Task:
             return "an image file" if self.image_files else None
         return f"DICOM modality {ref.modality}" if ref.modality in self.modalities else None
 
+    def claims_when_named(self, ref: StudyRef) -> str | None:
+        """Reason why a study can be read by this task where a person says that it is its own; None if it cannot."""
+        named = ref.kind == "dicom" and ref.modality in self.modalities_when_named
+        return "a DICOM file of a modality that it reads when it is named" if named else self.claims(ref)
+
     def accepts(self, study: Study) -> str | None:
         """Reason why a decoded study belongs to this task; None if not. Called after `claims`, for --task auto."""
         return self.claims(study.ref)
@@ -68,6 +72,14 @@ class Task:
     def quality(self, study: Study) -> list[Measure]:
         """Measures of picture quality; each must pass before a score may decide."""
         return [measure for image in study.images for measure in picture_quality(image.unit_range())]
+
+    def unseen(self, study: Study) -> list[str]:
+        """Sentences on parts of the object that the study does not show, such as an organ cut off; default: none.
+
+        They travel as remarks with the decision, whatever it is, and such a study is never cleared.
+        """
+        del study
+        return []
 
     def units(self, study: Study) -> Iterator[Unit]:
         """Inputs of the network. Default: each whole picture, resized to the configured size."""
@@ -150,36 +162,65 @@ class FoundTask:
     """A task that was found: loaded, or broken with its error."""
 
     name: str
-    origin: str  # "bundled", "INSPECT_AI_TASKS", "./tasks" or "entry point DISTRIBUTION"
+    origin: str  # "bundled", "entry point DISTRIBUTION", or what named its folder: setting, variable or option
     folder: Path
     task: Task | None
     error: str | None = None
 
 
 def find_tasks(extra: str = "") -> list[FoundTask]:
-    """All tasks, sorted by name.
+    """All tasks, sorted by name, each with its code run.
 
     `extra`: folders separated as in PATH (setting `tasks`). Never raises for one broken task.
     """
-    found = [_load(name, folder, origin, package) for name, folder, origin, package in _places(extra)]
-    return sorted(found, key=lambda f: (f.name, f.origin))
+    return sorted(
+        (_load(place) for place in task_places(extra, origin_of("tasks", extra))), key=lambda f: (f.name, f.origin)
+    )
 
 
 def task_named(name: str, extra: str = "") -> Task:
-    """Load the task of that name. Raises UsageError if there is none, if there are two, or if it is broken."""
-    everything = find_tasks(extra)
-    same = [f for f in everything if f.name == name]
+    """Load the task of that name, and run no other task's code.
+
+    Raises UsageError if there is none, if there are two, or if it is broken.
+    """
+    found = found_task(name, extra)
+    if found.task is None:
+        raise UsageError(f"Task {name!r} in {found.folder} is broken: {found.error}")
+    return found.task
+
+
+def found_task(name: str, extra: str = "") -> FoundTask:
+    """Load the task of that name, as `task_named`, with its origin; a broken one has its error."""
+    return _load(_place(name, extra))
+
+
+def task_folder(name: str, extra: str = "") -> Path:
+    """Folder of the task of that name, without running its code. Raises UsageError if there is none or two."""
+    return _place(name, extra).folder
+
+
+def _place(name: str, extra: str) -> TaskPlace:
+    places = list(task_places(extra, origin_of("tasks", extra)))
+    same = [place for place in places if place.name == name]
     if not same:
-        known = ", ".join(sorted({f.name for f in everything})) or "none"
+        known = ", ".join(sorted({place.name for place in places})) or "none"
+        asked = f" ./{HERE} holds one, which counts only where it is asked for: --tasks ./{HERE}."
+        here = asked if is_in_working_directory(name) else ""
         raise UsageError(
-            f"There is no task {name!r}. Installed tasks: {known}. `inspect-ai tasks` says where each came from."
+            f"There is no task {name!r}.{here} Installed tasks: {known}. `inspect-ai tasks` says where each came from."
         )
     if len(same) > 1:
         raise UsageError(f"Two tasks are called {name!r}: {same[0].folder} and {same[1].folder}. Rename or remove one.")
-    task = same[0].task
-    if task is None:
-        raise UsageError(f"Task {name!r} in {same[0].folder} is broken: {same[0].error}")
-    return task
+    return same[0]
+
+
+def tasks_at_work(settings: Settings) -> list[TaskPlace]:
+    """Places of the tasks that setting `task` names, found without running their code."""
+    places = task_places(settings.tasks, origin_of("tasks", settings.tasks))
+    return sorted(
+        (place for place in places if settings.task in ("auto", place.name)),
+        key=lambda place: (place.name, place.origin),
+    )
 
 
 @lru_cache(maxsize=32)
@@ -188,60 +229,16 @@ def cached_task(name: str, extra: str = "") -> Task:
     return task_named(name, extra)
 
 
-def _places(extra: str) -> Iterator[tuple[str, Path, str, str | None]]:
-    roots = [(bundled("tasks"), "bundled")]
-    roots += [(Path(p), "INSPECT_AI_TASKS") for p in extra.split(os.pathsep) if p]
-    roots += [(Path.cwd() / "tasks", "./tasks")]
-    seen: set[Path] = set()
-    for root, origin in roots:
-        if not root.is_dir() or root.resolve() in seen:
-            continue
-        seen.add(root.resolve())
-        for file in sorted(root.glob("*/task.py")):
-            yield file.parent.name, file.parent, origin, None
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        spec = _spec(entry.module)
-        folder = Path(spec.origin).parent if spec and spec.origin else Path(entry.module)
-        yield entry.name, folder, f"entry point {entry.dist.name if entry.dist else entry.value}", entry.module
-
-
-def _spec(module: str) -> importlib.machinery.ModuleSpec | None:
+def _load(place: TaskPlace) -> FoundTask:
     try:
-        return importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-
-
-def _load(name: str, folder: Path, origin: str, package: str | None) -> FoundTask:
-    try:
-        module = importlib.import_module(package) if package else _module(name, folder)
-        task = _subclass(module, folder)(_config(name, folder), folder)
+        module = load_code(place)
+        task = _subclass(module, place.folder)(_config(place.name, place.folder), place.folder)
+        if task.name != place.name:
+            raise UsageError(f"it calls itself {task.name!r}: a task has the name of its folder, by which it is found")
     except Exception as e:  # noqa: BLE001 - a third party's code may raise anything; it is listed, not fatal
-        return FoundTask(
-            name=name, origin=origin, folder=folder, task=None, error=f"{type(e).__name__}: {' '.join(str(e).split())}"
-        )
-    return FoundTask(name=task.name, origin=origin, folder=folder, task=task)
-
-
-def _module(name: str, folder: Path) -> ModuleType:
-    """Load FOLDER/task.py by path, as a package, so that `from .part import x` finds FOLDER/part.py.
-
-    The digest of the folder keeps two tasks of one name apart until they are compared.
-    """
-    unique = MODULE_PREFIX + name + "_" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
-    if unique in sys.modules:
-        return sys.modules[unique]
-    spec = importlib.util.spec_from_file_location(unique, folder / "task.py", submodule_search_locations=[str(folder)])
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{folder / 'task.py'} is no Python module.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[unique] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[unique]
-        raise
-    return module
+        error = f"{type(e).__name__}: {' '.join(str(e).split())}"
+        return FoundTask(name=place.name, origin=place.origin, folder=place.folder, task=None, error=error)
+    return FoundTask(name=place.name, origin=place.origin, folder=place.folder, task=task)
 
 
 def _subclass(module: ModuleType, folder: Path) -> type[Task]:

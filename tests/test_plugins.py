@@ -11,6 +11,7 @@ import pytest
 from inspect_ai.config import parse_config
 from inspect_ai.domain import Image, SourceFile, Study, StudyRef, Unit, UnitOutput
 from inspect_ai.errors import UsageError
+from inspect_ai.model.manifest import file_sha256
 from inspect_ai.plugins import Task, find_tasks, hottest, in_channels, picture_quality, probability, task_named
 
 CONFIG = "name: {name}\nlabels:\n  - {{name: parts, classes: [good, bad], positive: [bad]}}\ninput: {{size: 32}}\n"
@@ -36,7 +37,7 @@ def test_a_folder_on_the_path_is_a_task(tmp_path: Path) -> None:
 
     found = {f.name: f for f in find_tasks(str(tmp_path))}
 
-    assert found["mine"].origin == "INSPECT_AI_TASKS"
+    assert found["mine"].origin == "--tasks"
     assert {"metal_surface", "fundus", "lung_nodule"} <= set(found)
 
 
@@ -101,7 +102,11 @@ def test_a_package_brings_its_task_through_an_entry_point(tmp_path: Path) -> Non
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-dist\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[inspect_ai.tasks]\ntheirs = their_task\n")
-    code = "from inspect_ai.plugins import find_tasks; print([(f.name, f.origin, f.error) for f in find_tasks()])"
+    code = (
+        "from inspect_ai.plugins import find_tasks, task_named; from inspect_ai.task_source import code_digests\n"
+        "print([(f.name, f.origin, f.error) for f in find_tasks()])\n"
+        "print(code_digests(type(task_named('theirs')).__module__))"
+    )
 
     out = subprocess.run(
         [sys.executable, "-c", code],
@@ -112,6 +117,8 @@ def test_a_package_brings_its_task_through_an_entry_point(tmp_path: Path) -> Non
     ).stdout
 
     assert "('theirs', 'entry point their-dist', None)" in out
+    assert f"'__init__.py': '{file_sha256(folder / '__init__.py')}'" in out
+    assert "'task.py': " in out
 
 
 def test_finding_tasks_loads_no_tensor_library() -> None:
@@ -197,3 +204,31 @@ def test_a_plain_good_picture_passes_every_measure() -> None:
     picture = (np.random.default_rng(0).random((64, 64)) * 0.8 + 0.1).astype(np.float32)
 
     assert all(m.passed for m in picture_quality(picture))
+
+
+def test_where_a_task_is_named_no_other_tasks_code_runs(tmp_path: Path) -> None:
+    write_task(tmp_path, "mine")
+    write_task(tmp_path, "other", f"open({str(tmp_path / 'it ran')!r}, 'w')\n")
+
+    assert task_named("mine", str(tmp_path)).name == "mine"
+    with pytest.raises(UsageError, match="mine, other"):
+        task_named("third", str(tmp_path))
+    assert not (tmp_path / "it ran").exists()
+    find_tasks(str(tmp_path))
+    assert (tmp_path / "it ran").exists()
+
+
+def test_a_task_that_calls_itself_otherwise_than_its_folder_is_broken(tmp_path: Path) -> None:
+    write_task(tmp_path, "mine", PLUGIN.format(name="yours"))
+
+    with pytest.raises(UsageError, match="calls itself 'yours'"):
+        task_named("mine", str(tmp_path))
+
+
+def test_an_edited_task_is_loaded_anew_and_the_first_one_stays_what_it_was(tmp_path: Path) -> None:
+    folder = write_task(tmp_path, "mine")
+    first = task_named("mine", str(tmp_path))
+    (folder / "task.py").write_text(PLUGIN.format(name="mine") + "    version = '2'\n")
+
+    assert (task_named("mine", str(tmp_path)).version, first.version) == ("2", "1")
+    assert task_named("mine", str(tmp_path)).folder == first.folder

@@ -82,8 +82,8 @@ def compare(folder: Path) -> int:
     parts = {(d["path"], d["sha256"]) for d in drops if d["role"] == "picture"}
     replaced = {(d["path"], d["replaces"]) for d in drops if d["replaces"]}
     with open_log(folder / "log.db") as log:
-        files = [entry.decision().study.files[0] for entry in log.entries(kind="decision")]
-    decided = Counter((file.path, file.sha256) for file in files)
+        entries = list(log.entries(kind="decision"))
+        decided = Counter((log.names.opened(e.sealed)[2], e.decision().study.files[0].sha256) for e in entries)
     doubled = [key for key, times in decided.items() if times > 1]
     missing, foreign = parts - replaced - set(decided), set(decided) - parts
     sound = verify(folder / "log.db").ok

@@ -1,7 +1,7 @@
 """Verification: walk the chain and name the first entry that is altered, missing, reordered or foreign.
 
-A chain alone does not show a tail that was cut off or a log rewritten from some entry on. Anchors show these: heads
-that were exported or printed earlier and kept elsewhere.
+A chain alone does not show a tail that was cut off or a log rewritten from some entry on. Heads that were kept
+elsewhere show these (heads.py).
 """
 
 from __future__ import annotations
@@ -17,78 +17,63 @@ from sqlalchemy import Connection, Engine, create_engine, select
 from inspect_ai.audit import schema
 from inspect_ai.audit.chain import ORIGIN, Head, link
 from inspect_ai.audit.connection import DamagedLog, open_engine, reading
+from inspect_ai.audit.heads import SUFFIX, Witnesses, heads_in_file, log_name, witnesses
 from inspect_ai.audit.log import PAGE, TABLE, clock_back_us
 from inspect_ai.audit.opening import check_pages, existing_file, identify
 from inspect_ai.audit.records import Columns, columns
 from inspect_ai.canonical import canonical
-from inspect_ai.errors import AuditError, UsageError
+from inspect_ai.errors import AuditError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Result of a verification. `rows` and `head`: the sound entries from the first on; `fault`: None if all are sound.
 
-    `remarks` are no faults: entries at which the clock went back.
+    `statement` says what it was checked against, and what such a check cannot find; `heads`: how many heads that were
+    kept elsewhere it was checked against, `covered`: entries that the longest of them covers, `signers`: public keys of
+    those that are signed. `remarks` are no faults: entries at which the clock went back.
     """
 
     ok: bool
     rows: int
     head: str
     fault: str | None
+    statement: str = ""
+    heads: int = 0
+    covered: int = 0
+    signers: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
-def verify(path: Path, *, anchor: Path | None = None) -> Verification:
-    """Check every page, table, trigger, entry and column of the log, and the heads in `anchor`.
+def verify(path: Path, *, anchor: Path | None = None, heads: Path | None = None, public_key: str = "") -> Verification:
+    """Check every page, table, trigger, entry and column of the log, and the heads of it that were kept elsewhere.
 
-    A damaged or foreign file is a fault too. Raises UsageError where there is no log or no head in `anchor`, AuditError
-    where the file cannot be read for reasons that say nothing about the log (locked, permissions, a failing disk).
+    anchor: a file with heads; heads: the folder where heads are kept; public_key: count those heads of it alone that
+    this key signed. A damaged or foreign file is a fault too. Raises UsageError where there is no log, no head in
+    `anchor` or heads that contradict each other, AuditError where the file cannot be read for reasons that say nothing
+    about the log (locked, permissions, a failing disk).
     """
     existing_file(path, create=False)
-    heads = {} if anchor is None else read_anchor(anchor)
+    if anchor is not None:
+        heads_in_file(anchor)
     engine = open_engine(path, create=False)
     walk = _Walk()
     try:
         with reading(engine, path) as connection:
             _check_file(connection, path)
+        found = witnesses(path, log_name(_first_hash(engine, path)), anchor=anchor, folder=heads, public_key=public_key)
+        walk.found = found
+        known = found.by_rows()
+        _check_place(found, path)
         for row in _rows(engine, path):
             walk.step(row, engine, path)
-            _check_anchor(walk.head, heads)
-        _check_length(walk.head, heads)
+            _check_head(walk.head, known, found.origin)
+        _check_length(walk.head, known, found.origin)
     except DamagedLog as e:
         return walk.verification(fault=str(e))
     finally:
         engine.dispose()
     return walk.verification(fault=None)
-
-
-def read_anchor(file: Path) -> dict[int, str]:
-    """Number of rows -> hash, from lines such as `audit export` and `audit verify --json` write.
-
-    Raises UsageError if the file cannot be read, holds no head, or two that contradict each other.
-    """
-    heads: dict[int, str] = {}
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                rows, head = _head_in(line)
-                if rows and heads.setdefault(rows, head) != head:
-                    raise UsageError(f"{file} holds two different heads for {rows} rows: they come from two logs.")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"The anchor {file} cannot be read ({e}).") from e
-    if not heads:
-        raise UsageError(f"{file} holds no head of a log. Write one with `inspect-ai audit export`.")
-    return heads
-
-
-def _head_in(line: str) -> tuple[int, str]:
-    """Rows and hash in a line that holds a head, 0 and "" for any other line."""
-    try:
-        fields = json.loads(line)
-        rows, head = fields["rows"], fields["head"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return 0, ""
-    return (rows, head) if isinstance(rows, int) and isinstance(head, str) else (0, "")
 
 
 def _check_file(connection: Connection, path: Path) -> None:
@@ -154,11 +139,22 @@ class _Walk:
         self.head = Head(rows=0, hash=ORIGIN)
         self.time = ""
         self.remarks: list[str] = []
+        self.found = Witnesses()
 
     def verification(self, *, fault: str | None) -> Verification:
         """Result up to the current row."""
-        head = self.head
-        return Verification(ok=fault is None, rows=head.rows, head=head.hash, fault=fault, remarks=tuple(self.remarks))
+        head, kept = self.head, self.found.heads
+        return Verification(
+            ok=fault is None,
+            rows=head.rows,
+            head=head.hash,
+            fault=fault,
+            statement=self.found.statement(head),
+            heads=len(kept),
+            covered=max((known.rows for known in kept), default=0),
+            signers=tuple(sorted({known.key for known in kept if known.signature})),
+            remarks=tuple(self.remarks),
+        )
 
     def step(self, row: Any, engine: Engine, path: Path) -> None:
         """Take the next row. Raises DamagedLog that names the entry if it is not the one that was written there."""
@@ -239,14 +235,34 @@ def _compare(row: Any, expected: Columns, path: Path) -> None:
             raise DamagedLog(f"Entry {row.seq} of {path} was altered: its column {name!r} and its document differ.")
 
 
-def _check_anchor(head: Head, heads: dict[int, str]) -> None:
+def _check_head(head: Head, heads: dict[int, str], origin: str) -> None:
     if heads.get(head.rows, head.hash) != head.hash:
-        raise DamagedLog(f"Entry {head.rows} is not the one in the anchor: the log was rewritten there or before.")
+        raise DamagedLog(
+            f"Entry {head.rows} is not the one that a head of {origin} names: the log was rewritten there or before."
+        )
 
 
-def _check_length(head: Head, heads: dict[int, str]) -> None:
+def _check_length(head: Head, heads: dict[int, str], origin: str) -> None:
     longest = max(heads, default=0)
     if longest > head.rows:
         raise DamagedLog(
-            f"Entry {head.rows + 1} is missing: the log ends before it, the anchor knows {longest}. Its end was cut."
+            f"Entry {head.rows + 1} is missing: the log ends before it, a head of {origin} knows {longest}. "
+            "Its end was cut."
         )
+
+
+def _check_place(found: Witnesses, path: Path) -> None:
+    """Check that no other log lay where this one lies: a log rewritten from its first entry on looks like another."""
+    if found.foreign:
+        other = max(found.foreign, key=lambda head: head.rows)
+        when = f" at {other.time}" if other.time else ""
+        raise DamagedLog(
+            f"{found.origin} holds heads of a log in the place of {path} that began with another entry ({other.rows} "
+            f"entries{when}): it was rewritten from its first entry on, or replaced. If it was put aside on purpose, "
+            f"take its heads ({other.log}{SUFFIX}) out of that folder."
+        )
+
+
+def _first_hash(engine: Engine, path: Path) -> str:
+    with reading(engine, path) as connection:
+        return connection.execute(select(TABLE.c.hash).order_by(TABLE.c.seq).limit(1)).scalar_one_or_none() or ""

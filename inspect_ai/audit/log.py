@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from inspect_ai.audit import records
 from inspect_ai.audit.chain import ORIGIN, Head, link
 from inspect_ai.audit.connection import DamagedLog, reading, writing
 from inspect_ai.audit.failpoint import reach
+from inspect_ai.audit.patients import key_path, patient_key
+from inspect_ai.audit.pseudonyms import Pseudonyms
 from inspect_ai.audit.records import Entry, Item, Review
 from inspect_ai.audit.schema import Row
-from inspect_ai.domain import Provenance
+from inspect_ai.domain import Decision, Provenance, Rejection
 from inspect_ai.errors import UsageError
 
 PAGE = 500  # rows read in one transaction
@@ -28,26 +31,37 @@ _ENTRY = select(*(TABLE.c[name] for name in (
 
 
 class Log:
-    """Open audit log, made by `open_log`."""
+    """Open audit log, made by `open_log`. Names of files and folders enter it as pseudonyms alone, and sealed where
+    `keep_names` is given.
+    """
 
-    def __init__(self, engine: Engine, path: Path, operator: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, path: Path, operator: str, clock: Callable[[], datetime], keep_names: bool = True
+    ) -> None:
         self.path = path
         self.operator = operator
         self._engine = engine
         self._clock = clock
+        self._keep_names = keep_names
+
+    @cached_property
+    def names(self) -> Pseudonyms:
+        """Pseudonyms under this log's key, which is made when first asked for."""
+        return Pseudonyms(patient_key(self.path))
 
     def append(self, items: Sequence[Item]) -> list[Entry]:
-        """Write all items in one transaction and return their entries, on disk. What the log holds already is not
-        written again: its entry is returned. Raises UsageError for a review whose case has moved on or is not there,
-        AuditError where nothing could be written.
+        """Write all items, without the names of files, in one transaction and return their entries, on disk. What the
+        log holds already is not written again: its entry is returned. Raises UsageError for a review whose case has
+        moved on or is not there, AuditError where nothing could be written.
         """
         with writing(self._engine, self.path) as connection:
             last = self._last(connection)
             entries = []
             for item in items:
-                entry = self._known(connection, item)
+                hidden, sealed = self._without_names(item)
+                entry = self._known(connection, item, hidden)
                 if entry is None:
-                    entry = last = self._add(connection, item, last)
+                    entry = last = self._add(connection, hidden, last, sealed)
                 entries.append(entry)
             reach("inside_transaction")
         reach("after_commit")
@@ -60,10 +74,13 @@ class Log:
     def find_any(self, study_digest: str, provenances: Sequence[Provenance]) -> Entry | None:
         """A decision in the log that one of `provenances` made on this content; of one decided again, the newest."""
         found: Entry | None = None
+        digests = [study_digest]
+        if key_path(self.path).exists():  # else no entry has a keyed digest, and a search makes no key
+            digests.append(self.names.digest(study_digest))
         with reading(self._engine, self.path) as connection:
             while True:
                 seq = None if found is None else found.id
-                keys = [records.decision_key(study_digest, provenance, seq) for provenance in provenances]
+                keys = [records.decision_key(d, provenance, seq) for d in digests for provenance in provenances]
                 newer = _one(connection, _ENTRY.where(TABLE.c.key.in_(keys)))
                 if newer is None:
                     return found
@@ -122,12 +139,18 @@ class Log:
             )
         return last
 
-    def _known(self, connection: Connection, item: Item) -> Entry | None:
-        """Entry that holds this item already."""
-        key = records.key(item)
-        if key is None:
+    def _without_names(self, item: Item) -> tuple[Item, str]:
+        """Item as it is written, and its names sealed ("" for one without, or where they are not kept)."""
+        if isinstance(item, Decision | Rejection):
+            return self.names.hidden(item), self.names.sealed(item) if self._keep_names else ""
+        return item, ""
+
+    def _known(self, connection: Connection, item: Item, hidden: Item) -> Entry | None:
+        """Entry that holds this item already; earlier versions wrote it with its names."""
+        keys = {key for key in (records.key(hidden), records.key(item)) if key is not None}
+        if not keys:
             return None
-        entry = _one(connection, _ENTRY.where(TABLE.c.key == key))
+        entry = _one(connection, _ENTRY.where(TABLE.c.key.in_(keys)).order_by(TABLE.c.seq.desc()))
         if isinstance(item, Review):
             self._check_review(connection, item, entry)
         return entry
@@ -141,7 +164,7 @@ class Log:
         if _one(connection, _ENTRY.where(TABLE.c.seq == review.entry_id)) is None:
             raise UsageError(f"The audit log {self.path} has no entry {review.entry_id} that could be reviewed.")
 
-    def _add(self, connection: Connection, item: Item, last: Entry | None) -> Entry:
+    def _add(self, connection: Connection, item: Item, last: Entry | None, sealed: str = "") -> Entry:
         seq = 1 if last is None else last.id + 1
         previous = ORIGIN if last is None else last.hash
         now = self._clock()
@@ -155,6 +178,7 @@ class Log:
             time=records.utc_text(now),
             operator=operator,
             clock_back_us=0 if last is None else clock_back_us(last.time, records.utc_text(now)),
+            sealed=sealed,
         )
         values = asdict(records.columns(json.loads(document)))
         values |= {"document": document, "previous": previous, "hash": link(previous, document)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from inspect_ai.audit import schema
 from inspect_ai.audit.connection import BUSY_S, DamagedLog, open_engine, reading, sentences, writing
 from inspect_ai.audit.log import Log
 from inspect_ai.errors import AuditError, UsageError
+from inspect_ai.secret import make_private_folder, private_file
 from inspect_ai.settings import bundled
 
 
@@ -31,14 +32,19 @@ def open_log(
     create: bool = True,
     busy_s: float = BUSY_S,
     clock: Callable[[], datetime] = utc_now,
+    keep_names: bool = True,
 ) -> Iterator[Log]:
-    """The log at `path`; made with its folder if it is not there and `create` is given.
+    """The log at `path`; made with its folder if it is not there and `create` is given, for its owner alone.
+
+    `keep_names`: keep the names of files and folders in new entries, sealed; else their pseudonyms alone.
 
     An older schema is migrated, after a copy beside the log. Raises UsageError where there is no log and none may be
     made; AuditError where the file is foreign, newer than this program, damaged, locked or not writable.
     """
     existing_file(path, create=create)
     crashed = _has_journal(path)
+    if create and not path.exists():
+        _make_private(path)
     engine = open_engine(path, create=create, busy_s=busy_s)
     try:
         with reading(engine, path) as connection:
@@ -48,7 +54,7 @@ def open_log(
         if crashed:
             with reading(engine, path) as connection:
                 check_pages(connection, path)
-        yield Log(engine, path, operator or login_name(), clock)
+        yield Log(engine, path, operator or login_name(), clock, keep_names)
     finally:
         engine.dispose()
 
@@ -62,7 +68,7 @@ def existing_file(path: Path, *, create: bool) -> None:
     if not create:
         raise UsageError(f"There is no audit log at {path}. A scan makes one: `inspect-ai scan PATH --db {path}`.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as e:
         problem = f"The folder of the audit log {path} cannot be made ({e.strerror})"
         raise AuditError(f"{problem}. Name another log with --db.") from e
@@ -102,6 +108,12 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # ImportError: no pwd module and no variable
         return "unknown"
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file of mode 600, which SQLite takes for a new database; its journals have the mode of the file."""
+    with suppress(OSError):  # SQLite, which opens it next, says why
+        private_file(path, "ab").close()
 
 
 def _has_journal(path: Path) -> bool:
@@ -145,6 +157,7 @@ def _copy(path: Path, version: int) -> Path:
         target = path.with_name(f"{path.name}.schema{version}-{number}.bak")
         number += 1
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    _make_private(target)
     with sentences(target), closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
     return target

@@ -1,4 +1,4 @@
-"""Key of patient hashes: it lets one log recognise the same patient and lets no log name them."""
+"""Key of a log: it lets the log recognise the same patient and the same file, and lets no log name them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from inspect_ai.secret import make_secret, read_secret
 SIZE = 32  # bytes, as SHA-256's output: a longer HMAC key would prove nothing more
 
 
+def key_path(db_path: Path) -> Path:
+    """Path of the key that belongs to the log at `db_path`: FILE.key beside it."""
+    return db_path.with_name(db_path.name + ".key")
+
+
 def patient_key(db_path: Path) -> bytes:
     """The 32 secret bytes that belong to the log at `db_path`, made when first asked for (FILE.key, mode 600).
 
-    Lost, the patients of earlier and later entries no longer match. Raises AuditError if it cannot be read or made.
+    Lost, patients and files of earlier and later entries no longer match, and sealed names stay sealed. Raises
+    AuditError if it cannot be read or made.
     """
-    path = db_path.with_name(db_path.name + ".key")
+    path = key_path(db_path)
     try:
         if not path.exists():
             make_secret(path, secrets.token_hex(SIZE) + "\n")

@@ -1,7 +1,8 @@
 """Records of the log: the items that may be written, their documents, and the columns that follow from a document.
 
-A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}} and, where the
-clock went back, "clock_back_us". Every column except the hashes follows from it, at writing and again at verifying.
+A document is canonical JSON: {"format", "seq", "time", "kind", "operator", "software", KIND: {...}}, where the clock
+went back "clock_back_us", and where names are kept "sealed" (pseudonyms.py). Every column except the hashes follows
+from it, at writing and again at verifying.
 """
 
 from __future__ import annotations
@@ -53,11 +54,16 @@ class Action(StrEnum):
     SUSPENDED = "suspended"  # by an alarm or a person: nothing is cleared without a person until it is enabled
     ENABLED = "enabled"  # by a person, after a suspension
     REVOKED = "revoked"  # for ever: decisions are uncertified
+    TRUSTED = "trusted"  # a signer's key, by a person: certificates that it signed count here
+    UNTRUSTED = "untrusted"  # a signer's key, by a person: they count no longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNote:
-    """Change of status of a certificate or, where there is none, of an operating point; `statement` says why."""
+    """Change of status of a certificate or, where there is none, of an operating point; `statement` says why.
+
+    A change of trust in a key names no task, operating point or certificate, only the `signer`.
+    """
 
     task: str
     operating_point_sha256: str
@@ -66,6 +72,9 @@ class CertificateNote:
     action: Action = Action.ISSUED
     certificate_sha256: str = ""  # empty for an operating point without a certificate
     alarm: int | None = None  # the entry of the alarm that suspended it
+    signer: str = ""  # public key of the certificate's signer, or the key that trust was given to or taken from
+    trust: str = ""  # origin of the trust in that key, at the time of this entry
+    date: str = ""  # of the certificate itself, where one comes into force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +150,16 @@ class Entry:
         return None if decision is None else bool(decision["verdict"]["certified"])
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks on this decision; none if this entry is no decision."""
+        return self.decision().remarks if self.kind == Kind.DECISION else ()
+
+    @property
+    def sealed(self) -> str:
+        """Names of the entry's files, encrypted (pseudonyms.py); empty where none are kept."""
+        return str(json.loads(self.document).get("sealed", ""))
+
+    @property
     def source(self) -> str:
         """Path of the decided study, read without the whole decision. Raises KeyError if this is none."""
         return text_from_plain(json.loads(self.document)["decision"]["study"]["source"])
@@ -182,8 +201,10 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: int = 0) -> str:
-    """The canonical JSON of a new entry. Raises ValueError for an item that cannot be written."""
+def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: int = 0, sealed: str = "") -> str:
+    """The canonical JSON of a new entry. `sealed`: names of its files, encrypted. Raises ValueError for an item that
+    cannot be written.
+    """
     kind = _KINDS[type(item)].value
     plain: dict[str, Plain] = {
         "format": FORMAT,
@@ -196,6 +217,8 @@ def document(item: Item, *, seq: int, time: str, operator: str, clock_back_us: i
     }
     if clock_back_us:
         plain["clock_back_us"] = clock_back_us
+    if sealed:
+        plain["sealed"] = sealed
     return canonical(plain)
 
 
@@ -233,6 +256,8 @@ def _indexed(item: object) -> tuple[str, str, str | None, float | None, str, int
         return item.sha256 or "", "", None, None, item.reason, None
     if isinstance(item, Review):
         return "", "", item.verdict, None, item.reason, item.entry_id
+    if isinstance(item, CertificateNote) and item.action in (Action.TRUSTED, Action.UNTRUSTED):
+        return item.signer, "", item.action.value, None, item.statement, None
     if isinstance(item, CertificateNote):
         outcome = item.action.value if item.certificate_sha256 else "certified" if item.certified else "refused"
         subject = item.certificate_sha256 or item.operating_point_sha256

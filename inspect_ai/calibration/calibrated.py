@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_ai.calibration.frontier import FrontierRow
+from inspect_ai.domain import Account
 from inspect_ai.operating_point import OperatingPoint
 
 
@@ -15,7 +16,8 @@ class Calibrated:
 
     no_reference: reason why no out-of-distribution reference was made, None where one was. left_to_a_person: share of
     positive pictures that the whole gate leaves to a person. training_known: the pictures that trained the model are
-    known, so that none of them can count. All three None where another program made the scores.
+    known, so that none of them can count. account: the files of the folder; said: what was understood and joined in it.
+    All five empty where another program made the scores.
     """
 
     point: OperatingPoint
@@ -24,3 +26,5 @@ class Calibrated:
     no_reference: str | None = None
     left_to_a_person: float | None = None
     training_known: bool | None = None
+    account: Account | None = None
+    said: tuple[str, ...] = ()

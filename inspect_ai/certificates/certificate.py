@@ -29,7 +29,8 @@ from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
 from inspect_ai.whole_file import whole_file
 
-SCHEMA = 1
+SCHEMA = 2
+BINDS_NO_CODE = 1  # schema of earlier versions: it is read, and is in force nowhere
 SCORES_FROM = "scores from "  # prefix of a record's engine where another program made the scores
 LARGEST_BYTES = 50_000_000  # half a million units
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -44,11 +45,20 @@ class FileDigest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryVersion:
+    """A library (or Python itself) and its exact version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRecord:
-    """Record of a decision's origin: the task, the engine that runs its network, and every file, byte for byte.
+    """Record of a decision's origin: task, engine, every file byte for byte, the program's code, and its libraries.
 
     The files are the weights, the engine's graph, the manifest, the operating point, the out-of-distribution reference
-    (where there is one), the configuration, and the task's own code, which prepares the pictures.
+    (where there is one), the configuration, and the task's own code, which prepares the pictures. The program is every
+    module between a file and its verdict (verdict_path.py).
     """
 
     task: str
@@ -56,6 +66,8 @@ class DeploymentRecord:
     engine: str  # name, version and precision
     config_sha256: str  # of the configuration's content, as in each decision
     files: tuple[FileDigest, ...]  # by name
+    program: tuple[FileDigest, ...] = ()  # modules by their path below the package; none in schema 1
+    libraries: tuple[LibraryVersion, ...] = ()  # by name
 
     @property
     def of_scores(self) -> bool:
@@ -95,6 +107,8 @@ class Signed:
 
 def signed(certificate: Certificate, key: Ed25519PrivateKey) -> Signed:
     """Sign the certificate with a key. Raises UsageError for one that could not be read back."""
+    if certificate.schema != SCHEMA:
+        raise UsageError(f"A certificate of schema {certificate.schema} is not signed: calibrate again.")
     if fault := next(_faults(certificate), None):
         raise UsageError(f"No certificate can be made: {fault}.")
     text = canonical(plain_of(certificate)).encode()
@@ -174,7 +188,7 @@ def _laid_out(plain: Any) -> bytes:
 def _unreadable(plain: dict[str, Any], data: bytes) -> str | None:
     """Fault that prevents further checks: another schema, other fields, a byte that is not as it was written."""
     body, names = plain["certificate"], {field.name for field in dataclasses.fields(Certificate)}
-    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+    if not isinstance(body, dict) or body.get("schema") not in (BINDS_NO_CODE, SCHEMA):
         return f"it is no certificate of schema {SCHEMA}. Another version of the program may read it"
     if missing := sorted(names - set(body)):
         return f"it lacks {', '.join(missing)}"
@@ -203,14 +217,16 @@ def _made(path: Path, plain: Any) -> Certificate:
 def _faults(certificate: Certificate) -> Iterator[str]:
     """Yield a phrase for each fault that no sound certificate has."""
     point, work = certificate.point, certificate.at_work
-    digests = [certificate.operating_point_sha256, *certificate.unit_sha256, *(file.sha256 for file in work.files)]
+    files = (*work.files, *work.program)
+    digests = [certificate.operating_point_sha256, *certificate.unit_sha256, *(file.sha256 for file in files)]
     if not all(_DIGEST.fullmatch(digest) for digest in [*digests, *filter(None, [certificate.supersedes])]):
         yield "one of its digests is no SHA-256 in hex"
     if point.task != work.task:
         yield f"its point is of task {printable(point.task, 60)}, not of {printable(work.task, 60)}"
-    names = [file.name for file in work.files]
-    if names != sorted(set(names)):
-        yield "its files are not sorted by name, each once"
+    for of_files in (work.files, work.program, work.libraries):
+        names = [file.name for file in of_files]
+        if names != sorted(set(names)):
+            yield "its files are not sorted by name, each once"
     if list(certificate.unit_sha256) != sorted(set(certificate.unit_sha256)):
         yield "its units are not sorted, each once"
     if len(certificate.unit_sha256) != point.proof.n_positive:

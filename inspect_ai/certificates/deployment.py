@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inspect_ai.calibration import point_sha256
 from inspect_ai.calibration.typical_file import TYPICAL_FILE
 from inspect_ai.certificates.certificate import (
+    BINDS_NO_CODE,
     SCORES_FROM,
     Certificate,
     DeploymentRecord,
     FileDigest,
+    LibraryVersion,
     Signed,
     read_certificate,
 )
-from inspect_ai.certificates.signing import trusted_keys
+from inspect_ai.certificates.trust import trusted_keys, why_not_trusted
+from inspect_ai.certificates.verdict_path import code_changes, library_versions, program_digests
 from inspect_ai.config import config_sha256
 from inspect_ai.errors import InputError
 from inspect_ai.model.engine import Engine
@@ -24,6 +28,7 @@ from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, file_sha256
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, config_file
 from inspect_ai.settings import Settings
+from inspect_ai.task_source import code_digests
 from inspect_ai.text import printable
 from inspect_ai.version import __version__
 
@@ -43,7 +48,8 @@ class Check:
 def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> DeploymentRecord:
     """Record the files of the model in folder `model`, the operating point at `point`, and the task's config and code.
 
-    Raises SetupError for a file that cannot be read.
+    Of what is loaded (graph, code) these are the digests of the bytes that run. Raises SetupError for a file that
+    cannot be read.
     """
     files = {name: model / name for name in (WEIGHTS, GRAPH, MANIFEST)}
     files |= {POINT_FILE: point, TYPICAL_FILE: point.parent / TYPICAL_FILE}
@@ -51,16 +57,21 @@ def deployment_record(task: Task, engine: Engine, model: Path, point: Path) -> D
         if (config := config_file(name, task.folder)) is not None:
             files[config.name] = config
             break
-    files |= {path.relative_to(task.folder).as_posix(): path for path in _code(task.folder)}
+    digests = {name: file_sha256(path) for name, path in files.items() if path.is_file()}
+    digests |= {**engine.read, **code_digests(type(task).__module__)}
     return DeploymentRecord(
         task=task.name,
         task_version=task.version,
         engine=engine.name,
         config_sha256=config_sha256(task.config),
-        files=tuple(
-            FileDigest(name=name, sha256=file_sha256(path)) for name, path in sorted(files.items()) if path.is_file()
-        ),
+        files=_named(digests),
+        program=_named(program_digests()),
+        libraries=tuple(LibraryVersion(name=name, version=v) for name, v in sorted(library_versions().items())),
     )
+
+
+def _named(digests: Mapping[str, str]) -> tuple[FileDigest, ...]:
+    return tuple(FileDigest(name=name, sha256=sha256) for name, sha256 in sorted(digests.items()))
 
 
 def scores_record(name: str, scores: Path, point: Path, model: Path | None = None) -> DeploymentRecord:
@@ -124,19 +135,16 @@ def certificate_for(
     except InputError as e:
         return None, [f"the certificate does not hold: {e}".replace(str(place), place.name).rstrip(".")]
     found = checks(made, deployment_record(task, engine, model, path), settings)
-    return made, [check.fault for check in found if check.fault is not None]
+    faults = [check.fault for check in found if check.fault is not None]
+    if made.certificate.operating_point_sha256 != point_sha256(point) and not faults:
+        faults.append("the certificate is for another operating point")  # it was exchanged while it was read
+    changed = code_changes((type(task).__module__,))
+    return made, [*faults, *(f"{what}: what runs here is not what was certified" for what in changed)]
 
 
 def _relative(folder: Path, path: Path) -> str:
     """Path of a file relative to a folder, with forward slashes."""
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-def _code(folder: Path) -> Iterator[Path]:
-    """Yield a task's code files, without those in hidden folders: an editor's copies, an environment."""
-    for path in folder.rglob("*.py"):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
 
 
 def checks(made: Signed, work: DeploymentRecord, settings: Settings) -> list[Check]:
@@ -150,13 +158,14 @@ def checks(made: Signed, work: DeploymentRecord, settings: Settings) -> list[Che
         Check("program", _differs("the program", made.certificate.software, SOFTWARE)),
         Check("configuration", _differs("the configuration", certified.config_sha256, work.config_sha256)),
         *_files(made.certificate, work),
+        *_program(made.certificate, work),
     ]
 
 
 def _untrusted(made: Signed, settings: Settings) -> str | None:
     if made.public_key in trusted_keys(settings):
         return None
-    return f"the certificate was signed by a key that is not trusted here ({made.public_key[:12]})"
+    return why_not_trusted(made.public_key)
 
 
 def _differs(what: str, certified: str, ours: str) -> str | None:
@@ -165,9 +174,32 @@ def _differs(what: str, certified: str, ours: str) -> str | None:
     return f"{what} at work is {printable(ours, 60)}, the certificate is for {printable(certified, 60)}"
 
 
+def _program(certificate: Certificate, work: DeploymentRecord) -> Iterator[Check]:
+    """Check the program's code, in one line where all of it is as certified, and the versions of libraries."""
+    if certificate.schema == BINDS_NO_CODE:
+        yield Check("program code", "it is not in force: it binds no program code; calibrate again")
+        return
+    compared = _compared(certificate.at_work.program, work.program, "inspect_ai/")
+    yield from [check for check in compared if check.fault is not None] or [
+        Check(f"program code ({len(work.program)} modules)")
+    ]
+    here = {library.name: library.version for library in work.libraries}
+    other = [
+        f"{library.name} {library.version} was certified, {here.get(library.name, 'none')} is installed"
+        for library in certificate.at_work.libraries
+        if library.version != here.get(library.name)
+    ]
+    yield Check("libraries", "; ".join(printable(one, 120) for one in other) or None)
+
+
 def _files(certificate: Certificate, work: DeploymentRecord) -> Iterator[Check]:
-    certified = {file.name: file.sha256 for file in certificate.at_work.files}
-    ours = {file.name: file.sha256 for file in work.files}
+    return _compared(certificate.at_work.files, work.files)
+
+
+def _compared(of_certificate: Iterable[FileDigest], at_work: Iterable[FileDigest], below: str = "") -> Iterator[Check]:
+    """Compare files by name; below: what goes before a name where it is shown."""
+    certified = {f"{below}{file.name}": file.sha256 for file in of_certificate}
+    ours = {f"{below}{file.name}": file.sha256 for file in at_work}
     for name in sorted(certified | ours):
         shown = printable(name, 80)
         if name not in ours:

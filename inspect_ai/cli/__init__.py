@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspect_ai.cli.exit_codes import FAULT, INTERRUPTED
 
 if TYPE_CHECKING:
     import typer
-
-ERROR_LOG = "inspect_ai_error.log"
 
 
 def main(args: Sequence[str] | None = None, *, app: typer.Typer | None = None, name: str = "inspect-ai") -> None:
@@ -64,17 +60,15 @@ def _say(sentence: str) -> None:
 def _fault(error: Exception) -> int:
     if _debug():
         traceback.print_exc()
-    where = _write_log("".join(traceback.format_exception(error)))
-    _say(f"A fault in the program ({type(error).__name__}). The details stand in {where}; nothing committed was lost.")
+    from inspect_ai.cli.fault_log import write_fault
+
+    where = write_fault(error)
+    if where is None:
+        details = (
+            "The details are lost: neither the current nor the temporary folder can be written; "
+            "set INSPECT_AI_DEBUG=1 to see them"
+        )
+    else:
+        details = f"The details stand in {where}, which you alone can read; it quotes nothing of your data"
+    _say(f"A fault in the program ({type(error).__name__}). {details}. Nothing committed was lost.")
     return FAULT
-
-
-def _write_log(text: str) -> str:
-    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
-        try:
-            with (folder / ERROR_LOG).open("a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError:
-            continue
-        return str(folder / ERROR_LOG)
-    return "no file (neither the current nor the temporary folder can be written; set INSPECT_AI_DEBUG=1 to see them)"

@@ -91,6 +91,7 @@ def calibrate(
             "--out", help="Where to write the operating point.", show_default="beside the model, or the scores"
         ),
     ] = None,
+    tasks: common.Tasks = None,
     as_json: common.Json = False,
 ) -> None:
     """Find the threshold that proves a promised sensitivity.
@@ -121,13 +122,17 @@ def calibrate(
         made = _of_scores(scores, request, name or task, model_file, out)
     else:
         _refuse_together("a task", name=name, model_file=model_file)
-        made = _of_task(task, data, request, model, split, out)
+        made = _of_task(task, data, request, model, split, out, tasks)
     if as_json:
         common.emit(_plain(made))
     else:
         _print_result(made.point)
+        for sentence in made.said:
+            print(f"{sentence[:1].upper()}{sentence[1:]}.")
         _tell_frontier(made)
         _tell_rest(made)
+        if made.account is not None:
+            print(f"F{made.account.sentence[1:]}.")
     if not made.point.certified_somewhere:
         raise CalibrationRefused(made.point.proof.refusal or "")
 
@@ -149,6 +154,7 @@ def _of_task(
     model: Path | None,
     split: str | None,
     out: Path | None,
+    tasks: str | None,
 ) -> Calibrated:
     from inspect_ai.errors import UsageError
     from inspect_ai.journeys.calibrate import calibrate_task
@@ -159,7 +165,7 @@ def _of_task(
         return calibrate_task(
             task,
             data,
-            settings=common.settings(),
+            settings=common.settings(tasks=tasks),
             request=request,
             model=model,
             split=split or "calibration",
@@ -185,6 +191,8 @@ def _plain(made: Calibrated) -> dict[str, Any]:
         "certificate": made.certificate and str(made.certificate),
         "left_to_a_person": made.left_to_a_person,
         "frontier": [asdict(row) for row in made.frontier],
+        "files": made.account and made.account.plain(),
+        "said": list(made.said),
     }
 
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.certificate_keys import Reason, add_to
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Action
     from inspect_ai.certificates.status import CertificateStatus
     from inspect_ai.journeys.certify import Verified
+    from inspect_ai.settings import Settings
 
 DOES_NOT_HOLD = 1
 
 app = common.app()
 
 Which = Annotated[str, typer.Argument(metavar="TASK|FILE", help="Name of a task, or a certificate or its folder.")]
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Name of an installed task.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the log later.")]
+TaskName = Annotated[
+    str, typer.Argument(metavar="TASK|FILE", help="Name of an installed task, or a certificate or its folder.")
+]
 
 
 @app.callback(no_args_is_help=True)
@@ -32,7 +34,13 @@ def certificate() -> None:
 
 
 @app.command("show")
-def show(which: Which, db: common.Db = None, engine: common.Engine = None, as_json: common.Json = False) -> None:
+def show(
+    which: Which,
+    tasks: common.Tasks = None,
+    db: common.Db = None,
+    engine: common.Engine = None,
+    as_json: common.Json = False,
+) -> None:
     """Show what a certificate proves, about what, by whom, and how it stands.
 
     Example: inspect-ai certificate show lung_nodule
@@ -40,7 +48,7 @@ def show(which: Which, db: common.Db = None, engine: common.Engine = None, as_js
     from inspect_ai.certificates.certificate import plain_of
     from inspect_ai.journeys.certify import verify as ask
 
-    found = ask(which, common.settings(db=db, engine=engine))
+    found = ask(which, common.settings(tasks=tasks, db=db, engine=engine))
     if as_json:
         told = {"certificate": plain_of(found.made.certificate), "public_key": found.made.public_key}
         common.emit({**_plain(found), **told})
@@ -50,7 +58,13 @@ def show(which: Which, db: common.Db = None, engine: common.Engine = None, as_js
 
 
 @app.command("verify")
-def verify(which: Which, db: common.Db = None, engine: common.Engine = None, as_json: common.Json = False) -> None:
+def verify(
+    which: Which,
+    tasks: common.Tasks = None,
+    db: common.Db = None,
+    engine: common.Engine = None,
+    as_json: common.Json = False,
+) -> None:
     """Check a certificate: its signature, its proof, every file at work, and the audit log.
 
     Exit codes: 0 it holds, 1 something of it does not hold here (named), 2 there is no such certificate, 3 the file is
@@ -60,7 +74,7 @@ def verify(which: Which, db: common.Db = None, engine: common.Engine = None, as_
     """
     from inspect_ai.journeys.certify import verify as ask
 
-    found = ask(which, common.settings(db=db, engine=engine))
+    found = ask(which, common.settings(tasks=tasks, db=db, engine=engine))
     if as_json:
         common.emit(_plain(found))
     else:
@@ -81,6 +95,7 @@ def verify(which: Which, db: common.Db = None, engine: common.Engine = None, as_
 def suspend(
     task: TaskName,
     reason: Reason,
+    tasks: common.Tasks = None,
     operator: common.Operator = None,
     db: common.Db = None,
     as_json: common.Json = False,
@@ -91,13 +106,14 @@ def suspend(
     """
     from inspect_ai.audit import Action
 
-    _change(Action.SUSPENDED, task, reason, operator, db, as_json)
+    _change(Action.SUSPENDED, task, reason, common.settings(tasks=tasks, db=db, operator=operator), as_json)
 
 
 @app.command("enable")
 def enable(
     task: TaskName,
     reason: Reason,
+    tasks: common.Tasks = None,
     operator: common.Operator = None,
     db: common.Db = None,
     as_json: common.Json = False,
@@ -108,13 +124,14 @@ def enable(
     """
     from inspect_ai.audit import Action
 
-    _change(Action.ENABLED, task, reason, operator, db, as_json)
+    _change(Action.ENABLED, task, reason, common.settings(tasks=tasks, db=db, operator=operator), as_json)
 
 
 @app.command("revoke")
 def revoke(
     task: TaskName,
     reason: Reason,
+    tasks: common.Tasks = None,
     operator: common.Operator = None,
     db: common.Db = None,
     as_json: common.Json = False,
@@ -125,66 +142,16 @@ def revoke(
     """
     from inspect_ai.audit import Action
 
-    _change(Action.REVOKED, task, reason, operator, db, as_json)
+    _change(Action.REVOKED, task, reason, common.settings(tasks=tasks, db=db, operator=operator), as_json)
 
 
-@app.command("key")
-def key(
-    new: Annotated[
-        Path | None, typer.Option("--new", help="Make a private key in this file instead of the site's own.")
-    ] = None,
-    db: common.Db = None,
-    as_json: common.Json = False,
-) -> None:
-    """Print the public key that belongs to what is calibrated here; make the private one if there is none yet.
-
-    The line goes into a file NAME.pub wherever these certificates are to count (setting trusted_keys). The private key
-    lies beside the audit log, readable by its owner alone.
-
-    Example: inspect-ai certificate key > trusted/hospital_north.pub
-    """
-    from inspect_ai.certificates import signing
-    from inspect_ai.errors import UsageError
-
-    if new is not None and new.exists():
-        raise UsageError(f"{new} exists already; no key is overwritten. Name another file.")
-    path = new or signing.site_key_path(common.settings(db=db).db)
-    if not path.exists():
-        signing.make_key(path)
-    public = signing.public_hex(signing.read_key(path))
-    if as_json:
-        common.emit({"type": "key", "public_key": public, "private_key_file": str(path)})
-        return
-    print(public)
-    common.progress().print(f"The private key is in {path}: keep a copy, and show it to nobody.", soft_wrap=True)
+add_to(app)
 
 
-@app.command("sign")
-def sign(
-    folder: Annotated[Path, typer.Argument(help="Folder of a model with its certificate.")],
-    key: Annotated[Path, typer.Option("--key", help="Private key (certificate key --new FILE).")],
-    db: common.Db = None,
-    as_json: common.Json = False,
-) -> None:
-    """Put another signature under a certificate that holds here, in place of the one it has.
-
-    Its words and its digest stay as calibration made them: nothing is certified anew, somebody else stands behind it.
-
-    Example: inspect-ai certificate sign tasks/lung_nodule --key maker.pem
-    """
-    from inspect_ai.journeys.certify import sign as sign_again
-
-    made = sign_again(folder, key, common.settings(db=db))
-    if as_json:
-        common.emit({"type": "signed", "certificate_sha256": made.sha256, "public_key": made.public_key})
-        return
-    print(f"Certificate {made.sha256[:12]} is signed by {made.public_key}.")
-
-
-def _change(action: Action, task: str, reason: str, operator: str | None, db: Path | None, as_json: bool) -> None:
+def _change(action: Action, task: str, reason: str, settings: Settings, as_json: bool) -> None:
     from inspect_ai.journeys.certify import change
 
-    entry = change(action, task, reason, common.settings(db=db, operator=operator))
+    entry = change(action, task, reason, settings)
     if as_json:
         common.emit({"type": "certificate", "task": task, "action": action.value, "entry": entry})
         return

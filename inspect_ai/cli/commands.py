@@ -21,6 +21,7 @@ NAMES = (
     "audit",
     "monitor",
     "tasks",
+    "datasets",
     "train",
     "joint",
     "pretrain",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inspect_ai.settings import Settings
     from inspect_ai.training.run import TrainingRun
 
+CAUTION = "Research software, not a medical device: a decision is no diagnosis and no release of a part."
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Db = Annotated[Path | None, typer.Option("--db", help="The audit log.", show_default="inspect_ai.db")]
@@ -33,6 +34,12 @@ Workers = Annotated[
 Engine = Annotated[str | None, typer.Option("--engine", help="onnx or torch.", show_default="onnx")]
 Operator = Annotated[
     str | None, typer.Option("--operator", help="Who stands behind the decisions.", show_default="login name")
+]
+
+
+Tasks = Annotated[
+    str | None,
+    typer.Option("--tasks", help="Folder of further tasks, such as ./tasks; several as in PATH.", show_default=False),
 ]
 
 
@@ -80,11 +87,20 @@ def settings(**flags: Any) -> Settings:
 
 def emit(value: object) -> None:
     """Print JSON on one line of stdout; ASCII alone, so no header text reaches a terminal as control codes."""
+    line(json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str))
+
+
+def line(text: str) -> None:
+    """Print one line on stdout at once. Leaves with a code of its own where nobody reads any more (`| head`)."""
     try:
-        print(json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, default=str), flush=True)
+        print(text, file=_encodable(sys.stdout), flush=True)
     except BrokenPipeError:
-        sys.stdout = None  # or the interpreter complains again when it flushes at exit
-        raise typer.Exit(exit_codes.READER_GONE) from None
+        _reader_gone()
+
+
+def _reader_gone() -> None:
+    sys.stdout = None  # or the interpreter complains again when it flushes at exit
+    raise typer.Exit(exit_codes.READER_GONE) from None
 
 
 def _finite(value: object) -> object:
@@ -100,14 +116,39 @@ def results() -> Console:
     """Console for tables: stdout, where rich reads no markup and emoji in names of files."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    console = Console(file=_encodable(sys.stdout), markup=False, emoji=False, highlight=False)
+    console.on_broken_pipe = _reader_gone  # type: ignore[method-assign]  # rich would leave with 1: findings
+    return console
+
+
+def piped() -> bool:
+    """Tell whether stdout is no terminal, so that no width is known and a program may read it."""
+    return sys.stdout is None or not sys.stdout.isatty()
+
+
+def say(text: str) -> None:
+    """Print sentences on stdout, wrapped between words on a terminal, each on one line in a pipe."""
+    results().print(text, soft_wrap=piped())
 
 
 def progress() -> Console:
     """Console for everything but results: stderr."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+    return Console(file=_encodable(sys.stderr), stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def _encodable(stream: Any) -> Any:
+    """Stream that escapes what its encoding lacks (a terminal in Latin-1, a file name in Chinese), not fails on it."""
+    if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):  # no stream where it is closed
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def remark(sentence: str) -> None:
+    """Print one sentence about the data on stderr."""
+    text = sentence.rstrip(".")
+    progress().print(f"{text[:1].upper()}{text[1:]}.", soft_wrap=True)
 
 
 @contextmanager
@@ -122,7 +163,11 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
-    """Print a table on stdout; cells are shown as text, None as nothing."""
+    """Print a table on stdout; cells are shown as text, None as nothing. In a pipe: lines with tabs, without boxes."""
+    if piped():
+        for row in _piped(title, columns, rows):
+            line("\t".join(_cell(cell) for cell in row))
+        return
     from rich import box
     from rich.table import Table
 
@@ -132,3 +177,12 @@ def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     results().print(shown)
+
+
+def _piped(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Lines of a table in a pipe: its title, the names of its columns, its rows."""
+    return [*([(title,)] if title else []), *([columns] if any(columns) else []), *rows]
+
+
+def _cell(cell: object) -> str:
+    return "" if cell is None else " ".join(str(cell).split())

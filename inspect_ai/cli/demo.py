@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from inspect_ai.journeys.scan import FileRejected, StudyDecided
 
 app = common.app()
 
@@ -35,20 +38,34 @@ def demo(
         for learnt in journey.trained_on(settings):
             names = ", ".join(learnt.data) or "its manifest names none"
             print(f"The weights of {learnt.task} were trained on real data: {names}.")
-    decided, rejected, summary = [], [], None
+    results: list[StudyDecided | FileRejected] = []
+    summary = None
     for event in following(journey.demo(folder, settings)):
         if as_json:
             common.emit(output.as_json(event))
-        if isinstance(event, StudyDecided):
-            decided.append(event)
-        elif isinstance(event, FileRejected):
-            rejected.append(event)
+        elif isinstance(event, StudyDecided | FileRejected):
+            results.append(event)
         elif isinstance(event, Summary):
             summary = event
-    if as_json or summary is None:
+    if summary is None:
         return
-    output.decisions_table(decided, rejected)
+    _table(results)
     output.summary_text(summary)
     db = journey.demo_settings(folder, settings).db
     print(f"\nAudit log:  {db}\nReport:     {summary.report}")
-    print(f"Next:       inspect-ai audit verify --db {db}    then, on your own folder: inspect-ai scan PATH")
+    print(f"Next:       inspect-ai audit verify --db {db}\nThen:       inspect-ai scan PATH    on your own folder")
+
+
+def _table(results: list[StudyDecided | FileRejected]) -> None:
+    """Print the results of a small scan by name, rejected files last."""
+    from inspect_ai.cli.tables.decisions import DecisionTable
+    from inspect_ai.journeys.scan import StudyDecided
+
+    table = DecisionTable()
+    decided = [event for event in results if isinstance(event, StudyDecided)]
+    for event in sorted(decided, key=lambda event: event.decision.study.key):
+        table.decided(event.decision, event.entry, known=event.known, lapsed=event.lapsed)
+    for refused in results:
+        if not isinstance(refused, StudyDecided):
+            table.rejected(refused.rejection, refused.entry)
+    table.notes.show()

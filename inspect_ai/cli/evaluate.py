@@ -47,6 +47,7 @@ def evaluate(
             "adds an attribute agreement study to the page.",
         ),
     ] = None,
+    tasks: common.Tasks = None,
     as_json: common.Json = False,
 ) -> None:
     """Measure TASK on a labelled folder, or the scores of another program.
@@ -78,7 +79,7 @@ def evaluate(
         result = evaluate_task(
             task,
             data,
-            settings=common.settings(),
+            settings=common.settings(tasks=tasks),
             split=split or "test",
             model=model,
             operating_point=operating_point,
@@ -95,18 +96,22 @@ def _show(result: Evaluation, as_json: bool) -> None:
     if as_json:
         common.emit(values)
         return
-    hidden = ("classes", "confusion")
+    hidden = ("classes", "confusion", "said", "files")
     rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
     common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
     if result.classes:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
+    for sentence in result.said:
+        print(f"{sentence[:1].upper()}{sentence[1:]}.")
+    if result.account is not None:
+        print(f"F{result.account.sentence[1:]}.")
 
 
 def as_plain(result: Evaluation) -> dict[str, Any]:
     """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
-    names = [name for name in type(result).__dataclass_fields__ if name != "scored"]
-    return {name: getattr(result, name) for name in names}
+    names = [name for name in type(result).__dataclass_fields__ if name not in ("scored", "account")]
+    return {name: getattr(result, name) for name in names} | {"files": result.account and result.account.plain()}
 
 
 def _cell(value: object) -> str:

@@ -39,11 +39,13 @@ def joint(
     run = common.training_run(
         "joint", out=out, seed=seed, device=device, resume=resume, threads=threads, as_json=as_json
     )
-    trained = train_multitask(data, run, settings=common.settings(), config_file=config, init=init)
+    trained = train_multitask(data, run, settings=common.settings(), config_file=config, init=init, tell=common.remark)
     figures = [(m.task, name, value) for m in trained.manifests for name, value in m.metrics.items()]
     if as_json:
         metrics = {m.task: m.metrics for m in trained.manifests}
-        common.emit({"folder": str(trained.folder), "adapter_share": trained.adapter_share, "metrics": metrics})
+        values = {"folder": str(trained.folder), "adapter_share": trained.adapter_share, "metrics": metrics}
+        common.emit({**values, "files": trained.account.plain()})
         return
     common.table("On val", "task", "metric", "value", rows=[(t, n, f"{v:.4f}") for t, n, v in figures])
+    common.remark(trained.account.sentence)
     print(f"Trunk and models: {trained.folder}; each task keeps {trained.adapter_share:.1%} of the trunk to itself.")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common, exit_codes
+from inspect_ai.cli.shown import heads as heads_shown
 
 if TYPE_CHECKING:
+    from inspect_ai.audit import KeptHead
     from inspect_ai.journeys.monitor import Watched
     from inspect_ai.monitoring.evidence import Evidence, Misses
     from inspect_ai.monitoring.movement import Movement
@@ -49,7 +51,7 @@ def monitor(
 
     Example: inspect-ai monitor --db inspect_ai.db --audit-rate 0.02
     """
-    from inspect_ai.audit import open_log
+    from inspect_ai.audit import keep_head, open_log
     from inspect_ai.journeys.monitor import MonitorState
     from inspect_ai.journeys.monitor import monitor as look
 
@@ -68,7 +70,7 @@ def monitor(
                     dry_run=dry_run,
                 )
                 seen = log.head().rows
-                _show(found, as_json)
+                _show(found, None if dry_run else keep_head(log, settings), as_json)
         if once:
             break
         time.sleep(every_s)
@@ -76,15 +78,16 @@ def monitor(
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _show(found: list[Watched], as_json: bool) -> None:
+def _show(found: list[Watched], kept: KeptHead | None, as_json: bool) -> None:
     if as_json:
         for watched in found:
-            common.emit(_plain(watched))
+            common.emit({**_plain(watched), "head": heads_shown.plain(kept)})
         return
     if not found:
         print("No decision to watch stands in the log.")
     for watched in found:
         _table(watched)
+    heads_shown.tell(kept)
 
 
 def _table(w: Watched) -> None:

@@ -38,10 +38,11 @@ def pretrain(
     run = common.training_run(
         "pretrain", out=out, seed=seed, device=device, resume=resume, threads=threads, as_json=as_json
     )
-    done = pretrain_trunk(data, run, settings=common.settings(), config_file=config)
+    done = pretrain_trunk(data, run, settings=common.settings(), config_file=config, tell=common.remark)
     if as_json:
         held_out = [dataclasses.asdict(measure) for measure in done.held_out]
-        common.emit({"folder": str(done.folder), "steps": done.steps, "held_out": held_out, "rejected": done.rejected})
+        values = {"folder": str(done.folder), "steps": done.steps, "held_out": held_out, "rejected": done.rejected}
+        common.emit({**values, "files": done.account.plain()})
         return
     rows = [(m.task, m.pictures, f"{m.loss:.4f}", f"{m.block_mean:.4f}") for m in done.held_out]
     common.table(
@@ -50,4 +51,5 @@ def pretrain(
     )  # fmt: skip
     if done.rejected:
         print(f"{done.rejected} files are no readable pictures; {done.folder / 'pretrain.json'} says why.")
+    common.remark(done.account.sentence)
     print(f"Trunk: {done.folder}\nNext: inspect-ai train TASK --init {done.folder} --data DIR")

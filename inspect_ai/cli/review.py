@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Entry
@@ -69,14 +70,16 @@ def show(
     entry_id: EntryId,
     db: common.Db = None,
     out: common.Out = None,
+    reveal: names_shown.Reveal = False,
     as_json: common.Json = False,
 ) -> None:
     """Show one case: the decision, its findings, its pictures, and what was said so far.
 
-    Example: inspect-ai review show 12 --out inspect_ai_out
+    Example: inspect-ai review show 12 --reveal
     """
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
+    from inspect_ai.cli.tables.entries import standing_json
     from inspect_ai.inspection.pictures.image_store import ImageStore
 
     db, as_json = _given(context, db, as_json)
@@ -85,7 +88,10 @@ def show(
         case = journey.case(log, entry_id)
         history = list(journey.history(log, entry_id))
         pictures = ImageStore(settings.out).find(entry_id, log)
-    (_show_json if as_json else _show_text)(case, history, pictures)
+        now = standing_json(case.decision, log)
+        if reveal:
+            now |= names_shown.revealed_study(case.decision, log)
+    (_show_json if as_json else _show_text)(case, now, history, pictures)
 
 
 @app.command("decide")
@@ -129,25 +135,18 @@ def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path
 def _list(db: Path | None, task: str | None, audit_rate: float | None, as_json: bool) -> None:
     from inspect_ai import review as journey
     from inspect_ai.audit import open_log
-    from inspect_ai.text import printable
+    from inspect_ai.cli.tables.entries import queue_table, standing_json
 
     settings = common.settings(db=db, audit_rate=audit_rate)
     with open_log(settings.db, create=False) as log:
         cases = journey.queue(log, task=task, audit_rate=settings.audit_rate)
-    if as_json:
-        for case in cases:
-            common.emit(_plain(case))
-        return
-    rows = []
-    for case in cases:
-        entry = case.decision
-        score = "" if entry.score is None else f"{entry.score:.4f}"
-        study = printable(entry.decision().study.key, 60)
-        certified = "yes" if entry.certified else "no"
-        reason = printable(entry.reason, 120)
-        rows.append((entry.id, entry.outcome, score, certified, entry.task, study, case.state, reason))
-    common.table("", "entry", "decision", "score", "certified", "task", "study", "state", "reason", rows=rows)
+        if as_json:
+            for case in cases:
+                common.emit(_plain(case) | standing_json(case.decision, log))
+            return
+        queue_table(cases, log)
     _say_next(cases)
+    common.say(common.CAUTION)
 
 
 def _say_next(waiting: list[Case]) -> None:
@@ -157,7 +156,9 @@ def _say_next(waiting: list[Case]) -> None:
         print("None is waiting.")
 
 
-def _show_json(case: Case, history: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+def _show_json(
+    case: Case, now: dict[str, Any], history: list[Entry], pictures: tuple[Path | None, Path | None]
+) -> None:
     decision = case.decision.decision()
     picture, heat = (None if path is None else str(path) for path in pictures)
     findings = [
@@ -170,6 +171,7 @@ def _show_json(case: Case, history: list[Entry], pictures: tuple[Path | None, Pa
             "row": finding.row,
             "col": finding.col,
             "diameter_mm": finding.diameter_mm,
+            "laterality": finding.laterality,
         }
         for finding in decision.findings
     ]
@@ -177,24 +179,29 @@ def _show_json(case: Case, history: list[Entry], pictures: tuple[Path | None, Pa
         {"entry": e.id, "time": e.time, "verdict": e.outcome, "reason": e.reason, "operator": e.operator}
         for e in history
     ]
-    shown = {"answers": list(case.answers), "threshold": decision.threshold, "certified": decision.verdict.certified}
-    common.emit({**_plain(case), **shown, "findings": findings, "picture": picture, "heat": heat, "reviews": reviews})
+    shown = {"answers": list(case.answers), "threshold": decision.threshold}
+    reading = {"findings": findings, "picture": picture, "heat": heat, "reviews": reviews}
+    common.emit({**_plain(case), **now, **shown, **reading})
 
 
-def _show_text(case: Case, history: list[Entry], pictures: tuple[Path | None, Path | None]) -> None:
+def _show_text(
+    case: Case, now: dict[str, Any], history: list[Entry], pictures: tuple[Path | None, Path | None]
+) -> None:
     from inspect_ai.text import printable
 
     decision = case.decision.decision()
     p = decision.provenance
     facts = [
-        ("study", printable(decision.study.key, 200)),
-        ("source", printable(decision.study.source, 400)),
+        ("study", printable(now.get("study", decision.study.key), 200)),
+        ("source", printable(now.get("source", decision.study.source), 400)),
         ("task", f"{p.task} {p.task_version}".strip()),
         ("decision", decision.verdict.outcome.value),
         ("score", "" if decision.score is None else f"{decision.score:.4f}"),
         ("flag from", "" if decision.threshold is None else f"{decision.threshold:.4f}"),
         ("certified", "yes" if decision.verdict.certified else "no"),
+        ("certified now", f"no: {printable(now['standing'], 400)}" if now["standing"] else ""),
         ("reason", printable(decision.verdict.reason, 1000)),
+        *(("remark", printable(remark, 1000)) for remark in now["remarks"]),
         ("picture", printable(str(pictures[0] or ""), 400)),
         ("heat map", printable(str(pictures[1] or ""), 400)),
         ("state", case.state.value),
@@ -209,6 +216,7 @@ def _show_text(case: Case, history: list[Entry], pictures: tuple[Path | None, Pa
             for e in history
         ]
         common.table("Said so far", "time (UTC)", "by", "verdict", "reason", rows=rows)
+    common.say(common.CAUTION)
 
 
 def _moment(entry: Entry) -> str:

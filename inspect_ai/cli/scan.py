@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inspect_ai.cli import common, exit_codes
+from inspect_ai.cli.shown import heads as heads_shown
+from inspect_ai.cli.shown import names as names_shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
     from inspect_ai.settings import Settings
+
+FILES_A_LINE = 10_000  # of a dry run, on a stderr that is no terminal
 
 app = common.app()
 
@@ -25,6 +29,7 @@ app = common.app()
 def scan(
     path: Annotated[Path, typer.Argument(help="A folder of studies, or one file.")],
     task: Annotated[str | None, typer.Option("--task", help="Name of a task, or auto.", show_default="auto")] = None,
+    tasks: common.Tasks = None,
     db: common.Db = None,
     out: common.Out = None,
     workers: common.Workers = None,
@@ -37,25 +42,32 @@ def scan(
     fail_on_flag: Annotated[
         bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")
     ] = False,
+    names: names_shown.Names = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
 
     What the log already holds is not decided again. Exit codes: 1 if a study is flagged (only with --fail-on-flag,
-    and then before 3), 3 if a file could not be read or there was none, else 0.
+    and then before 3), 3 if a file could not be read or there was none, else 0. Files that hold no picture to inspect,
+    such as a report or a localizer beside slices, are set aside and do not count as unread.
 
     Example: inspect-ai scan ./studies --task auto
     """
-    settings = common.settings(task=task, db=db, out=out, workers=workers, engine=engine, operator=operator)
+    settings = common.settings(
+        task=task, tasks=tasks, db=db, out=out, workers=workers, engine=engine, operator=operator
+    )
     if dry_run:
-        raise typer.Exit(_plan(path, settings, as_json))
+        raise typer.Exit(_plan(path, settings, names, as_json))
     from inspect_ai.errors import InputError
     from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
-    summary = show(scan_folder(path, settings, force=force), as_json)
+    tell_tasks(settings, as_json)
+    summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
     if not as_json:
-        common.results().print(f"\nAudit log: {settings.db}   Report: {summary.report or 'not written'}")
+        report = summary.report or "not written"
+        common.results().print(f"\nAudit log: {settings.db}   Report: {report}", soft_wrap=True)
+        heads_shown.tell(summary.head)
     if fail_on_flag and summary.flag:
         raise typer.Exit(exit_codes.FINDINGS)
     if not summary.files:
@@ -64,17 +76,40 @@ def scan(
         raise typer.Exit(exit_codes.UNREADABLE)
 
 
+def tell_tasks(settings: Settings, as_json: bool) -> None:
+    """Say where the tasks come from whose code will run: as JSON, or on stderr where not all of them are bundled."""
+    from inspect_ai.plugins import BUNDLED, tasks_at_work
+    from inspect_ai.text import printable
+
+    places = tasks_at_work(settings)
+    if as_json:
+        told = [{"task": place.name, "origin": place.origin, "folder": str(place.folder)} for place in places]
+        common.emit({"type": "start", "tasks": told})
+        return
+    for place in places:
+        if place.origin != BUNDLED:
+            where = printable(str(place.folder))
+            common.progress().print(f"Task {place.name} comes from {where} ({place.origin}).", soft_wrap=True)
+
+
 def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
     from inspect_ai.cli import output
-    from inspect_ai.journeys.scan import Summary
+    from inspect_ai.cli.tables.decisions import DecisionTable
+    from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary
 
+    table = DecisionTable()
     for event in following(events):
         if as_json:
             common.emit(output.as_json(event))
-        else:
-            output.as_text(event)
+        elif isinstance(event, StudyDecided):
+            table.decided(event.decision, event.entry, known=event.known, lapsed=event.lapsed)
+        elif isinstance(event, FileRejected):
+            table.rejected(event.rejection, event.entry)
         if isinstance(event, Summary):
+            if not as_json:
+                table.notes.show()
+                output.summary_text(event)
             for remark in event.remarks:
                 common.progress().print(remark, soft_wrap=True)
             return event
@@ -96,23 +131,32 @@ def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileReject
                 yield event
 
 
-def _plan(path: Path, settings: Settings, as_json: bool) -> int:
+def _plan(path: Path, settings: Settings, names: bool | None, as_json: bool) -> int:
     from inspect_ai.cli import output
     from inspect_ai.domain import Rejection
-    from inspect_ai.journeys.scan import plan_scan
+    from inspect_ai.journeys.plan_scan import plan_scan
 
     unreadable = False
-    for item in plan_scan(path, settings):
-        unreadable |= isinstance(item, Rejection)
-        if as_json:
-            common.emit(output.plan_json(item))
-        else:
-            output.plan_text(item)
+    with _bar("files") as bar:
+        planned = plan_scan(path, settings, lambda files: _looked_at(bar, files))
+        for item in names_shown.as_shown(planned, settings, names, as_json):
+            unreadable |= isinstance(item, Rejection) and not item.expected
+            if as_json:
+                common.emit(output.plan_json(item))
+            else:
+                output.plan_text(item)
     return exit_codes.UNREADABLE if unreadable else 0
 
 
+def _looked_at(bar: Bar, files: int) -> None:
+    """Show the number of files; a line now and then where stderr is no terminal."""
+    bar.update(bar.tasks[0].id, completed=files, rate="looked at")
+    if files % FILES_A_LINE == 0 and not common.progress().is_terminal:
+        common.progress().print(f"{files:,} files looked at")
+
+
 @contextmanager
-def _bar() -> Iterator[Bar]:
+def _bar(what: str = "studies") -> Iterator[Bar]:
     """Show rate and time left on stderr; silent where stderr is no terminal."""
     from rich import progress
 
@@ -134,7 +178,7 @@ def _bar() -> Iterator[Bar]:
         redirect_stderr=both,
     )
     with shown as bar:
-        bar.add_task("studies", total=None, rate="")
+        bar.add_task(what, total=None, rate="")
         yield bar
 
 

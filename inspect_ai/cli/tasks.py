@@ -13,22 +13,22 @@ app = common.app()
 
 
 @app.callback(invoke_without_command=True)
-def tasks(context: typer.Context, as_json: common.Json = False) -> None:
-    """List the installed tasks, or write a new one.
+def tasks(context: typer.Context, tasks: common.Tasks = None, as_json: common.Json = False) -> None:
+    """List the installed tasks, or write a new one. The code of each listed task runs, to see whether it works.
 
     Example: inspect-ai tasks new weld_seam
     """
     if context.invoked_subcommand is None:
-        _show(as_json)
+        _show(tasks, as_json)
 
 
 @app.command("list")
-def list_tasks(as_json: common.Json = False) -> None:
+def list_tasks(tasks: common.Tasks = None, as_json: common.Json = False) -> None:
     """List the tasks, where each came from, and what keeps a broken one from working.
 
     Example: inspect-ai tasks list --json
     """
-    _show(as_json)
+    _show(tasks, as_json)
 
 
 @app.command("new")
@@ -50,14 +50,16 @@ def new(
     common.table(f"Task {name} is written", "file", rows=[(file,) for file in files])
     print(
         f"Next: put pictures below a folder with one sub-folder per class (pass, flag), then\n"
-        f"  inspect-ai train {name} --data FOLDER --out runs/{name}"
+        f"  inspect-ai train {name} --tasks {folder} --data FOLDER --out runs/{name}\n"
+        f"A task runs as code, so a folder of tasks counts only where it is asked for: with --tasks {folder}, with\n"
+        f'INSPECT_AI_TASKS={folder} in the environment, or with tasks = "{folder}" in ./inspect_ai.toml.'
     )
 
 
-def _show(as_json: bool) -> None:
+def _show(tasks: str | None, as_json: bool) -> None:
     from inspect_ai.plugins import find_tasks
 
-    found = find_tasks(common.settings().tasks)
+    found = find_tasks(common.settings(tasks=tasks).tasks)
     if as_json:
         for f in found:
             task = f.task

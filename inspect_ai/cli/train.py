@@ -27,6 +27,7 @@ def train(
         list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK-SEED")] = None,
+    tasks: common.Tasks = None,
     seed: common.Seed = 0,
     device: common.Computing = common.Device.AUTO,
     resume: common.Resume = False,
@@ -46,15 +47,21 @@ def train(
         task,
         data,
         run,
-        settings=common.settings(),
+        settings=common.settings(tasks=tasks),
         config_file=config,
         backbone=backbone,
         init=init,
         teachers=teacher or (),
+        tell=common.remark,
     )
     metrics = trained.manifest.metrics
     if as_json:
-        common.emit({"task": task, "folder": str(trained.folder), "seed": seed, "metrics": metrics})
+        files = trained.account.plain()
+        common.emit({"task": task, "folder": str(trained.folder), "seed": seed, "metrics": metrics, "files": files})
         return
     common.table("On val", "metric", "value", rows=[(name, f"{value:.4f}") for name, value in metrics.items()])
-    print(f"Weights: {trained.folder}\nNext: inspect-ai calibrate {task} --model {trained.folder} --data {data[0]}")
+    common.remark(trained.account.sentence)
+    asked = f" --tasks {tasks}" if tasks else ""
+    print(
+        f"Weights: {trained.folder}\nNext: inspect-ai calibrate {task}{asked} --model {trained.folder} --data {data[0]}"
+    )

@@ -6,18 +6,24 @@ training, always the same ones. Without torch, so that calibrate and evaluate ca
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from inspect_ai.config import LabelSet, TaskConfig
+from inspect_ai.datasets.account import BLANK, HIDDEN, LISTED_TWICE, NOT_LISTED, Skipped
+from inspect_ai.datasets.class_folders import Listing, files_below, read_class_folders, split_name, why_no_picture
+from inspect_ai.datasets.exports import read_coco, read_yolo
+from inspect_ai.datasets.file_names import FileNames
+from inspect_ai.datasets.labelling import labelled
+from inspect_ai.datasets.table import RawRow, read_table, table_in
 from inspect_ai.errors import InputError, UsageError
-from inspect_ai.ingest.formats import HEAD_BYTES, format_of, has_picture_ending, is_sidecar, is_temporary
+from inspect_ai.ingest.formats import is_temporary
+from inspect_ai.text import printable
 
 MAX_FILE_BYTES = 256 << 20  # a picture in a zip that unpacks to more is no picture
 
@@ -36,15 +42,33 @@ class Row:
     grade: int | None = None
     masks: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    unit: str = ""  # what counts once in a proof: its group or itself, as the label set says, with all its copies
+    line: int = 0  # of labels.csv
+
+
+def unit_of(row: Row, labels: LabelSet) -> str:
+    """Independent unit of a row: what its folder says, after copies were joined."""
+    return row.unit or (row.group if labels.independent == "group" else row.file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFolder:
-    """Rows of one folder and the label set that their labels come from."""
+    """Rows of one folder and the label set that their labels come from.
+
+    source: the table, or the folder where its layout labels the pictures. skipped: all other files that were found.
+    understood: sentences on what was read other than it is written.
+    """
 
     root: Path
     labels: LabelSet
     rows: tuple[Row, ...]
+    source: Path = Path()
+    skipped: tuple[Skipped, ...] = ()
+    understood: tuple[str, ...] = ()
+
+    def names(self) -> FileNames:
+        """Names of the files that are there."""
+        return FileNames(self.root)
 
     def part(self, split: str) -> tuple[Row, ...]:
         """Rows of one split; all rows where no row names a split. Raises UsageError that lists what there is."""
@@ -74,18 +98,45 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
     """Read and check one labelled folder. Raises UsageError or InputError naming file, line and remedy."""
     if not root.is_dir():
         raise InputError(f"{root} is no folder. Give the folder that holds labels.csv, or one folder a class.")
-    table = root / "labels.csv"
-    raw = list(_table(table)) if table.is_file() else list(_class_folders(root))
-    if not raw:
-        raise InputError(f"{table if table.is_file() else root} lists no pictures.")
-    # The column is part of the label set, and the values determine the label set, so each set's own column is tried.
-    for labels in config.labels:
-        if labels.column in raw[0] and {r[labels.column] for r in raw} <= set(labels.classes):
-            rows = tuple(_row(r, labels, i, table) for i, r in enumerate(raw))
-            _check_groups(rows, table)
-            return LabelledFolder(root=root, labels=labels, rows=rows)
-    config.label_set({r.get("label", "") for r in raw}, str(table))
-    raise UsageError(f"{table} lacks the columns that task {config.name} reads its labels from.")
+    path = table_in(root)
+    names = FileNames(root)
+    if path is not None:
+        table = read_table(path)
+        blank = [Skipped(file="", reason=BLANK)] * table.blank
+        listing = Listing(rows=table.rows, skipped=tuple(blank), understood=table.understood)
+    else:
+        listing = read_coco(root) or read_yolo(root) or read_class_folders(root)
+    source = path or root
+    if not listing.rows:
+        raise InputError(f"{source} lists no pictures.")
+    found = labelled(listing.rows, config, source, listing.any_defect)
+    files = [names.find(raw.values["file"], f"{source} line {raw.line}") for raw in listing.rows]
+    every = [
+        _row(raw, file, label, found.labels)
+        for raw, file, label in zip(listing.rows, files, found.classes, strict=True)
+    ]
+    rows, again = _once(every, source)
+    _check_groups(rows, source)
+    unlisted = _unlisted(root, path, rows, names) if path is not None else ()
+    return LabelledFolder(
+        root=root,
+        labels=found.labels,
+        rows=tuple(rows),
+        source=source,
+        skipped=(*listing.skipped, *again, *unlisted),
+        understood=(*listing.understood, *_other_names(listing.rows, files), *found.understood),
+    )
+
+
+def _other_names(raw: Sequence[RawRow], files: Sequence[str]) -> list[str]:
+    other = [(row.values["file"], file) for row, file in zip(raw, files, strict=True) if row.values["file"] != file]
+    if not other:
+        return []
+    (written, there), more = other[0], len(other) - 1
+    return [
+        f"{printable(written, 80)!r} was read as {printable(there, 80)!r}"
+        f"{f', and {more} more names like it' if more else ''}"
+    ]
 
 
 def with_splits(folders: list[LabelledFolder], *, calibration_share: float) -> list[LabelledFolder]:
@@ -124,57 +175,60 @@ def _resplit(rows: tuple[Row, ...], source: str, target: str, share: float) -> t
     return tuple(replace(row, split=target) if row.split == source and row.group in moved else row for row in rows)
 
 
-def _table(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as f:
-            reader = csv.DictReader(f)
-            if "file" not in (reader.fieldnames or ()):
-                raise UsageError(
-                    f"{path} needs a header line with a column 'file' (and 'label'); it has {reader.fieldnames}."
-                )
-            for line in reader:
-                yield {key: value or "" for key, value in line.items() if key is not None}
-    except (UnicodeDecodeError, csv.Error) as e:
-        raise UsageError(f"{path} is not a UTF-8 CSV file: {e}.") from e
-
-
-def _class_folders(root: Path) -> Iterator[dict[str, str]]:
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not is_temporary(p.name)):
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = file.relative_to(root)
-            if not any(is_temporary(part) for part in name.parts) and _is_picture(file):
-                yield {"file": name.as_posix(), "label": folder.name}
-
-
-def _is_picture(file: Path) -> bool:
-    """True for a file named as a picture, and for any other that is no sidecar by its content."""
-    if has_picture_ending(file.name):
-        return True
-    with file.open("rb") as f:
-        return not is_sidecar(file.name, format_of(f.read(HEAD_BYTES)))
-
-
-def _row(raw: dict[str, str], labels: LabelSet, index: int, table: Path) -> Row:
-    name = PurePosixPath(raw["file"])
-    if name.is_absolute() or ".." in name.parts:
-        raise UsageError(f"{table} line {index + 2}: {raw['file']!r} points out of the folder.")
-    grade = raw.get(labels.grade_column or "", "")
-    masks = [m for m in raw.get(labels.mask_column or "", "").split(";") if m]
+def _row(raw: RawRow, name: str, label: str, labels: LabelSet) -> Row:
+    grade = raw.get(labels.grade_column or "")
+    masks = [m.replace("\\", "/") for m in raw.get(labels.mask_column or "").split(";") if m]
     if labels.mask_kinds:
         masks = [m for m in masks if PurePosixPath(m).stem.rsplit("_", 1)[-1] in labels.mask_kinds]
-    known = {"file", "split", "group", labels.mask_column}
+    known = {"file", "split", "group", (labels.mask_column or "").casefold()}
+    own = {labels.column.casefold(): label}
+    group = raw.get("group") or name
     return Row(
-        file=raw["file"],
-        label=raw[labels.column],
-        split=raw.get("split", ""),
-        group=raw.get("group") or raw["file"],
+        file=name,
+        label=label,
+        split=split_name(raw.get("split")),
+        group=group,
+        unit=group if labels.independent == "group" else name,
         grade=int(grade) if grade.isdigit() else None,
         masks=tuple(masks),
-        columns=tuple((column, value) for column, value in raw.items() if column not in known),
+        columns=tuple((c, own.get(c.casefold(), v)) for c, v in raw.values.items() if c.casefold() not in known),
+        line=raw.line,
     )
 
 
-def _check_groups(rows: tuple[Row, ...], table: Path) -> None:
+def _once(rows: Sequence[Row], source: Path) -> tuple[list[Row], list[Skipped]]:
+    """Each file once. Raises UsageError that names both lines where two rows of one file contradict each other."""
+    first: dict[str, Row] = {}
+    again = []
+    for row in rows:
+        there = first.setdefault(row.file, row)
+        if there is row:
+            continue
+        if there.label != row.label:
+            said = f"as {row.label!r}, and in line {there.line} as {there.label!r}"
+        elif (there.split, there.group, there.masks, there.grade) != (row.split, row.group, row.masks, row.grade):
+            said = f"with another split, group, mask or grade than in line {there.line}"
+        else:
+            again.append(Skipped(file=row.file, reason=LISTED_TWICE))
+            continue
+        raise UsageError(f"{source} line {row.line} lists {printable(row.file, 120)!r} again {said}. Keep one of them.")
+    return list(first.values()), again
+
+
+def _unlisted(root: Path, table: Path, rows: Sequence[Row], names: FileNames) -> Iterator[Skipped]:
+    """Files beside a table that it does not list."""
+    listed = {table.name, "images.zip", *(name for row in rows for name in (row.file, *row.masks))}
+    for name in sorted(names.archived if names.archived is not None else files_below(root)):
+        if name in listed:
+            continue
+        hidden = any(is_temporary(part) for part in PurePosixPath(name).parts)
+        if names.archived is None:
+            yield Skipped(file=name, reason=HIDDEN if hidden else why_no_picture(root / name) or NOT_LISTED)
+        else:
+            yield Skipped(file=name, reason=HIDDEN if hidden else NOT_LISTED)
+
+
+def _check_groups(rows: Sequence[Row], table: Path) -> None:
     splits: dict[str, str] = {}
     for row in rows:
         if splits.setdefault(row.group, row.split) != row.split:

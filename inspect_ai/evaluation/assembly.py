@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inspect_ai.config import LabelSet
-from inspect_ai.datasets.folder import LabelledFolder, Row
+from inspect_ai.datasets.folder import LabelledFolder, Row, unit_of
 from inspect_ai.domain import Outcome
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.agreement import AppraisedPart, agreement
@@ -41,7 +41,7 @@ def cases_of(scored: Sequence[Scored], labels: LabelSet) -> Cases:
         score=np.array([s.score for s in scored], np.float64),
         positive=np.array([s.row.label in labels.positive for s in scored], bool),
         group=tuple(s.row.group for s in scored),
-        unit=tuple(s.row.group if labels.independent == "group" else s.row.file for s in scored),
+        unit=tuple(unit_of(s.row, labels) for s in scored),
         unit_name=labels.independent_name,
         outcome=tuple(decided) if len(decided) == len(scored) else (),
         columns=tuple(tuple(c for c in s.row.columns if c[0] != labels.column or several) for s in scored),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inspect_ai.calibration import clopper_pearson
 from inspect_ai.config import LabelSet
 from inspect_ai.decide import reaches
-from inspect_ai.domain import Outcome
+from inspect_ai.domain import Account, Outcome
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
 from inspect_ai.operating_point import OperatingPoint
 
@@ -49,6 +49,8 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]  # rows: truth; columns: answer
     scored: tuple[Scored, ...]
+    account: Account | None = None  # of the folder's files; None for scores of another program
+    said: tuple[str, ...] = ()  # what was understood, joined and left out
 
 
 def measure(

@@ -1,7 +1,8 @@
 """Attributes of device and picture, from header and settings, which identify groups of pictures.
 
 DICOM tags (0008,0070), (0008,1090), (0018,0050), (0010,1010). Numbers become bands, so that an age or a thickness
-tells groups apart and not persons; names and ids of patients are never read here.
+tells groups apart and not persons; makers and models are free text, of which known words pass (known_words.py); names
+and ids of patients are never read here.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from inspect_ai.domain import OBSERVABLE
+from inspect_ai.ingest import known_words
+from inspect_ai.ingest.known_words import LONGEST
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 
-LONGEST = 64  # characters, as a DICOM long string (LO) may have
 THIN_MM, THICK_MM = 1.5, 3.0  # up to 1.5 mm nodules are measured in; above 3 mm small ones disappear between slices
 OLDEST = 80  # years; one band from there on
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}  # units of an age string (AS)
 
 
+_DEVICE = {"manufacturer": known_words.maker, "model": known_words.model}
+
+
 def attributes_of(ds: Any) -> tuple[tuple[str, str], ...]:
     """Read (name, value) of each attribute in a header; absent and invalid ones are left out."""
     found = (
-        ("manufacturer", attribute_text(ds.get("Manufacturer", ""))),
-        ("model", attribute_text(ds.get("ManufacturerModelName", ""))),
+        ("manufacturer", known_words.maker(ds.get("Manufacturer", ""))),
+        ("model", known_words.model(ds.get("ManufacturerModelName", ""))),
         ("slice_thickness", thickness_band(ds.get("SliceThickness", ""))),
         ("age_band", age_band(ds.get("PatientAge", ""))),
     )
@@ -44,6 +49,8 @@ def as_at_work(column: str, text: str) -> str:
         return thickness_band(text) or attribute_text(text)
     if column == "age_band":
         return age_band(text) or attribute_text(text)
+    if column in _DEVICE:
+        return _DEVICE[column](text)
     return attribute_text(text) if column in OBSERVABLE else printable(text.strip())
 
 

@@ -1,4 +1,4 @@
-"""Grouping of headers into series, with slices in order along the normal, or reasons why they form no volume.
+"""References of the series below a folder: what belongs together, split into volumes, or the reason why it is none.
 
 PS3.3 C.7.6.2: order and distance come from positions and orientation, never from names, numbers or thickness.
 """
@@ -6,131 +6,238 @@ PS3.3 C.7.6.2: order and distance come from positions and orientation, never fro
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-
-import numpy as np
-from numpy.typing import NDArray
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
-from inspect_ai.ingest.header import STACKED, Header
-from inspect_ai.ingest.plane_geometry import Plane, Vector
+from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
+from inspect_ai.ingest.foreign_objects import ForeignObject, reason
+from inspect_ai.ingest.header import STACKED, Header, patient_of
+from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
+from inspect_ai.ingest.volumes.aside import BESIDE_SLICES, reason_to_set_aside
+from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
+from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
+from inspect_ai.ingest.volumes.header_index import HeaderIndex, foreign_or_left_out
+from inspect_ai.ingest.volumes.instance import Instance, frames_of, selection_of
+from inspect_ai.ingest.volumes.split import Stack, split
+from inspect_ai.ingest.volumes.stacking import stack
 
-FEWEST_SLICES = 3
-SAME_POSITION_MM = 1e-2
-EVEN = 0.01  # relative variation of steps that counts as rounding
-EVEN_MM = 0.02
-GAP = 1.5  # times the median step
-TILT_DEGREES = 0.5
-SAME_DIRECTION = 1e-3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One readable DICOM file of a series."""
-
-    file: SourceFile
-    header: Header
+NOT_LIKE_AN_ORIGINAL = "derived from other pictures (Image Type), not decided like an original: inspect the original"
+TWO_PATIENTS = "one series, two patients: the files were mixed up at the source"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """One slice in order: its file, frame and position."""
-
-    path: str
-    frame: int
-    sop_instance_uid: str
-    plane: Plane
-
-
-def series_refs(
-    instances: Sequence[Instance], broken: Sequence[Instance], keyed: bool
-) -> Iterable[StudyRef | Rejection]:
-    """Make a reference for each series; reject its broken files, and all its files where two patients are mixed up.
-
-    A series is of one folder: files elsewhere with its UIDs (copies, forgeries) do not affect it.
-    """
-    good: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
-    bad: dict[tuple[str, str, str], list[Instance]] = defaultdict(list)
-    for group, members in ((good, instances), (bad, broken)):
-        for member in members:
-            series = member.header.series_uid or member.file.sha256  # without a UID, a picture is a series of its own
-            group[_folder(member), member.header.study_uid, series].append(member)
-    parts = Counter(uids[1:] for uids in good)
-    for uids in sorted({*good, *bad}):
-        for member in bad[uids]:
-            yield Rejection(file=member.file.path, reason=member.header.broken or "", sha256=member.file.sha256)
-        if good[uids]:
-            elsewhere = "files in other folders bear the same UIDs; each folder is decided alone"
-            yield from _one_series(good[uids], bad[uids], keyed, [elsewhere] if parts[uids[1:]] > 1 else [])
-
-
-def _folder(member: Instance) -> str:
-    return PurePosixPath(member.file.path).parent.as_posix()
+def series_refs(index: HeaderIndex, keyed: bool) -> Iterator[StudyRef | Rejection]:
+    """Yield a reference for each volume and set of pictures, and a rejection for each other file, series by series."""
+    for study in index.studies():
+        originals, aside = index.original_slices(study), index.aside(study)
+        for series in index.series(study):
+            beside = sum((kinds for other, kinds in aside.items() if other != series and originals), Counter[str]())
+            for item in _one_series(index, study, series, originals, keyed):
+                if beside and isinstance(item, StudyRef) and item.modality in STACKED:
+                    note = f"set aside from other series of this study: {_listed(beside)}"
+                    yield replace(item, notes=(*item.notes, note))
+                else:
+                    yield item
 
 
 def _one_series(
-    members: list[Instance], broken: list[Instance], keyed: bool, remarks: list[str]
-) -> Iterable[StudyRef | Rejection]:
-    first = members[0].header
-    if len({m.header.patient for m in members}) > 1:
-        for m in members:
-            reason = "one series, two patients: the files were mixed up at the source"
-            yield Rejection(file=m.file.path, reason=reason, sha256=m.file.sha256)
+    index: HeaderIndex, study: str, series: str, originals: Mapping[str, int], keyed: bool
+) -> Iterator[StudyRef | Rejection]:
+    """originals: number of slices of original CT, MR and PT in the study, by frame of reference."""
+    good: list[Instance] = []
+    broken: list[Instance] = []
+    left_out: list[Instance] = []
+    kinds: Counter[str] = Counter()
+    listed = index.members(study, series)
+    for file, found in listed:
+        if isinstance(found, ForeignObject):
+            kinds[foreign_or_left_out(found)] += 1
+            yield set_aside(file, reason(found.what))
+        elif found.broken:
+            if not found.left_out:
+                broken.append(Instance(file=file, header=found))
+            yield Rejection(file=file.path, reason=found.broken, sha256=file.sha256)
+        else:
+            (left_out if found.left_out else good).append(Instance(file=file, header=found))
+    if good or originals:
+        kinds.update(m.header.left_out for m in left_out)
+        yield from (set_aside(m.file, BESIDE_SLICES.format(m.header.left_out)) for m in left_out)
+    else:
+        good = left_out  # captures and localizers alone may be somebody's pictures
+    notes = [f"set aside from this series: {_listed(kinds)}"] if kinds else []
+    notes += _missing([found for _, found in listed])
+    for part in parts(good, broken):
+        for modality in sorted({m.header.modality for m in part.good}):
+            members = [m for m in part.good if m.header.modality == modality]
+            yield from _of_part(members, part, notes, originals, keyed)
+
+
+def _missing(listed: Sequence[Header | ForeignObject]) -> list[str]:
+    """Remark on Instance Numbers that are missing in a series of single slices."""
+    if not all(isinstance(found, Header) and found.modality in STACKED and found.frames == 1 for found in listed):
+        return []
+    headers = [found for found in listed if isinstance(found, Header)]
+    numbers = [[h.slices[0].number for h in headers if bool(h.left_out) == aside] for aside in (False, True)]
+    return missing_numbers(*numbers)
+
+
+def set_aside(file: SourceFile, why: str) -> Rejection:
+    """Reject a file that is sound and no picture to inspect."""
+    return Rejection(file=file.path, reason=why, sha256=file.sha256, expected=True)
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{what} ({count})" if count > 1 else what for what, count in sorted(kinds.items()))
+
+
+def _of_part(
+    members: list[Instance], part: Part, notes: list[str], originals: Mapping[str, int], keyed: bool
+) -> Iterator[StudyRef | Rejection]:
+    if len(patients(members)) > 1:
+        yield from (Rejection(file=m.file.path, reason=TWO_PATIENTS, sha256=m.file.sha256) for m in members)
         return
+    unique, copied = without_duplicates(members)
+    lost = _lost(part.broken, members)
+    problems = [f"a file of this series cannot be used: {why}" for why in sorted({b.header.broken or "" for b in lost})]
+    notes = [*part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
+    if len(lost) < len(part.broken):
+        notes.append("a damaged copy of a file of this series was found; the whole one counts")
+    if members[0].header.modality not in STACKED:
+        yield _ref(members, unique, Stack(frames=frames_of(unique)), keyed, problems, [*copied, *notes], "")
+        return
+    kept, copies = reencoded(unique)
+    found = [replace(v, aside=v.aside or reason_to_set_aside(v, originals)) for v in split(frames_of(kept))]
+    volumes = [v for v in found if not v.aside]
+    decided = {path for v in volumes for path in _paths(v)}
+    for volume in found:
+        if not volume.aside:
+            continue
+        notes = [*notes, f"set aside from this series: {len(volume.frames)} x {volume.aside}"]
+        alone = _paths(volume) - decided  # a file of several volumes may be decided by its other frames
+        yield from (set_aside(m.file, volume.aside) for m in _with_copies(alone, members, copies))
+    yield from _volumes(members, volumes, copies, keyed, problems, notes)
+
+
+def _volumes(
+    members: list[Instance],
+    volumes: list[Stack],
+    copies: list[Copy],
+    keyed: bool,
+    problems: list[str],
+    notes: list[str],
+) -> Iterator[StudyRef]:
+    for number, volume in enumerate(volumes, 1):
+        own = list({f.member.file.path: f.member for f in volume.frames}.values())
+        of_volume = _paths(volume)
+        files = _with_copies(of_volume, members, copies)
+        remarks = [*without_duplicates(files)[1], *notes]
+        remarks += notes_on([c for c in copies if c.kept.file.path in of_volume])
+        name = ""
+        if len(volumes) > 1:
+            name = f"/{number}"
+            label = f": {volume.label}" if volume.label else ""
+            remarks.append(f"volume {number} of {len(volumes)} of this series{label}")
+        if any(m.header.lossy for m in own) and not volume.derived:
+            remarks.append("lossy compression: the pixels are near those of the original, not equal")
+        faults = [*problems, *_concatenation_problems(own)]
+        faults += [NOT_LIKE_AN_ORIGINAL] if volume.derived else []
+        yield _ref(files, own, volume, keyed, faults, remarks, name)
+
+
+def _paths(volume: Stack) -> set[str]:
+    return {f.member.file.path for f in volume.frames}
+
+
+def _lost(broken: Sequence[Instance], members: Sequence[Instance]) -> list[Instance]:
+    """Broken files of which there is no whole copy."""
+    whole = {m.header.sop_instance_uid for m in members} - {""}
+    return [b for b in broken if b.header.sop_instance_uid not in whole]
+
+
+def _with_copies(paths: set[str], members: Sequence[Instance], copies: Sequence[Copy]) -> list[Instance]:
+    """Members at `paths`, and all copies of them: by content of the picture, or in another encoding."""
+    taken = paths | {c.member.file.path for c in copies if c.kept.file.path in paths}
+    pictures = {(m.header.pixels_sha256, m.header.planes) for m in members if m.file.path in taken}
+    return [m for m in members if m.file.path in taken or (m.header.pixels_sha256, m.header.planes) in pictures]
+
+
+def _concatenation_problems(members: Sequence[Instance]) -> list[str]:
+    """Reasons of multi-frame objects that were divided and of which a part is missing (PS3.3 C.7.6.16.2.2.4)."""
+    numbers: dict[str, set[int]] = {}
+    totals: dict[str, int] = {}
+    for m in members:
+        if (place := m.header.concatenation) is not None:
+            numbers.setdefault(place.uid, set()).add(place.number)
+            totals[place.uid] = max(totals.get(place.uid, 0), place.total)
+    problems = []
+    for uid, there in numbers.items():
+        total = max(totals[uid], *there)
+        if len(there) < total:
+            problems.append(f"{total - len(there)} of {total} parts of a concatenation are missing")
+    return problems
+
+
+def _ref(
+    members: Sequence[Instance],
+    own: Sequence[Instance],
+    volume: Stack,
+    keyed: bool,
+    problems: Sequence[str],
+    notes: Sequence[str],
+    name: str,
+) -> StudyRef:
+    """members: all files with their copies; own: those that are used; name: suffix of a volume among several."""
+    first = own[0].header
     files = tuple(sorted((m.file for m in members), key=lambda f: f.path))
-    unique, notes = without_duplicates(members)
-    notes += remarks
-    problems = [f"{b.file.path} of this series cannot be used: {b.header.broken}" for b in broken]
-    problems += _identity_problems(unique)
+    by_path = {m.file.path: m for m in own}
+    selected = tuple(selection_of(volume.frames, by_path[f.path]) if f.path in by_path else "" for f in files)
+    selection = selected if any(selected) else ()
+    found = [*problems, *_identity_problems(own)]
     if first.modality in STACKED:
-        _, found, left_out = stack(unique)
-        problems += found
-        notes += left_out
-    folder = _folder(members[0])
+        found += stack(own, {f.path: text for f, text in zip(files, selection, strict=False) if text})[1]
+    references = {m.header.frame_of_reference for m in own} - {""}
+    if len(references) > 1 and OTHER_REFERENCES not in found:
+        notes = [*notes, OWN_REFERENCES]
+    patient = patient_of(m.header for m in members)
+    source = files[0].path if len(files) == 1 else posixpath.commonpath({folder_of(m) for m in members}) or "."
     short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
-    source = files[0].path if len(files) == 1 else folder
-    yield StudyRef(
-        key=f"{files[0].path if len(files) == 1 else folder}#{short}",
+    return StudyRef(
+        key=f"{source}#{short}{name}",
         source=source,
         kind="dicom",
-        digest=study_digest(files),
+        digest=study_digest(files, selection, ASSUMED_HOUNSFIELD in notes),
         files=files,
         modality=first.modality,
         body_part=first.body_part,
         sop_class_uid=first.sop_class_uid,
         study_uid=first.study_uid or None,
         series_uid=first.series_uid or None,
-        patient_hash=first.patient if keyed and first.patient else None,
+        patient_hash=patient if keyed and patient else None,
         rows=first.rows,
         columns=first.columns,
-        frames=sum(m.header.frames for m in unique),
-        problems=tuple(dict.fromkeys(problems)),
+        frames=len(volume.frames),
+        problems=tuple(dict.fromkeys(found)),
         notes=tuple(notes),
-        attributes=shared(m.header.attributes for m in unique),
+        attributes=shared(m.header.attributes for m in own),
+        selection=selection,
     )
 
 
-def study_digest(files: Iterable[SourceFile]) -> str:
-    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie."""
-    return hashlib.sha256("\n".join(sorted({f.sha256 for f in files})).encode()).hexdigest()
+def study_digest(files: Iterable[SourceFile], selection: Sequence[str] = (), assumed_hounsfield: bool = False) -> str:
+    """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie.
 
-
-def without_duplicates(members: Sequence[Instance]) -> tuple[list[Instance], list[str]]:
-    """Keep each picture once, with a note for each copy: the same pixels at the same place, or under the same UID."""
-    seen: dict[tuple[str, object], Instance] = {}
-    notes = []
-    for m in members:
-        header = m.header
-        place = header.sop_instance_uid or m.file.sha256 if None in header.planes else header.planes
-        first = seen.setdefault((header.pixels_sha256, place), m)
-        if first is not m:
-            what = "content" if first.file.sha256 == m.file.sha256 else "pixels"
-            notes.append(f"{m.file.path} has the same {what} as {first.file.path}; counted once")
-    return list(seen.values()), notes
+    selection: frames of each file; a volume that is a part of its files has a digest of its own. assumed_hounsfield:
+    its values were taken for what no header says; that is another study than one without them.
+    """
+    files = list(files)
+    lines = {f.sha256 for f in files}
+    if any(selection):
+        lines = {f"{f.sha256} {text}" for f, text in zip(files, selection, strict=True)}
+    ending = ["assume_hounsfield"] if assumed_hounsfield else []
+    return hashlib.sha256("\n".join([*sorted(lines), *ending]).encode()).hexdigest()
 
 
 def _identity_problems(members: Sequence[Instance]) -> list[str]:
@@ -139,83 +246,3 @@ def _identity_problems(members: Sequence[Instance]) -> list[str]:
     if len(set(uids)) < len(uids):
         problems.append("two different pictures bear one SOP Instance UID: neither can be trusted")
     return problems
-
-
-def stack(members: Sequence[Instance]) -> tuple[list[Slice], list[str], list[str]]:
-    """Sort slices along the normal; returns them, problems that forbid a volume, and notes about files left out."""
-    notes = [f"{m.file.path} is {m.header.left_out}; left out" for m in members if m.header.left_out]
-    kept = [m for m in members if not m.header.left_out] or list(members)
-    slices, missing = [], False
-    for m in kept:
-        missing = missing or len(m.header.planes) != m.header.frames
-        for frame, plane in enumerate(m.header.planes):
-            missing = missing or plane is None
-            if plane is not None:
-                slices.append(
-                    Slice(path=m.file.path, frame=frame, sop_instance_uid=m.header.sop_instance_uid, plane=plane)
-                )
-    if missing:
-        return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"], notes
-    problems = _shape_problems(kept, slices)
-    if problems:
-        return slices, problems, notes
-    normal = np.cross(slices[0].plane.row_direction, slices[0].plane.column_direction)
-    heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
-    order = np.argsort(heights, kind="stable")
-    ordered = [slices[i] for i in order]
-    return ordered, _order_problems(ordered, heights[order], normal), notes
-
-
-def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> list[str]:
-    problems = []
-    if len({(m.header.rows, m.header.columns) for m in members}) > 1:
-        problems.append("slices of different sizes in one series")
-    if len({m.header.frame_of_reference for m in members}) > 1:
-        problems.append("slices refer to different frames of reference")
-    first = slices[0].plane
-    turned = sum(_apart(s.plane, first) > SAME_DIRECTION for s in slices)
-    if turned:
-        problems.append("slices of different orientations in one series")
-    if any(not np.allclose(s.plane.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
-        problems.append("slices of different pixel spacing in one series")
-    return problems
-
-
-def _apart(a: Plane, b: Plane) -> float:
-    differences = np.subtract((*a.row_direction, *a.column_direction), (*b.row_direction, *b.column_direction))
-    return float(np.abs(differences).max())
-
-
-def _order_problems(ordered: Sequence[Slice], heights: NDArray[np.float64], normal: NDArray[np.float64]) -> list[str]:
-    if len(ordered) < FEWEST_SLICES:
-        return [f"{len(ordered)} slice{'s' if len(ordered) > 1 else ''}: too few for a volume"]
-    steps = np.diff(heights)
-    if (steps < SAME_POSITION_MM).any():
-        at = heights[int(np.argmax(steps < SAME_POSITION_MM))]
-        return [f"several pictures at one position ({at:.1f} mm along the normal): not one volume"]
-    median = float(np.median(steps))
-    if (steps > GAP * median).any():
-        places = ", ".join(
-            f"{heights[i]:.1f} to {heights[i + 1]:.1f} mm" for i in np.flatnonzero(steps > GAP * median)[:3]
-        )
-        return [f"gaps between slices ({places}); the median step is {median:.2f} mm"]
-    problems = []
-    if float(np.abs(steps - median).max()) > max(EVEN * median, EVEN_MM):
-        problems.append(f"uneven steps between slices ({steps.min():.2f} to {steps.max():.2f} mm)")
-    along = np.subtract(ordered[-1].plane.position_mm, ordered[0].plane.position_mm)
-    cosine = float(np.dot(along, normal) / (np.linalg.norm(along) * np.linalg.norm(normal)))
-    angle = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
-    if not angle <= TILT_DEGREES:  # true for NaN too
-        problems.append(
-            f"the stack leans {angle:.1f} degrees to its slices (gantry tilt): not corrected, so not decided"
-        )
-    return problems
-
-
-def step_mm(ordered: Sequence[Slice]) -> tuple[float, Vector]:
-    """Median distance of neighbouring slices and the unit normal along increasing index."""
-    normal = np.cross(ordered[0].plane.row_direction, ordered[0].plane.column_direction)
-    normal = normal / np.linalg.norm(normal)
-    heights = [float(np.dot(s.plane.position_mm, normal)) for s in ordered]
-    step = float(np.median(np.diff(heights))) if len(heights) > 1 else 1.0
-    return step, (float(normal[0]), float(normal[1]), float(normal[2]))

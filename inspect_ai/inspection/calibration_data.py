@@ -12,7 +12,7 @@ from inspect_ai.calibration import GroupScore
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
 from inspect_ai.calibration.statement import limits, not_independent
 from inspect_ai.config import LabelSet, config_sha256
-from inspect_ai.datasets.folder import LabelledFolder, Row
+from inspect_ai.datasets.folder import LabelledFolder, Row, unit_of
 from inspect_ai.decide import GRID
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work
@@ -56,10 +56,9 @@ def calibration_scores(scored: Sequence[Scored], labels: LabelSet, request: Cali
     The proof counts the gate of the fixed limits alone: the out-of-distribution reference is fitted to these same
     pictures, so its abstentions among them are no independent evidence. At work it only leaves more to a person.
     """
-    grouped = labels.independent == "group" or request.group_score is GroupScore.HIGHEST
     return CalibrationScores(
         scores=[s.score for s in scored],
-        units=[s.row.group if grouped else s.row.file for s in scored],
+        units=[s.row.group if request.group_score is GroupScore.HIGHEST else unit_of(s.row, labels) for s in scored],
         positive=[s.row.label in labels.positive for s in scored],
         passed=[s.passed for s in scored],
         values=[as_at_work(request.group_by, dict(s.row.columns)[request.group_by]) for s in scored]
@@ -81,8 +80,12 @@ def proved_point(
     task: Task,
     engine: Engine,
     request: CalibrationRequest,
+    copies: int = 0,
 ) -> OperatingPoint:
-    """Operating point of one model on these pictures, with its proof or its refusal."""
+    """Operating point of one model on these pictures, with its proof or its refusal.
+
+    copies: pictures that count as one unit with another, since they show the same.
+    """
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
@@ -91,7 +94,7 @@ def proved_point(
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
         task=task.name,
-        covers=_covers(pictures, labels, task, request, training_known=not engine.manifest.foreign),
+        covers=_covers(pictures, labels, task, request, copies, training_known=not engine.manifest.foreign),
         thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
@@ -105,14 +108,21 @@ def proved_point(
 
 
 def _covers(
-    pictures: CalibrationScores, labels: LabelSet, task: Task, request: CalibrationRequest, *, training_known: bool
+    pictures: CalibrationScores,
+    labels: LabelSet,
+    task: Task,
+    request: CalibrationRequest,
+    copies: int,
+    *,
+    training_known: bool,
 ) -> str:
     """Unit of the statement, the reasons that moved the threshold, and the limits of the statement."""
     whole = _whole(labels)
     highest = request.group_score is GroupScore.HIGHEST
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
     unknown = "" if training_known else TRAINING_UNKNOWN
-    return "; ".join(word for word in (unit, task.covers, unknown, *limits(pictures, request)) if word)
+    once = f"{copies} pictures that are copies of others count as one unit with them" if copies else ""
+    return "; ".join(word for word in (unit, task.covers, unknown, once, *limits(pictures, request)) if word)
 
 
 def _whole(labels: LabelSet) -> str:

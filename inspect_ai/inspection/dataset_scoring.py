@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Measure, Study, StudyRef, Verdict
@@ -15,6 +16,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.picture_choice import first_fault
 from inspect_ai.inspection.predict import NOT_A_NUMBER, Prediction
 from inspect_ai.inspection.verdict import verdict
 from inspect_ai.operating_point import OperatingPoint
@@ -84,13 +86,40 @@ def score_rows(
     return scored
 
 
+def one_of_each_content(scored: Sequence[Scored], pairs: Iterable[tuple[str, str]], labels: LabelSet) -> list[Scored]:
+    """Keep one picture of each content, so that copies make no interval narrow: the one that speaks against the model.
+
+    pairs: names of files that show the same. Of positives the lowest score stays, of negatives the highest.
+    """
+    linked: dict[str, str] = {}
+
+    def root(file: str) -> str:
+        while (above := linked.get(file, file)) != file:
+            file = above
+        return file
+
+    for one, other in pairs:
+        linked[root(other)] = root(one)
+
+    def against(s: Scored) -> float:
+        return s.score if s.row.label in labels.positive else -s.score
+
+    worst: dict[tuple[str, str], Scored] = {}
+    for s in scored:
+        key = (root(s.row.file), s.row.label)
+        if key not in worst or against(s) < against(worst[key]):
+            worst[key] = s
+    kept = {s.row.file for s in worst.values()}
+    return [s for s in scored if s.row.file in kept]
+
+
 def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
     """Reference of a labelled picture, with its attributes as known at work; those of labels.csv take precedence."""
     said = tuple((name, as_at_work(name, value)) for name, value in row.columns)
     return replace(
         study.ref,
         attributes=(*study.ref.attributes, *attributes_set(inspector.settings), *said),
-        problems=(*study.ref.problems, *study.problems),
+        problems=(*study.ref.problems, *study.problems, *first_fault(study, inspector.task)),
     )
 
 
@@ -104,7 +133,7 @@ def _score(root: Path, row: Row, inspector: Inspector) -> Scored | Unscored:
     return Scored(
         row=row,
         sha256=study.ref.files[0].sha256,
-        score=prediction.score,
+        score=prediction.score if judged is None or judged.score is None else judged.score,
         verdict=judged.verdict if judged else None,
         logits=prediction.outputs[-1].logits,
         measures=judged.measures if judged else prediction.measures,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from inspect_ai.audit import KeptHead
 from inspect_ai.domain import Decision, Rejection, StudyRef
 from inspect_ai.inspection.inspectors import Route
 from inspect_ai.inspection.outages import Notice
@@ -13,11 +14,20 @@ from inspect_ai.inspection.outages import Notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDecided:
-    """Committed decision on one study. `known`: it was in the log before this scan."""
+    """Committed decision on one study. `known`: it was in the log before this scan.
+
+    `lapsed` says why a decision that was certified when it was made is certified no longer; else "".
+    """
 
     entry: int
     decision: Decision
     known: bool = False
+    lapsed: str = ""
+
+    @property
+    def certified_now(self) -> bool:
+        """True when the decision was certified and its certificate still stands."""
+        return self.decision.verdict.certified and not self.lapsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +58,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Counts at the end of a scan. files == consumed + rejected; `known` studies were in the log before."""
+    """Counts at the end of a scan. files == consumed + set_aside + rejected; `known` studies were in the log before.
+
+    set_aside: sound files that hold no picture to inspect, such as a report or a localizer beside slices.
+    """
 
     files: int
     consumed: int
@@ -61,6 +74,20 @@ class Summary:
     seconds: float
     report: Path | None = None
     remarks: tuple[str, ...] = ()
+    set_aside: int = 0
+    head: KeptHead | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """Counts at the end of a dry run. volumes: also pictures and other studies that are decided by themselves."""
+
+    files: int
+    series: int  # of DICOM
+    volumes: int
+    set_aside: int
+    rejected: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +136,7 @@ class WatchSummary:
     sidecars: int
     seconds: float
     pictures_lost: int = 0  # pictures of decisions that could not be stored
+    head: KeptHead | None = None
 
 
 ScanEvent: TypeAlias = StudyDecided | FileRejected | Progress | Notice | Summary

@@ -7,6 +7,7 @@ from typing import Literal
 
 from inspect_ai.calibration import matches, point_sha256, read_point
 from inspect_ai.calibration.typical_file import read_reference
+from inspect_ai.certificates.certificate import Signed
 from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Provenance
@@ -16,7 +17,7 @@ from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.model.foreign_graph import is_foreign
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
-from inspect_ai.settings import Settings
+from inspect_ai.settings import Settings, not_believed
 from inspect_ai.version import __version__
 
 
@@ -50,9 +51,9 @@ def load(
     engine = open_engine(folder, kind=settings.engine, threads=1, config=task.config)
     if model is not None:
         task = task.with_config(engine.manifest.config)
-    digest, mismatches = "", list(engine.problems)
+    made, mismatches = None, list(engine.problems)
     if point is not None:
-        digest, mismatches = _certification(point, path, task, engine, folder, settings)
+        made, mismatches = _certification(point, path, task, engine, folder, settings)
     inspector = Inspector(
         task=task,
         model=folder,
@@ -65,24 +66,26 @@ def load(
             operating_point_sha256="" if point is None else point_sha256(point),
             engine=engine.name,
             software=__version__,
-            certificate_sha256=digest,
+            certificate_sha256="" if made is None else made.sha256,
         ),
         mismatches=tuple(mismatches),
         settings=settings,
         reference=None if point is None else read_reference(path.parent),
+        signed=made,
+        read=engine.read,
     )
     inspector._engines.engine = engine  # the thread that loads needs no second one
     return inspector
 
 
 def load_all(settings: Settings) -> tuple[list[Inspector], tuple[str, ...]]:
-    """Load the inspectors of setting `task`, with remarks about tasks that cannot work (only with task "auto").
+    """Load the inspectors of setting `task`, with remarks: on settings, and on tasks that cannot work (task "auto").
 
     Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
     """
     if settings.task != "auto":
-        return [load(settings.task, settings=settings)], ()
-    inspectors, remarks = [], []
+        return [load(settings.task, settings=settings)], tuple(not_believed())
+    inspectors, remarks = [], not_believed()
     for name in sorted({found.name for found in find_tasks(settings.tasks)}):
         try:
             inspectors.append(load(name, settings=settings))
@@ -101,11 +104,11 @@ def _folder_of(model: Path | None, task: Task) -> Path:
 
 def _certification(
     point: OperatingPoint, path: Path, task: Task, engine: Engine, folder: Path, settings: Settings
-) -> tuple[str, list[str]]:
-    """Digest of the certificate beside the point ("" without one), and why decisions here are not certified."""
+) -> tuple[Signed | None, list[str]]:
+    """The certificate beside the point, if any, and why decisions here are not certified."""
     made, doubts = certificate_for(point, path, task=task, engine=engine, model=folder, settings=settings)
     digest = config_sha256(task.config)
     found = matches(point, task=task.name, model_sha256=engine.model_sha256, config_sha256=digest, engine=engine.name)
     other = config_sha256(engine.manifest.config) != digest
     trained = ["the weights were trained with another configuration"] if other else []
-    return made.sha256 if made else "", [*found, *engine.problems, *trained, *doubts]
+    return made, [*found, *engine.problems, *trained, *doubts]

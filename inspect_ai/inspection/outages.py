@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Notice:
     """An obstacle that a person should know of while the run goes on by itself; with `over`, that it has passed.
 
-    subject: "log", "pictures" or "folder".
+    subject: "log", "heads", "pictures" or "folder".
     """
 
     subject: str
@@ -86,10 +86,11 @@ def open_patiently(stack: ExitStack, settings: Settings, outage: LogOutage) -> G
     reached may be named wrongly, and that is said at once.
     """
 
-    def opened() -> Log:
+    def attempt() -> Log:
         try:
-            return stack.enter_context(open_log(settings.db, operator=settings.operator, busy_s=ATTEMPT_S))
+            opened = open_log(settings.db, operator=settings.operator, busy_s=ATTEMPT_S, keep_names=settings.keep_names)
+            return stack.enter_context(opened)
         except AuditError as e:
             raise e if e.passing in (LOCKED, FULL) else AuditError(str(e)) from e
 
-    return (yield from outage.tried(opened))
+    return (yield from outage.tried(attempt))

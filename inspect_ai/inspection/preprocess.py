@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inspect_ai.certificates.verdict_path import code_changes, code_sha256
 from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
 from inspect_ai.ingest import load
+from inspect_ai.inspection.picture_choice import (
+    NOTHING_FOUND,
+    PictureQuality,
+    first_fault,
+    is_judged_by_picture,
+    picture_by_picture,
+    with_laterality,
+)
 from inspect_ai.plugins import Task, cached_task
 from inspect_ai.settings import Settings
 
 PREVIEW_PX = 512  # longer side of the pictures that travel back for the report
 PREVIEWS_MOST = 400  # slices of one volume; a CT of this many is 20 MB as JPEG
 LUNG_WINDOW_HU = (-1000.0, 400.0)  # window of a volume's context slices
-NOTHING_FOUND = "the task found nothing in it to look at"
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -45,26 +53,40 @@ class Preview:
 class PreprocessedStudy:
     """A study without its pixels: input of the network, obstacles to a decision, previews for the report.
 
-    `task` is None when no candidate recognised the study; `problems` then says so.
+    `task` is None when no candidate recognised the study; `problems` then says so. unseen: see Task.unseen.
     """
 
     task: str | None
     units: tuple[Unit, ...] = field(default=(), repr=False)
     measures: tuple[Measure, ...] = ()
+    pictures: tuple[PictureQuality, ...] = ()  # of a study whose pictures are judged each by itself
     problems: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     decoders: tuple[str, ...] = ()
     previews: tuple[Preview, ...] = field(default=(), repr=False)
     burned_in: bool = False  # a picture may carry a name (Burned In Annotation YES), so none is shown
     unread: bool = False  # nothing of the study could be decoded
     shape_px: tuple[int, int] | None = None  # of the first picture or slice
+    doubts: tuple[str, ...] = ()  # reasons why the code that ran is not the one that was certified
+    code_sha256: str = ""  # of the code that ran; empty in the process that decides
 
 
 def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
     """Decode a study and make one task's units. `candidates` claimed it by its header; in "auto" one must accept it.
 
-    Raises InputError where nothing can be read. A fault in a task's own code is a problem of this study, not an error.
+    The result says which code ran here, and what of it is not as its source says. Raises InputError where nothing can
+    be read. A fault in a task's own code is a problem of this study, not an error.
     """
+    made = _preprocess(root, ref, candidates, settings)
+    if made.task is None:
+        return made
+    modules = {name: type(cached_task(name, settings.tasks)).__module__ for name in {*candidates, made.task}}
+    doubts = [f"in the decoding process, {what}" for what in code_changes(tuple(modules.values()))]
+    return replace(made, doubts=tuple(doubts), code_sha256=code_sha256(modules[made.task]))
+
+
+def _preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
     study = load(root, ref, settings)
     if not study.images and not study.volumes:
         unread = {rejection.file for rejection in study.rejections} >= {file.path for file in ref.files}
@@ -78,20 +100,30 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
 
 def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
     """Measure a decoded study's quality and, where all of it passes, make the task's units."""
-    if problems := (*study.ref.problems, *study.problems):
+    if problems := (*study.ref.problems, *study.problems, *first_fault(study, task)):
         return _without_units(study, task.name, problems)
+    pictures: tuple[PictureQuality, ...] = ()
+    unseen: tuple[str, ...] = ()
     try:
-        measures = tuple(task.quality(study))
-        units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()
+        if is_judged_by_picture(study, task):
+            pictures, units = picture_by_picture(study, task)
+            measures = tuple(measure for picture in pictures for measure in picture.measures)
+        else:
+            measures = tuple(task.quality(study))
+            passed = all(measure.passed for measure in measures)
+            unseen = tuple(task.unseen(study)) if passed else ()
+            units = tuple(task.units(study)) if passed else ()
         previews = _image_previews(study) or _slice_previews(study, units)
     except Exception as e:  # noqa: BLE001 - a plugin may raise anything; only this study is lost
         return _without_units(study, task.name, (f"the task's own code failed: {_fault(e)}",))
-    nothing = not units and all(measure.passed for measure in measures)
+    nothing = not units and not pictures and all(measure.passed for measure in measures)
     return PreprocessedStudy(
         task=task.name,
-        units=units,
+        units=with_laterality(units, study),
         measures=measures,
+        pictures=pictures,
         problems=(NOTHING_FOUND,) if nothing else (),
+        unseen=unseen,
         rejections=study.rejections,
         decoders=study.decoders,
         previews=previews,
@@ -127,7 +159,7 @@ def _burned_in(study: Study) -> bool:
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
     """Find the study's task, or None and why. A task that checks pixels outranks one that goes by the header."""
     tasks = [cached_task(name, settings.tasks) for name in candidates]
-    if settings.task != "auto":
+    if settings.task != "auto" or study.ref.modality in dict(settings.modalities):  # a person has said whose it is
         return tasks[0], None
     accepting, faults = [], []
     for task in tasks:

@@ -221,14 +221,16 @@ class Runner:
             if isinstance(result, BaseException):
                 raise result
             if (accepted := observer.received(job, result)) is not None:
-                self._hold((job, self._superseding(accepted)))
+                self._hold((job, self._checked(accepted)))
             until = now
 
-    def _superseding(self, result: StudyResult) -> StudyResult:
-        old = self._superseded.get(result.ref.digest)
-        if old is None or result.decision is None:
+    def _checked(self, result: StudyResult) -> StudyResult:
+        if result.decision is None:
             return result
-        return replace(result, decision=replace(result.decision, supersedes=old))
+        decision = self._inspectors.checked(result.decision)
+        if (old := self._superseded.get(result.ref.digest)) is not None:
+            decision = replace(decision, supersedes=old)
+        return replace(result, decision=decision)
 
     def _hold(self, item: tuple[Job, StudyResult] | Rejection) -> None:
         if not self._group:
@@ -255,10 +257,15 @@ class Runner:
             if result.decision is not None:
                 entry = next(entries)
                 self._fresh |= {entry.id} if self._force else set()
-                yield from observer.decided(job, _as_logged(result.decision, entry), entry)
+                yield from observer.decided(job, self._as_logged(result.decision, entry), entry)
                 yield from self.image_store.save(entry, result.picture, result.heat, self._log)
             for rejection in result.rejections:
                 yield from observer.rejected(rejection, next(entries))
+
+    def _as_logged(self, decision: Decision, entry: Entry) -> Decision:
+        """Decision as the log has it: another process may have been first. Read back only then, as that takes time."""
+        same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
+        return decision if same else self._log.names.in_clear(entry.decision(), decision.study)
 
 
 def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejection]:
@@ -266,9 +273,3 @@ def _rows(item: tuple[Job, StudyResult] | Rejection) -> list[Decision | Rejectio
         return [item]
     decision = item[1].decision
     return [*([] if decision is None else [decision]), *item[1].rejections]
-
-
-def _as_logged(decision: Decision, entry: Entry) -> Decision:
-    """Decision as the log has it: another process may have been first. Read back only then, since that takes time."""
-    same = (entry.outcome, entry.score) == (decision.verdict.outcome.value, decision.score)
-    return decision if same else entry.decision()

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from inspect_ai.audit import patient_key
 from inspect_ai.domain import Rejection, StudyRef
+from inspect_ai.errors import UsageError
 from inspect_ai.ingest import DecoderPool, discover
 from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
@@ -82,15 +83,25 @@ class StudySource:
 
 
 def studies_below(
-    root: Path, settings: Settings, pool: DecoderPool, key: bytes | None = None
+    root: Path,
+    settings: Settings,
+    pool: DecoderPool,
+    key: bytes | None = None,
+    looked_at: Callable[[int], object] | None = None,
 ) -> Iterator[StudyRef | Rejection]:
     """Yield every study and every refused file below `root`, without this program's own files: log with its companions,
     and the folder of reports.
     """
     own = OwnFiles(settings, base_of(root))
-    for item in discover(root, settings=settings, pool=pool, patient_key=key):
+    for item in discover(root, settings=settings, pool=pool, patient_key=key, looked_at=looked_at):
         if (item.file if isinstance(item, Rejection) else item.files[0].path) not in own:
             yield item
+
+
+def check_root(root: Path) -> None:
+    """Check the path before any model is loaded. Raises UsageError."""
+    if not root.exists():
+        raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
 
 
 def base_of(root: Path) -> Path:

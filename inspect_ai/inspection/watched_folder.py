@@ -20,6 +20,7 @@ from inspect_ai.ingest.folder_listing import FolderListing
 from inspect_ai.ingest.watched_files import FileState, WatchedFile, checks_set, state_of, watched_file
 from inspect_ai.inspection.arrivals import Arrivals
 from inspect_ai.inspection.events import PartWaiting
+from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.outages import Notice
 from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
@@ -55,7 +56,7 @@ class WatchedFolder:
         folder: Path,
         settings: Settings,
         pool: DecoderPool,
-        last_entry: dict[str, int],
+        last_entry: LastEntries,
         *,
         listing: FolderListing,
         events: FileEvents,
@@ -209,7 +210,10 @@ class WatchedFolder:
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
         """Add to the part of a DICOM file the values of its header, or the reason why it has none."""
-        for item in discover(self.folder / part.path, settings=self._settings, pool=self._pool):
+        found = list(discover(self.folder / part.path, settings=self._settings, pool=self._pool))
+        if len(found) > 1:
+            return replace(part, problem="a file of several volumes: decide it with `inspect-ai scan`")
+        for item in found:
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)
             own = part.ref

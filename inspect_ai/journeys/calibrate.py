@@ -19,7 +19,7 @@ from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, deployment_record
 from inspect_ai.certificates.issuing import issue
-from inspect_ai.datasets.folder import read_folder, with_splits
+from inspect_ai.datasets.prepare import prepare
 from inspect_ai.decide import GRID
 from inspect_ai.inspection.calibration_data import (
     calibration_scores,
@@ -55,14 +55,16 @@ def calibrate_task(
     """
     inspector = load(task_name, model, settings=settings, points="none")
     task, engine = inspector.task, inspector.engine
-    (folder,) = with_splits([read_folder(data, task.config)], calibration_share=task.config.train.calibration_share)
+    ready = prepare([data], task.config, settings)
+    (folder,) = ready.folders
     rows = folder.part(split)
     refuse_without_answer(folder, rows, request)
     scored = score_rows(folder, rows, inspector, progress=progress)
     refuse_seen(scored, engine, data)
     fitted = fit(scored)
     pictures = calibration_scores(scored, folder.labels, request)
-    point = proved_point(scored, pictures, folder.labels, task, engine, request)
+    copies = ready.copies_within(split)
+    point = proved_point(scored, pictures, folder.labels, task, engine, request, copies)
     path = out or inspector.model / POINT_FILE
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
@@ -78,6 +80,8 @@ def calibrate_task(
         no_reference=fitted.refusal,
         left_to_a_person=share_left_to_a_person(unlike),
         training_known=not engine.manifest.foreign,
+        account=ready.account([split]),
+        said=ready.said,
     )
 
 

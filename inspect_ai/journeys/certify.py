@@ -20,10 +20,11 @@ from inspect_ai.certificates.deployment import (
 )
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import read_key
-from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
+from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status, told
+from inspect_ai.certificates.verdict_path import code_changes
 from inspect_ai.errors import InputError, SetupError, UsageError
 from inspect_ai.model.engine import open_engine
-from inspect_ai.plugins import Task, task_named
+from inspect_ai.plugins import task_folder, task_named
 from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings
 
@@ -55,7 +56,7 @@ def verify(what: str, settings: Settings) -> Verified:
     """
     path = find(what, settings)
     made = read_certificate(path)
-    found = _in_log(made.certificate.at_work.task, made.sha256, made.certificate.operating_point_sha256, settings)
+    found = _in_log(made.certificate.at_work.task, made.sha256, settings)
     every = [*_at_work(path, made, settings), _not_withdrawn(found)]
     return Verified(path=path, made=made, checks=tuple(every), certificate_status=found)
 
@@ -65,7 +66,7 @@ def find(what: str, settings: Settings) -> Path:
     given = Path(what)
     if given.is_file():
         return given
-    folder = given if given.is_dir() else task_named(what, settings.tasks).folder
+    folder = given if given.is_dir() else task_folder(what, settings.tasks)
     path = folder / CERTIFICATE_FILE
     if not path.is_file():
         raise UsageError(f"There is no certificate in {folder}. `inspect-ai calibrate` makes one where it can.")
@@ -73,19 +74,19 @@ def find(what: str, settings: Settings) -> Path:
 
 
 def change(action: Action, task_name: str, reason: str, settings: Settings) -> int:
-    """Log a person's action on a task's certificate; a suspension needs no certificate. Returns the entry.
+    """Log a person's action on the certificate of a task, or of scores; a suspension needs none. Returns the entry.
 
-    Raises UsageError for a missing reason, and where nothing would change (enabled, but not suspended).
+    task_name: of an installed task, or the certificate's file or folder. Raises UsageError for a missing reason, and
+    where nothing would change (enabled, but not suspended).
     """
     statement = " ".join(reason.split())
     if not statement:
         raise UsageError("Say why with --reason: whoever reads the log later needs it.")
-    task = task_named(task_name, settings.tasks)
-    certificate, point = _digests(task)
+    task, certificate, point = _subject(task_name, settings)
     with open_log(settings.db, operator=settings.operator, create=False) as log:
-        refuse_without_effect(action, task.name, certificate, certificate_status(log, task.name, certificate, point))
+        refuse_without_effect(action, task, certificate, certificate_status(log, task, certificate))
         note = CertificateNote(
-            task=task.name,
+            task=task,
             operating_point_sha256=point,
             certified=action is Action.ENABLED and bool(certificate),
             statement=statement,
@@ -116,7 +117,8 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
             return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
         engine = open_engine(path.parent, kind=settings.engine, config=task.config)
-        return checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        found = checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        return [*found, Check("code in memory", "; ".join(code_changes((type(task).__module__,))) or None)]
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]
 
@@ -124,20 +126,26 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
 def _not_withdrawn(found: CertificateStatus) -> Check:
     if found.state in (CertificateState.SUSPENDED, CertificateState.REVOKED):
         return Check("audit log", f"it was {found.state} in entry {found.entry}: {found.reason}")
+    if found.state is CertificateState.UNTRUSTED:
+        return Check("audit log", told(found))
     return Check("audit log")
 
 
-def _in_log(task: str, certificate: str, point: str, settings: Settings) -> CertificateStatus:
+def _in_log(task: str, certificate: str, settings: Settings) -> CertificateStatus:
     if not settings.db.is_file():
         return CertificateStatus(state=CertificateState.UNKNOWN)
     with open_log(settings.db, create=False) as log:
-        return certificate_status(log, task, certificate, point)
+        return certificate_status(log, task, certificate)
 
 
-def _digests(task: Task) -> tuple[str, str]:
-    """Digests of the task's certificate ("" without a sound one) and of its operating point."""
-    point = point_sha256(read_point(task.folder / POINT_FILE))
+def _subject(what: str, settings: Settings) -> tuple[str, str, str]:
+    """Task, digest of its certificate ("" without a sound one), and digest of its operating point."""
+    if Path(what).exists():
+        made = read_certificate(find(what, settings))
+        return made.certificate.at_work.task, made.sha256, made.certificate.operating_point_sha256
+    place = task_folder(what, settings.tasks)  # none of its code runs: whoever suspends need not trust it
+    point = point_sha256(read_point(place / POINT_FILE))
     try:
-        return read_certificate(task.folder / CERTIFICATE_FILE).sha256, point
+        return what, read_certificate(place / CERTIFICATE_FILE).sha256, point
     except InputError:
-        return "", point
+        return what, "", point

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.config import LabelSet, config_sha256
-from inspect_ai.datasets.folder import LabelledFolder, read_folder
+from inspect_ai.datasets.account import counted_copies
+from inspect_ai.datasets.folder import LabelledFolder
+from inspect_ai.datasets.prepare import prepare
 from inspect_ai.evaluation.assembly import cases_of, positions_of, sheets_of, study_of_agreement
 from inspect_ai.evaluation.measure import Evaluation, measure
 from inspect_ai.evaluation.results import Subject
 from inspect_ai.evaluation.score_table import write_scores
-from inspect_ai.inspection.dataset_scoring import Unscored, score_rows
+from inspect_ai.inspection.dataset_scoring import Unscored, one_of_each_content, score_rows
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.report.evaluation.page import write_evaluation
@@ -42,13 +45,15 @@ def evaluate_task(
     """
     inspector = load(task_name, model, operating_point, settings=settings, points="optional")
     task = inspector.task
-    folder = read_folder(data, task.config)
+    ready = prepare([data], task.config, settings, split=False)
+    (folder,) = ready.folders
     unscored: list[Unscored] = []
     scored = score_rows(folder, folder.part(split), inspector, unscored=unscored.append, progress=progress)
     if scores is not None:
         write_scores(scores, scored, folder.labels)
+    counted = one_of_each_content(scored, ready.pairs_within(split), folder.labels)
     result = measure(
-        scored,
+        counted,
         folder.labels,
         task.config.outputs,
         task.name,
@@ -57,6 +62,9 @@ def evaluate_task(
         inspector.point,
         () if inspector.point is None else inspector.mismatches,
         unscored,
+    )
+    result = replace(
+        result, account=counted_copies(ready.account([split]), len(scored) - len(counted)), said=ready.said
     )
     if report is not None:
         column = agreement or str(task.config.options.get(AGREEMENT_OPTION, ""))

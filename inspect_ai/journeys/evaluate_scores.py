@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from inspect_ai.audit import open_log
 from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.calibration.statement import statement_name
-from inspect_ai.certificates.certificate import read_certificate
+from inspect_ai.certificates.certificate import Signed, read_certificate
 from inspect_ai.certificates.deployment import certificate_path, scores_checks
+from inspect_ai.certificates.status import CertificateState, certificate_status, told
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.score_file import ScoreFile, read_score_file
@@ -113,7 +115,18 @@ def _doubts(point: OperatingPoint, path: Path, settings: Settings) -> list[str]:
         return [f"the certificate does not hold: {e}".rstrip(".")]
     if made.certificate.operating_point_sha256 != point_sha256(point):
         return ["the certificate beside this operating point is for another one"]
-    return [check.fault for check in scores_checks(made, place.parent, settings) if check.fault is not None]
+    found = [check.fault for check in scores_checks(made, place.parent, settings) if check.fault is not None]
+    return [*found, *_withdrawn(made, settings)]
+
+
+def _withdrawn(made: Signed, settings: Settings) -> list[str]:
+    """Reasons that the log of these settings has against a certificate."""
+    if not settings.db.is_file():
+        return []
+    with open_log(settings.db, create=False) as log:
+        status = certificate_status(log, made.certificate.at_work.task, made.sha256)
+    sound = (CertificateState.IN_FORCE, CertificateState.UNKNOWN)
+    return [] if status.state in sound else [f"the certificate was {told(status)}"]
 
 
 def _subject(result: Evaluation, labels: LabelSet, file: ScoreFile, point: OperatingPoint | None) -> Subject:

@@ -31,7 +31,7 @@ from inspect_ai.monitoring.martingale import ETA
 from inspect_ai.monitoring.monitoring_window import MonitoringWindow, Statement, monitoring_windows
 from inspect_ai.monitoring.movement import Movement
 from inspect_ai.monitoring.sampling import AuditBound
-from inspect_ai.plugins import task_named
+from inspect_ai.plugins import task_folder
 from inspect_ai.settings import Settings
 
 __all__ = ["MISS_RATE", "MonitorState", "Watched", "monitor"]
@@ -125,7 +125,7 @@ def _watch(
 def _promised(statement: Statement, settings: Settings) -> float | None:
     """Promised sensitivity of the task's operating point, if it is the one that decided."""
     try:
-        point = read_point(task_named(statement.task, settings.tasks).folder / POINT_FILE)
+        point = read_point(task_folder(statement.task, settings.tasks) / POINT_FILE)
     except UsageError:
         return None
     return point.proof.sensitivity if point_sha256(point) == statement.operating_point_sha256 else None

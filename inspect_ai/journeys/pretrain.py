@@ -6,7 +6,7 @@ import dataclasses
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import TRUNK, TRUNK_RECORDS, file_sha256
 from inspect_ai.settings import Settings
@@ -38,14 +39,20 @@ class Pretrained:
     steps: int
     held_out: tuple[HeldOut, ...]
     rejected: int
+    account: Account
 
 
 def pretrain(
-    data: Sequence[Path], run: TrainingRun, *, settings: Settings, config_file: Path | None = None
+    data: Sequence[Path],
+    run: TrainingRun,
+    *,
+    settings: Settings,
+    config_file: Path | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Pretrained:
     """Pretrain a trunk on the train part of labelled folders and on folders without labels.
 
-    Raises UsageError, InputError or SetupError.
+    tell: called with each sentence on the data, before training starts. Raises UsageError, InputError or SetupError.
     """
     from inspect_ai.training.fit_masked import fit_masked
     from inspect_ai.training.held_out import held_out_losses
@@ -54,11 +61,15 @@ def pretrain(
     run.prepare()
     started = time.monotonic()
     pool = read_pictures(data, settings, config.crop)
+    for sentence in (*pool.said, pool.account.sentence):
+        tell(sentence)
     if not pool.held_out:
         raise UsageError("There are too few pictures to hold one out; give at least two that do not belong together.")
     module, steps = fit_masked(pool, config, run)
     losses = held_out_losses(module, pool.held_out, config)
-    pretrained = Pretrained(folder=run.out, steps=steps, held_out=losses, rejected=len(pool.rejections))
+    pretrained = Pretrained(
+        folder=run.out, steps=steps, held_out=losses, rejected=len(pool.rejections), account=pool.account
+    )
     _save(module, pool, config, pretrained, seed=run.seed, seconds=time.monotonic() - started)
     return pretrained
 

@@ -10,23 +10,28 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai.audit import Log, open_log
-from inspect_ai.domain import Rejection, StudyRef
-from inspect_ai.errors import UsageError
-from inspect_ai.ingest import DecoderPool
-from inspect_ai.inspection.events import FileRejected, Planned, Progress, ScanEvent, StudyDecided, Summary
+from inspect_ai.audit import Log, keep_head
+from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.inspectors import Inspectors
 from inspect_ai.inspection.loading import load_all
 from inspect_ai.inspection.outages import LogOutage, Notice, open_patiently
 from inspect_ai.inspection.runner import Runner
 from inspect_ai.inspection.scan_results import ScanResults
-from inspect_ai.inspection.study_source import StudySource, base_of, studies_below
+from inspect_ai.inspection.study_source import StudySource, base_of, check_root
 from inspect_ai.report import Backing
 from inspect_ai.report.scan_report import scan_report
 from inspect_ai.settings import Settings
 
-__all__ = ["FileRejected", "Notice", "Planned", "Progress", "ScanEvent", "StudyDecided", "Summary", "plan_scan", "scan"]
+__all__ = [
+    "FileRejected",
+    "Notice",
+    "Progress",
+    "ScanEvent",
+    "StudyDecided",
+    "Summary",
+    "scan",
+]
 
 GROUP_S = 0.25  # longest time for which a result waits for others to share its commit
 
@@ -43,7 +48,7 @@ def scan(
     that stays locked for longer than `settings.log_wait_s`.
     An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
     """
-    _check(root)
+    check_root(root)
     loaded, remarks = load_all(settings)
     if made_up:
         loaded = [inspector.without_reference() for inspector in loaded]
@@ -65,8 +70,9 @@ def scan(
         with runner, StudySource(root, settings, runner.workers.pool, runner.wake) as source:
             results = ScanResults(source, log)
             yield from runner.run(source, results)
+        head = yield from outage.tried(lambda: keep_head(log, settings))
         remarks = (*remarks, *inspectors.remarks(), *runner.image_store.remarks())
-        summary = replace(results.summary(), remarks=remarks)
+        summary = replace(results.summary(), remarks=remarks, head=head)
 
         def written() -> Path:
             return scan_report(
@@ -89,33 +95,8 @@ def scan(
             yield replace(summary, report=report)
 
 
-def plan_scan(root: Path, settings: Settings) -> Iterator[Planned | Rejection]:
-    """Plan a scan from headers alone: no pixel is decoded and nothing is written."""
-    _check(root)
-    inspectors = Inspectors(load_all(settings)[0], settings)
-    with DecoderPool(settings.workers, settings.decode_memory_gib) as pool:
-        found = studies_below(root, settings, pool)
-        if not settings.db.is_file():
-            yield from (item if isinstance(item, Rejection) else _planned(item, inspectors, None) for item in found)
-            return
-        with open_log(settings.db, create=False) as log:
-            yield from (item if isinstance(item, Rejection) else _planned(item, inspectors, log) for item in found)
-
-
 def _without_report(out: Path, error: OSError) -> str:
     return f"The report could not be written to {out} ({error.strerror}). All decisions stand in the log; scan again."
-
-
-def _planned(ref: StudyRef, inspectors: Inspectors, log: Log | None) -> Planned:
-    route = inspectors.route(ref)
-    entry = inspectors.known(ref, route, log) if log else None
-    return Planned(study=ref, route=route, known=entry.id if entry else None)
-
-
-def _check(root: Path) -> None:
-    """Check the path before any model is loaded. Raises UsageError."""
-    if not root.exists():
-        raise UsageError(f"{root} is not there. Name a folder of studies, or one file.")
 
 
 def _has_decisions(log: Log) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspect_ai.config import read_config, with_network
+from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
 from inspect_ai.plugins import Task, task_named
@@ -28,6 +29,7 @@ class Trained:
 
     folder: Path
     manifest: Manifest
+    account: Account
 
 
 def train_task(
@@ -40,11 +42,12 @@ def train_task(
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Trained:
     """Train one task on labelled folders; the best epoch on val is kept.
 
     backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt too.
-    Raises UsageError or SetupError.
+    tell: called with each sentence on the data, before training starts. Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
@@ -56,13 +59,14 @@ def train_task(
     task = task.with_config(with_network(config, backbone=backbone, init=init))
     run.prepare()
     started = time.monotonic()
-    corpus = read_corpus(task, data, settings)
+    corpus = read_corpus(task, data, settings, tell)
     if task.config.network.init not in STARTS:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
     network = fresh_network(task.config)
     epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
-    return Trained(folder=run.out, manifest=package_model(network, corpus, task, run.out, record))
+    manifest = package_model(network, corpus, task, run.out, record)
+    return Trained(folder=run.out, manifest=manifest, account=corpus.account)
 
 
 def _teacher(folder: Path, task: Task) -> Network:

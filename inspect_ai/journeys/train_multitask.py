@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspect_ai.config import TaskConfig
+from inspect_ai.datasets.account import together
+from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import TRUNK_RECORDS, Manifest
 from inspect_ai.plugins import Task
@@ -31,6 +33,7 @@ class TrainedMultitask:
     folder: Path
     manifests: tuple[Manifest, ...]
     adapter_share: float
+    account: Account
 
 
 def train_multitask(
@@ -40,10 +43,11 @@ def train_multitask(
     settings: Settings,
     config_file: Path | None = None,
     init: str | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> TrainedMultitask:
     """Train all tasks of the config at once; the epoch with the best mean over tasks on val is kept.
 
-    Raises UsageError or SetupError.
+    tell: called with each sentence on the data, before training starts. Raises UsageError or SetupError.
     """
     from inspect_ai.model.sharing import adapter_share, save_trunk, share_trunk
     from inspect_ai.model.weights import fresh_network
@@ -55,7 +59,7 @@ def train_multitask(
     folders = folders_of(tasks, data)
     run.prepare()
     started = time.monotonic()
-    corpora = [read_corpus(task, folders[task.name], settings) for task in tasks]
+    corpora = [read_corpus(task, folders[task.name], settings, tell) for task in tasks]
     networks = [fresh_network(task.config) for task in tasks]
     share_trunk(networks)
     epoch, steps = fit_multitask(networks, corpora, [task.config for task in tasks], run)
@@ -67,7 +71,8 @@ def train_multitask(
     for network, corpus, task in zip(networks, corpora, tasks, strict=True):
         (run.out / task.name).mkdir(exist_ok=True)
         manifests.append(package_model(network, corpus, task, run.out / task.name, record))
-    return TrainedMultitask(folder=run.out, manifests=tuple(manifests), adapter_share=share)
+    counts = together(corpus.account for corpus in corpora)
+    return TrainedMultitask(folder=run.out, manifests=tuple(manifests), adapter_share=share, account=counts)
 
 
 def _write_record(run: TrainingRun, share: float, corpora: Sequence[Corpus]) -> None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from inspect_ai.audit import Log
+from inspect_ai.audit import HeadKeeper, Log
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.file_events import FileEvents
 from inspect_ai.ingest.folder_listing import FolderListing
 from inspect_ai.ingest.watched_files import checks_set
 from inspect_ai.inspection.events import FileRejected, PartDecided, PartWaiting, WatchEvent, WatchSummary
 from inspect_ai.inspection.inspectors import Inspectors
+from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.loading import load_all
 from inspect_ai.inspection.outages import LogOutage, Notice, open_patiently
 from inspect_ai.inspection.runner import Runner
@@ -65,12 +67,26 @@ def watch(folder: Path, settings: Settings, *, once: bool = False, patience_s: f
             patience_s=patience_s,
         )
         results = WatchResults(parts, provenance, settings.takt_ms)
-        yield from runner.run(parts, results)
-        yield results.summary(runner.image_store.lost)
+        keeper, kept = HeadKeeper(log, settings), None
+        try:
+            for event in runner.run(parts, results):
+                yield event
+                keeper.at_intervals()
+                yield from _told(keeper)
+        finally:  # also where an interrupt ends the watch
+            kept = keeper.keep()
+        yield replace(results.summary(runner.image_store.lost), head=kept)
     if parts.abandoned:
         raise InputError(f"{folder} went away and did not come back. Mount it again, then run the same command.")
 
 
-def _last_entries(log: Log, settings: Settings) -> dict[str, int]:
+def _told(keeper: HeadKeeper) -> Iterator[Notice]:
+    """Yield a notice for each head that could not be kept meanwhile."""
+    while keeper.failures:
+        yield Notice(subject="heads", message=keeper.failures.pop(0))
+
+
+def _last_entries(log: Log, settings: Settings) -> LastEntries:
     """Map each path to the row that decided it last."""
-    return {entry.source: entry.id for entry in log.entries(kind="decision", task=settings.task)}
+    decisions = log.entries(kind="decision", task=settings.task)
+    return LastEntries(log.names, {entry.source: entry.id for entry in decisions})

@@ -5,6 +5,7 @@ Units run one by one: batches gain nothing on a CPU, and a score must not depend
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """A loaded model.
 
-    `problems` are sentences about files that differ from the manifest; they void certificates.
+    `problems` are sentences about files that differ from the manifest; they void certificates. `read` holds the SHA-256
+    of the file that was loaded, by its name.
     """
 
     name: str
     model_sha256: str
     manifest: Manifest
     problems: tuple[str, ...]
+    read: dict[str, str]
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
         """Run the units; one output per unit, in order."""
@@ -73,8 +76,8 @@ def padded(pixels: NDArray[Number], multiple: int) -> NDArray[Number]:
     return np.pad(pixels, margins, mode="symmetric")
 
 
-def _problems(folder: Path, file: str, expected: str) -> tuple[str, ...]:
-    return () if file_sha256(folder / file) == expected else (f"{file} is not the file that its manifest describes",)
+def _problems(file: str, sha256: str, expected: str) -> tuple[str, ...]:
+    return () if sha256 == expected else (f"{file} is not the file that its manifest describes",)
 
 
 class OnnxEngine:
@@ -92,11 +95,12 @@ class OnnxEngine:
         except Exception as e:
             advice = "Install again or train again." if isinstance(known, Manifest) else _why_not_loaded(e)
             raise SetupError(f"{path} cannot be loaded ({type(e).__name__}). {advice}") from e
+        self.read = {GRAPH: hashlib.sha256(graph).hexdigest()}
         if isinstance(known, Manifest):
             features = "features" if len(self._session.get_outputs()) > 2 else None  # graphs before it have two outputs
             self._ports = foreign_graph.Ports(pixels="pixels", logits="logits", heat="heat", features=features)
             self.manifest, self.model_sha256 = known, known.weights_sha256
-            self.problems = _problems(folder, GRAPH, known.graph_sha256)
+            self.problems = _problems(GRAPH, self.read[GRAPH], known.graph_sha256)
         else:
             self._ports = foreign_graph.ports_of(self._session, path)
             self.manifest, self.problems = foreign_graph.manifest_of(graph, known), ()
@@ -158,7 +162,8 @@ class TorchEngine:
         self.manifest = manifest
         self.name = f"torch {torch.__version__} float32 cpu"
         self.model_sha256 = manifest.weights_sha256
-        self.problems = _problems(folder, WEIGHTS, manifest.weights_sha256)
+        self.read = {WEIGHTS: file_sha256(folder / WEIGHTS)}
+        self.problems = _problems(WEIGHTS, self.read[WEIGHTS], manifest.weights_sha256)
 
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
         """Run the units; one output per unit, in order."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from inspect_ai.audit import Action, Entry, Kind, Log
+from inspect_ai.certificates.status import issued_after
 from inspect_ai.domain import Decision, Outcome
 from inspect_ai.review.random_audit import drawn
 from inspect_ai.review.review_states import WAITING, ReviewState, state_after
@@ -106,19 +107,27 @@ def monitoring_windows(log: Log, *, task: str | None, audit_rate: float) -> list
         if not decision.provenance.model_sha256:  # no task took it, so it belongs to no statement
             continue
         if statement not in groups:
-            groups[statement] = _Gathering(statement, [note for note in notes if _about(note, statement)])
+            groups[statement] = _Gathering(statement, list(_about(notes, statement)))
         groups[statement].add(entry, decision, reviews.get(entry.id), audit_rate)
     return [groups[s].window([alarm for alarm in alarms if alarm.subject == s.subject]) for s in sorted(groups)]
 
 
-def _about(note: Entry, statement: Statement) -> bool:
-    """Tell whether a row on suspension or enabling is about this statement: by its certificate, or by its point."""
-    change = note.certificate()
-    if change.task != statement.task or change.action is Action.ISSUED:
-        return False
-    named = bool(change.certificate_sha256) and change.certificate_sha256 == statement.certificate_sha256
-    same_point = change.operating_point_sha256 == statement.operating_point_sha256
-    return named or (same_point and change.action is not Action.REVOKED)
+def _about(notes: Iterable[Entry], statement: Statement) -> Iterator[Entry]:
+    """Yield the rows that bear on a statement: suspensions and enablings of its task, the end of its certificate.
+
+    A suspension that its certificate was issued after is over for it.
+    """
+    found: list[Entry] = []
+    for entry in notes:
+        note = entry.certificate()
+        named = bool(note.certificate_sha256) and note.certificate_sha256 == statement.certificate_sha256
+        if note.task != statement.task or (note.action is Action.REVOKED and not named):
+            continue
+        if named and note.action is Action.ISSUED:
+            found = [one for one in found if not issued_after(entry, note, one)]
+        elif note.action is not Action.ISSUED:
+            found.append(entry)
+    yield from found
 
 
 def statement_of(decision: Decision) -> Statement:

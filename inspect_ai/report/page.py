@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -17,39 +16,46 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from inspect_ai.decide import parted
 from inspect_ai.domain import Decision, Outcome, Rejection
 from inspect_ai.errors import SetupError
 from inspect_ai.report.disk_spool import DiskSpool
 from inspect_ai.report.view import Backing, backing_view, card_view, rank, study_view
+from inspect_ai.secret import make_private_folder
 from inspect_ai.text import on_page
 from inspect_ai.version import __version__
+from inspect_ai.whole_file import whole_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Limits for flagged, abstained and clear studies: as many as a person looks through and a browser opens.
 CARDS_MOST = (150, 60, 24)
 ROWS_MOST = (10_000, 10_000, 5_000)
 REJECTIONS_MOST = 5_000
+PROMISES_MOST = 20  # sentences about certificates
 TEXT_LIMIT = 1_000  # characters of any one text
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]  # on the page; a tenth of the PNG's bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One committed decision and its pictures."""
+    """One committed decision and its pictures. `lapsed`: why it is certified no longer, "" where nothing changed."""
 
     entry_id: int
     decision: Decision
+    lapsed: str = ""
     picture_png: bytes | None = field(default=None, repr=False)
     heat_png: bytes | None = field(default=None, repr=False)
 
 
 class Summary(Protocol):
-    """The counts of a scan: files = consumed + rejected."""
+    """The counts of a scan: files = consumed + set_aside + rejected."""
 
     @property
     def files(self) -> int: ...  # noqa: D102
     @property
     def consumed(self) -> int: ...  # noqa: D102
+    @property
+    def set_aside(self) -> int: ...  # noqa: D102
     @property
     def rejected(self) -> int: ...  # noqa: D102
     @property
@@ -81,7 +87,6 @@ def write_report(
     `head`: last hash of the log when the page was made. `backings`: the proof behind the decisions. Raises SetupError
     if the place cannot be written (full, read-only).
     """
-    partial = path.with_name(path.name + ".part")
     template = environment().get_template("page.html")
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -90,19 +95,25 @@ def write_report(
         "note": note,
         "remarks": remarks,
         "backings": [backing_view(backing) for backing in backings],
-        "rejections": rejections[:REJECTIONS_MOST],
+        "rejections": sorted(rejections, key=lambda rejection: rejection.expected)[:REJECTIONS_MOST],
         "command": f"inspect-ai audit verify --db {shlex.quote(str(log))}" if log else "inspect-ai audit verify",
         "log": log,
         "head": head,
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with DiskSpool(path.parent) as rows, DiskSpool(path.parent) as cards, partial.open("w", encoding="utf-8") as f:
-            _fill(rows, cards, items)
+        make_private_folder(path.parent)
+        with (
+            DiskSpool(path.parent) as rows,
+            DiskSpool(path.parent) as cards,
+            whole_file(path, private=True) as partial,
+            partial.open("w", encoding="utf-8") as f,
+        ):
+            promises = _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)
             stream = template.stream(
                 **page,
                 rows=rows.take(listed),
+                promises=promises,
                 unlisted=len(rows) - len(listed),
                 cards=cards.take(shown),
                 carded=cards.keys(shown),
@@ -110,25 +121,29 @@ def write_report(
             )
             stream.enable_buffering(20)
             f.writelines(stream)
-        partial.replace(path)
     except OSError as e:
         raise SetupError(
             f"{path} cannot be written ({e.strerror}). The decisions stand in the log; choose another --out."
         ) from e
-    finally:
-        with suppress(OSError):  # after a success it is gone, and where nothing can be written it never was
-            partial.unlink()
     return path
 
 
-def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> None:
-    """Fill in a line for every study, and a card for those that a person must look at or that have a picture."""
+def _fill(rows: DiskSpool, cards: DiskSpool, items: Iterable[Item]) -> list[tuple[str, str]]:
+    """Fill in a line for every study, and a card for those that a person must look at or that have a picture.
+
+    Returns the sentences about certificates, each once with its task: rows do not repeat them.
+    """
+    promises: dict[tuple[str, str], None] = {}
     for item in items:
         decision, at = item.decision, rank(item.decision)
-        rows.put(item.entry_id, at, study_view(item.entry_id, decision))
+        rows.put(item.entry_id, at, study_view(item.entry_id, decision, item.lapsed))
+        promise = (decision.provenance.task, parted(decision.verdict.reason)[1])
+        if promise[1] and len(promises) < PROMISES_MOST:
+            promises[promise] = None
         if item.picture_png is not None or decision.verdict.outcome is not Outcome.CLEAR:
             pictures = {"picture": embedded(item.picture_png), "heat": embedded(item.heat_png)}
-            cards.put(item.entry_id, at, card_view(item.entry_id, decision) | pictures)
+            cards.put(item.entry_id, at, card_view(item.entry_id, decision, item.lapsed) | pictures)
+    return sorted(promises)
 
 
 def embedded(png: bytes | None) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from inspect_ai.audit import Log
+from inspect_ai.audit import KeptHead, Log
+from inspect_ai.certificates.lapsed import lapsed
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.report.page import Item, Summary, write_report
@@ -30,18 +31,28 @@ def scan_report(
     return write_report(
         out / "report.html",
         items=_items(log, image_store, flags_first),
-        rejections=rejections,
+        rejections=[log.names.hidden(rejection) for rejection in rejections],
         summary=summary,
         note=note,
         log=log.path,
-        head=log.head().hash,
+        head=_head(log, summary),
         backings=backings,
         remarks=remarks,
     )
+
+
+def _head(log: Log, summary: Summary) -> str:
+    """Head of the log in one line, with its signature where it has one."""
+    kept = getattr(summary, "head", None)
+    if not isinstance(kept, KeptHead):
+        return log.head().hash
+    signature = f"; signature {kept.head.signature} of key {kept.head.key}" if kept.head.signature else ""
+    return f"{kept.head.head} ({kept.head.rows} entries){signature}"
 
 
 def _items(log: Log, image_store: ImageStore, numbers: Sequence[int]) -> Iterator[Item]:
     for number in numbers:
         entry = log.entry(number)
         picture, heat = (path.read_bytes() if path else None for path in image_store.find(number, log))
-        yield Item(entry_id=number, decision=entry.decision(), picture_png=picture, heat_png=heat)
+        decision = entry.decision()
+        yield Item(entry_id=number, decision=decision, lapsed=lapsed(log, entry), picture_png=picture, heat_png=heat)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from inspect_ai.decide import parted
 from inspect_ai.domain import Decision, Finding, Outcome
 from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
@@ -24,6 +25,9 @@ class Backing:
 
 ORDER = {Outcome.FLAG: 0, Outcome.ABSTAIN: 1, Outcome.CLEAR: 2}  # on the page
 FINDINGS_MOST = 12  # listed of one study
+REMARKS_MOST = 12  # of one study
+NAME_LIMIT = 500  # characters
+KEY_WHOLE, KEY_END = 18, 9  # characters: a longer name keeps its last ones where a line has no room for it
 REASON_LIMIT = 900  # characters
 EDGE = math.log(65535.0)  # log-odds of the highest score below 1 on the grid of scores: the end of the bar
 
@@ -34,12 +38,15 @@ def rank(decision: Decision) -> float:
     return ORDER[decision.verdict.outcome] + 0.5 * (1.0 - min(max(score, 0.0), 1.0))
 
 
-def study_view(entry_id: int, decision: Decision) -> dict[str, Any]:
-    """One line of the table, and the head of a card."""
-    study = decision.study
+def study_view(entry_id: int, decision: Decision, lapsed: str = "") -> dict[str, Any]:
+    """One line of the table, and the head of a card. `lapsed`: why it is certified no longer."""
+    study, remarks = decision.study, decision.remarks
+    key = printable(study.key, NAME_LIMIT)
+    cut = len(key) - KEY_END if len(key) > KEY_WHOLE else 0
     return {
         "entry": entry_id,
-        "key": printable(study.key),
+        "key": key,
+        "key_parts": [key[:cut], key[cut:]] if cut else [],
         "task": printable(decision.provenance.task, 60) or "no task",
         "what": ", ".join(filter(None, (printable(study.modality, 16), _size(decision)))),
         "outcome": decision.verdict.outcome.value,
@@ -47,19 +54,21 @@ def study_view(entry_id: int, decision: Decision) -> dict[str, Any]:
         "line": None if decision.threshold is None else f"{decision.threshold:.5f}",
         "score_at": None if decision.score is None else place(decision.score),
         "line_at": None if decision.threshold is None else place(decision.threshold),
-        "certified": decision.verdict.certified,
-        "reason": printable(decision.verdict.reason, REASON_LIMIT),
+        "certified": "ended" if lapsed else "yes" if decision.verdict.certified else "no",
+        "lapsed": printable(lapsed, REASON_LIMIT),
+        "reason": printable(parted(decision.verdict.reason)[0], REASON_LIMIT),
+        "remarks": [printable(remark, REASON_LIMIT) for remark in remarks[:REMARKS_MOST]],
+        "more_remarks": max(0, len(remarks) - REMARKS_MOST),
         "supersedes": decision.supersedes,
     }
 
 
-def card_view(entry_id: int, decision: Decision) -> dict[str, Any]:
-    """Content of a card: the table's line, findings and notes."""
+def card_view(entry_id: int, decision: Decision, lapsed: str = "") -> dict[str, Any]:
+    """Content of a card: the table's line with its remarks, and the findings."""
     findings = decision.findings[:FINDINGS_MOST]
-    return study_view(entry_id, decision) | {
+    return study_view(entry_id, decision, lapsed) | {
         "findings": [_finding(number, finding) for number, finding in enumerate(findings, 1)],
         "more": len(decision.findings) - len(findings),
-        "notes": [printable(note, REASON_LIMIT) for note in decision.study.notes[:FINDINGS_MOST]],
     }
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_ai.datasets.cache import cached_samples
-from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
+from inspect_ai.datasets.folder import LabelledFolder
+from inspect_ai.datasets.prepare import Prepared, prepare
 from inspect_ai.datasets.samples import Sample
+from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import SHORT, DataUse
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
+
+LEAST_IN_TRAIN, LEAST_IN_VAL = 3, 1  # of each side; less is no training that a figure could be said about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +28,21 @@ class Corpus:
     val: list[Sample]
     val_folders: list[str]
     use: tuple[DataUse, ...]
+    account: Account
 
 
-def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> Corpus:
-    """Decode train and val of all folders. Raises UsageError without positives or negatives to train on."""
-    folders = with_splits(
-        [read_folder(d, task.config) for d in data], calibration_share=task.config.train.calibration_share
-    )
+def read_corpus(
+    task: Task, data: Sequence[Path], settings: Settings, tell: Callable[[str], None] = lambda sentence: None
+) -> Corpus:
+    """Decode train and val of all folders. Raises UsageError, before anything is decoded, for too few pictures.
+
+    tell: called with each sentence on what was understood, joined, split and counted.
+    """
+    ready = prepare(data, task.config, settings)
+    folders = ready.folders
+    counts = ready.account(["train", "val"])
+    for sentence in (*ready.said, counts.sentence, *refuse_too_few(ready)):
+        tell(sentence)
     train: list[Sample] = []
     val: list[Sample] = []
     names: list[str] = []
@@ -41,11 +54,32 @@ def read_corpus(task: Task, data: Sequence[Path], settings: Settings) -> Corpus:
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
         use.append(_data_use(folder, [*train_part, *val_part]))
-    if not any(s.positive == 1 for s in train) or not any(s.positive == 0 for s in train):
+    return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
+
+
+def refuse_too_few(ready: Prepared) -> list[str]:
+    """Check that both sides of the decision are there to learn and to select on. Raises UsageError with the counts.
+
+    Returns a sentence on a calibration part that can prove nothing; training goes on without one.
+    """
+    count: Counter[tuple[str, bool]] = Counter()
+    for folder in ready.folders:
+        if folder.labels.decides:
+            count.update((row.split, row.label in folder.labels.positive) for row in folder.rows)
+    there = {split: (count[split, True], count[split, False]) for split in ("train", "val", "calibration")}
+    if min(there["train"]) < LEAST_IN_TRAIN or min(there["val"]) < LEAST_IN_VAL:
+        had = "; ".join(f"{split} has {pos} and {neg}" for split, (pos, neg) in there.items())
         raise UsageError(
-            "The training part needs both positives and negatives of the decision; check labels.csv and the config."
+            f"Training needs at least {LEAST_IN_TRAIN} positives and {LEAST_IN_TRAIN} negatives in train, and "
+            f"{LEAST_IN_VAL} of each in val. Positives and negatives: {had}. Add pictures of the side that is missing, "
+            f"or name other splits in labels.csv; `inspect-ai datasets check` shows what was read."
         )
-    return Corpus(train=train, val=val, val_folders=names, use=tuple(use))
+    if not there["calibration"][0]:
+        return [
+            "the calibration part has no positives: `inspect-ai calibrate` will need some that training never met "
+            "(`inspect-ai plan` says how many)"
+        ]
+    return []
 
 
 def _data_use(folder: LabelledFolder, samples: list[Sample]) -> DataUse:

@@ -1,8 +1,8 @@
 """Pictures for pretraining: the train part of labelled folders, decoded as their tasks decode it, and folders without
 labels as they are.
 
-Calibration and val pictures are never opened: each folder is split as training splits it, by itself, which sets at
-least as many groups aside as training it together with others does.
+Of calibration and val pictures nothing but their content is compared, so that no copy of one is in train: each folder
+is split as training splits it, by itself, which sets at least as many groups aside as training it together with others.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
+from inspect_ai.datasets.account import UNREADABLE, Skipped, account, together
+from inspect_ai.datasets.folder import LabelledFolder, read_folder
+from inspect_ai.datasets.prepare import Prepared, prepared
 from inspect_ai.datasets.samples import study_of
-from inspect_ai.domain import Floats, Rejection, Study
+from inspect_ai.datasets.table import table_in
+from inspect_ai.domain import Account, Floats, Rejection, Study
 from inspect_ai.errors import InputError, InspectError, UsageError
 from inspect_ai.ingest.formats import format_of
 from inspect_ai.ingest.walk import walk
@@ -48,7 +51,9 @@ class PretrainingPictures:
     train: tuple[Picture, ...]
     held_out: tuple[Picture, ...]
     use: tuple[DataUse, ...]
-    rejections: tuple[Rejection, ...]  # of folders without labels; a labelled picture that cannot be read is an error
+    rejections: tuple[Rejection, ...]  # of folders without labels; of labelled ones the account counts them
+    account: Account
+    said: tuple[str, ...] = ()
 
 
 def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> PretrainingPictures:
@@ -60,15 +65,22 @@ def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> Pretra
     held_out: list[Picture] = []
     use: list[DataUse] = []
     rejections: list[Rejection] = []
+    accounts: list[Account] = []
+    said: list[str] = []
     for place in data:
         known = _known(place, settings)
         if known is None:
             pictures, rejected = _unlabelled(place, settings, crop)
             rejections += rejected
+            skipped = [Skipped(file=r.file, reason=UNREADABLE, detail=r.reason) for r in rejected]
+            accounts.append(account(len({picture.group for picture in pictures}), skipped))
             rows = {"": len(pictures)}
             labels = ""
         else:
-            task, folder = known
+            task, ready = known
+            (folder,) = ready.folders
+            accounts.append(ready.account(["train"]))
+            said += ready.said
             pictures = _labelled(folder, task, settings)
             splits = sorted({row.split for row in folder.rows})
             rows = {split: sum(row.split == split for row in folder.rows) for split in splits}
@@ -79,11 +91,16 @@ def read_pictures(data: Sequence[Path], settings: Settings, crop: int) -> Pretra
         train += kept
         held_out += held
     return PretrainingPictures(
-        train=tuple(train), held_out=tuple(held_out), use=tuple(use), rejections=tuple(rejections)
+        train=tuple(train),
+        held_out=tuple(held_out),
+        use=tuple(use),
+        rejections=tuple(rejections),
+        account=together(accounts),
+        said=tuple(said),
     )
 
 
-def _known(place: Path, settings: Settings) -> tuple[Task, LabelledFolder] | None:
+def _known(place: Path, settings: Settings) -> tuple[Task, Prepared] | None:
     """Find the installed task that knows the folder's labels; returns it and the folder's splits, None without labels.
 
     Raises UsageError if labels.csv is there and no task knows it, or two do.
@@ -102,7 +119,7 @@ def _known(place: Path, settings: Settings) -> tuple[Task, LabelledFolder] | Non
         except UsageError as e:
             refusals.append(str(e))
         except InputError:
-            if (root / "labels.csv").is_file():
+            if table_in(root) is not None:
                 raise
     if len(folders) > 1:
         names = [task.name for task, _ in folders]
@@ -110,12 +127,11 @@ def _known(place: Path, settings: Settings) -> tuple[Task, LabelledFolder] | Non
             f"The tasks {' and '.join(names)} know the labels of {root}. Say whose they are: --data {names[0]}={root}."
         )
     if not folders:
-        if (root / "labels.csv").is_file() or root != place:
+        if table_in(root) is not None or root != place:
             raise UsageError(f"{root} is of no installed task. " + " ".join(dict.fromkeys(refusals)))
         return None
     ((task, folder),) = folders
-    (split,) = with_splits([folder], calibration_share=task.config.train.calibration_share)
-    return task, split
+    return task, prepared([folder], task.config, settings)
 
 
 def _root(place: Path) -> Path:

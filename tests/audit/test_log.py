@@ -22,8 +22,10 @@ def test_a_decision_is_read_back_equal_by_another_opening(tmp_path: Path) -> Non
     with open_log(tmp_path / "log.db") as log:
         read = log.entry(written.id)
 
+        names = log.names
     assert read == written
-    assert read.decision() == decision(1)
+    assert read.decision() == names.hidden(decision(1))
+    assert names.in_clear(read.decision(), decision(1).study) == decision(1)
     assert (read.operator, read.kind, read.outcome, read.score) == ("anna", "decision", "flag", 0.1)
 
 
@@ -89,7 +91,7 @@ def test_a_rejection_is_written_once_for_its_content_path_and_reason(tmp_path: P
         entries = log.append([rejection(1), rejection(1), twin, twin, Rejection(file="note1.txt", reason="too large")])
 
     assert [entry.id for entry in entries] == [1, 1, 2, 2, 3]
-    assert entries[0].rejection() == rejection(1)
+    assert entries[0].rejection() == log.names.hidden(rejection(1))
 
 
 def test_a_note_on_a_certificate_may_be_written_twice(tmp_path: Path) -> None:

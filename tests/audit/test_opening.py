@@ -14,8 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 
+from inspect_ai.audit import Review, open_log, opening, schema, verify
 from inspect_ai.audit import connection as connecting
-from inspect_ai.audit import open_log, opening, schema, verify
 from inspect_ai.errors import AuditError, UsageError
 from inspect_ai.settings import bundled
 from tests.support.logs import chain_holds, decision, make_log, raw_rows
@@ -46,7 +46,8 @@ def test_the_file_is_made_as_the_page_on_reliability_asks(db: Path) -> None:
     engine.dispose()
 
     assert found == wanted
-    assert sorted(file.name for file in db.parent.iterdir()) == ["log.db"]
+    assert sorted(file.name for file in db.parent.iterdir()) == ["log.db", "log.db.key"]
+    assert {file.stat().st_mode & 0o777 for file in db.parent.iterdir()} == {0o600}
 
 
 def test_the_models_describe_the_tables_that_the_migrations_make(db: Path) -> None:
@@ -247,7 +248,7 @@ def test_a_read_only_log_can_be_read_and_verified_and_refuses_entries(db: Path) 
             assert len(list(log.entries())) == 4
             assert verify(db).ok
             with pytest.raises(AuditError, match="cannot be written: file or folder is read-only"):
-                log.append([decision(50)])
+                log.append([Review(entry_id=1, verdict="positive", reason="seen")])
     finally:
         db.parent.chmod(0o755)
 

@@ -121,7 +121,7 @@ def test_a_signature_by_another_key_does_not_fit(file: Path) -> None:
     [
         (lambda body: body.pop("unit_sha256"), "it lacks unit_sha256"),
         (lambda body: body.update(note="trust me"), "fields that are not known: note"),
-        (lambda body: body.update(schema=2), "no certificate of schema 1"),
+        (lambda body: body.update(schema=3), "no certificate of schema 2"),
         (lambda body: body["point"].update(n_missed=1), "cannot be true"),
         (lambda body: body["point"].update(sensitivity=(0.99).hex()), "claims to prove 0.99"),
         (lambda body: body["point"].update(proved_sensitivity=(0.99).hex()), "cannot be true"),

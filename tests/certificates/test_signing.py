@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from inspect_ai.audit import Action, open_log
+from inspect_ai.certificates.maker_key import MAKER_KEY
 from inspect_ai.certificates.signing import (
     make_key,
     public_hex,
@@ -16,8 +18,8 @@ from inspect_ai.certificates.signing import (
     signed_by,
     site_key,
     site_key_path,
-    trusted_keys,
 )
+from inspect_ai.certificates.trust import trust_note, trust_own, trusted_keys
 from inspect_ai.errors import SetupError
 from inspect_ai.settings import Settings
 
@@ -70,16 +72,25 @@ def test_openssl_reads_the_key_and_agrees_with_the_signature(tmp_path: Path) -> 
     assert "Verified Successfully" in done.stdout + done.stderr
 
 
-def test_trusted_are_the_sites_own_and_those_that_somebody_put_there(tmp_path: Path) -> None:
+def test_trusted_are_the_makers_key_and_those_that_a_person_named(tmp_path: Path) -> None:
     own, friend, stranger = (public_hex(site_key(tmp_path / f"{name}.db")) for name in ("own", "friend", "stranger"))
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "north.pub").write_text(f"{friend.upper()} hospital north\n", "ascii")
     (tmp_path / "keys" / "stranger.txt").write_text(stranger, "ascii")
 
-    trusted = trusted_keys(Settings(db=tmp_path / "own.db", trusted_keys=str(tmp_path / "keys")))
+    settings = Settings(db=tmp_path / "own.db", trusted_keys=str(tmp_path / "keys"))
+    before = trusted_keys(settings)
+    with open_log(settings.db) as log:
+        trust_own(log, own, "the calibration of caps")
+        trust_own(log, own, "the calibration of lids")  # said once
+        log.append([trust_note(Action.UNTRUSTED, friend, "their key was copied")])
+    trusted = trusted_keys(settings)
 
-    assert trusted[own] == "this site"
-    assert trusted[friend] == "north"
+    assert before[friend] == "north.pub in the folder of --trusted-keys"
+    assert before[MAKER_KEY] == trusted[MAKER_KEY] == "the maker's key, pinned in the program"
+    assert own not in before  # a key beside a log is no word of anybody
+    assert trusted[own] == "trusted by entry 1"
+    assert friend not in trusted
     assert stranger not in trusted
     assert own not in trusted_keys(Settings(db=tmp_path / "elsewhere.db"))
 

@@ -12,11 +12,13 @@ from inspect_ai.certificates.certificate import read_certificate, unit_digests
 from inspect_ai.certificates.deployment import certificate_path, deployment_record, point_path
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.certificates.signing import public_hex, site_key
-from inspect_ai.certificates.status import CertificateState, certificate_status
+from inspect_ai.certificates.status import CertificateState, Standing, certificate_status, standing
+from inspect_ai.domain import Outcome, Verdict
 from inspect_ai.errors import UsageError
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
+from tests.support.logs import PROVENANCE, decision
 from tests.support.points import changed
 from tests.support.tasks import make_task
 
@@ -44,7 +46,7 @@ ISS, SUS, ENA, REV = Action.ISSUED, Action.SUSPENDED, Action.ENABLED, Action.REV
         ([ISS, SUS, ENA, SUS], CertificateState.SUSPENDED, 4),
         ([ISS, SUS, REV], CertificateState.REVOKED, 3),
         ([ISS, REV, ENA], CertificateState.REVOKED, 2),  # whoever writes it: a revocation is for ever
-        ([SUS, ISS], CertificateState.SUSPENDED, 1),  # to issue is not to enable
+        ([SUS, ISS], CertificateState.SUSPENDED, 1),  # nobody knows when it was issued, nor whom its key belongs to
     ],
 )
 def test_the_last_word_counts_and_a_revocation_is_the_last(
@@ -53,23 +55,77 @@ def test_the_last_word_counts_and_a_revocation_is_the_last(
     with open_log(tmp_path / "log.db") as log:
         log.append([note(action) for action in actions])
 
-        found = certificate_status(log, "caps", CERTIFICATE, POINT)
+        found = certificate_status(log, "caps", CERTIFICATE)
 
     assert (found.state, found.entry) == (state, entry)
     assert found.reason == ("" if entry is None else f"it was {actions[entry - 1]}")
 
 
-def test_rows_about_other_certificates_and_tasks_do_not_count(tmp_path: Path) -> None:
+def test_a_suspension_is_the_tasks_and_a_revocation_the_certificates(tmp_path: Path) -> None:
     with open_log(tmp_path / "log.db") as log:
-        log.append([note(REV, certificate="c" * 64, point="d" * 64), note(REV, task="other"), note(ISS)])
+        log.append([note(REV, certificate="c" * 64, point="d" * 64), note(SUS, task="other"), note(ISS)])
 
-        assert certificate_status(log, "caps", CERTIFICATE, POINT).state is CertificateState.IN_FORCE
-        log.append([note(SUS, certificate="")])  # of the point alone: no certificate lay there
-        assert certificate_status(log, "caps", CERTIFICATE, POINT).state is CertificateState.SUSPENDED
-        assert certificate_status(log, "caps", "", POINT).state is CertificateState.SUSPENDED
         assert certificate_status(log, "caps", CERTIFICATE).state is CertificateState.IN_FORCE
+        log.append([note(SUS, certificate="c" * 64, point="d" * 64)])  # under another certificate and point
+        assert certificate_status(log, "caps", CERTIFICATE).state is CertificateState.SUSPENDED
+        assert certificate_status(log, "caps", "").state is CertificateState.SUSPENDED
         log.append([note(ENA, certificate="")])
-        assert certificate_status(log, "caps", CERTIFICATE, POINT).state is CertificateState.IN_FORCE
+        assert certificate_status(log, "caps", CERTIFICATE).state is CertificateState.IN_FORCE
+
+
+def force(certificate: str, *, date: str, trust: str = "trusted by entry 1") -> CertificateNote:
+    return replace(note(ISS, certificate=certificate), date=date, trust=trust, signer="5" * 64)
+
+
+def test_a_certificate_issued_after_a_suspension_is_free_of_it_alone(tmp_path: Path) -> None:
+    new, old, foreign = "1" * 64, "2" * 64, "3" * 64
+    with open_log(tmp_path / "log.db") as log:
+        log.append([note(ISS), note(SUS)])
+        log.append([
+            force(new, date="2999-01-31T23:59:59Z"),
+            force(old, date="2001-01-31T23:59:59Z"),  # an older one, put in its place
+            force(foreign, date="2999-01-31T23:59:59Z", trust=""),
+        ])  # fmt: skip
+
+        states = [certificate_status(log, "caps", which).state for which in (new, old, foreign, CERTIFICATE, "")]
+
+    assert states == [CertificateState.IN_FORCE, *4 * [CertificateState.SUSPENDED]]
+
+
+def test_a_key_that_lost_its_trust_certifies_nothing_until_it_is_trusted_again(tmp_path: Path) -> None:
+    withdrawn = CertificateNote(
+        task="", operating_point_sha256="", certified=False, statement="the key was copied", action=Action.UNTRUSTED,
+        signer="5" * 64,
+    )  # fmt: skip
+    with open_log(tmp_path / "log.db") as log:
+        log.append([force(CERTIFICATE, date="2026-01-31T23:59:59Z"), withdrawn])
+
+        found = certificate_status(log, "caps", CERTIFICATE)
+        log.append([replace(withdrawn, action=Action.TRUSTED, statement="it was not")])
+        again = certificate_status(log, "caps", CERTIFICATE)
+
+    assert (found.state, found.entry, found.reason) == (CertificateState.UNTRUSTED, 2, "the key was copied")
+    assert again.state is CertificateState.IN_FORCE
+
+
+def test_a_decision_of_then_stands_as_its_certificate_stands_now(tmp_path: Path) -> None:
+    made = replace(PROVENANCE, task="caps", certificate_sha256=CERTIFICATE)
+    other = replace(made, certificate_sha256="9" * 64)
+    with open_log(tmp_path / "log.db") as log:
+        row, beside = log.append([decision(1, provenance=made), decision(2, provenance=other)])
+        assert standing(log, row) == Standing(certified_now=True)
+
+        log.append([note(SUS)])
+        assert standing(log, row) == Standing(certified_now=False, reason="suspended by entry 3: it was suspended")
+        log.append([note(ENA), note(REV)])
+        assert standing(log, row) == Standing(certified_now=False, reason="revoked by entry 5: it was revoked")
+        assert standing(log, beside).certified_now
+
+        plain = replace(decision(3), verdict=Verdict(outcome=Outcome.FLAG, reason="score", certified=False))
+        (never,) = log.append([plain])
+        assert standing(log, never) == Standing(certified_now=False, reason="it was not certified when it was made")
+        with pytest.raises(UsageError, match="not a decision"):
+            standing(log, log.entry(3))
 
 
 def test_two_that_start_at_once_say_once_that_it_came_into_force(tmp_path: Path) -> None:
@@ -112,7 +168,9 @@ def test_an_issued_certificate_is_signed_by_the_site_and_recorded(folder: Path, 
     assert {"weights.safetensors", "model.onnx", "manifest.json", "operating_point.json"} <= names
     assert {"config.yaml", "task.py"} <= names
     with open_log(tmp_path / "log.db") as log:
-        assert rows(log) == [(made.sha256, "issued", "Weber")]
+        assert rows(log) == [(made.public_key, "trusted", "Weber"), (made.sha256, "issued", "Weber")]
+        note = log.entry(2).certificate()
+    assert (note.signer, note.trust, note.date) == (made.public_key, "trusted by entry 1", made.certificate.date)
 
 
 def test_a_second_one_names_the_first_that_it_supersedes(folder: Path, tmp_path: Path) -> None:

@@ -132,6 +132,34 @@ def test_words_that_change_nothing_or_give_no_reason_are_refused(site: Site) -> 
     assert "no sound certificate to revoke" in site.run("revoke", "bright", "--reason", "labels")[1]
 
 
+def test_a_key_is_trusted_by_a_row_that_says_who_and_why_and_untrusted_by_another(site: Site) -> None:
+    public = site.run("key", "--db", str(site.root / "north.db"))[1].split()[0]
+    site.run("sign", str(site.folder), "--key", str(site.root / "north.db.signing.pem"))
+    assert "not trusted here" in site.run("verify", "bright")[1].replace("\n", " ")
+    (site.root / "north.pub").write_text(f"{public} hospital north\n")
+
+    assert "Say why" in site.run("trust", "north.pub", "--reason", " ")[1]
+    assert "64 hex digits" in site.run("trust", "nowhere.pub", "--reason", "on the telephone")[1]
+    with open_log(site.root / "new.db"):
+        pass
+    assert "nothing to take back" in site.run("untrust", public, "--reason", "copied", "--db", "new.db")[1]
+    code, said = site.run("trust", "north.pub", "--reason", "read to me", "--operator", "A. Weber")
+    assert code == 0, said
+    assert site.run("verify", "bright")[0] == 0
+    assert f"{public}  trusted by entry 1" in site.run("keys")[1]
+    assert "trusted already: trusted by entry 1" in site.run("trust", public, "--reason", "again")[1]
+
+    code, said = site.run("untrust", public, "--reason", "their key was copied", "--operator", "B. Maier")
+    assert code == 0, said
+    assert site.run("verify", "bright")[0] == 1
+    with open_log(site.root / "site.db") as log:
+        rows = [(e.subject, e.outcome, e.reason, e.operator) for e in log.entries(kind="certificate")]
+    assert rows == [
+        (public, "trusted", "read to me", "A. Weber"),
+        (public, "untrusted", "their key was copied", "B. Maier"),
+    ]
+
+
 def test_the_key_line_is_what_makes_a_foreign_certificate_count(site: Site) -> None:
     code, public = site.run("key", "--db", str(site.root / "north.db"))
     assert code == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,13 @@ from inspect_ai.cli import common
 from tests.support.tasks import make_pictures, make_task
 
 STUDY = {
-    "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",
+    "type", "study", "source", "task", "outcome", "certified", "certified_now", "standing", "score", "threshold",
+    "reason", "remarks", "findings", "entry",
 }  # fmt: skip
-FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
-SUMMARY = {"type", "files", "consumed", "rejected", "studies", "clear", "flag", "abstain", "seconds"}
+FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm", "laterality"}
+SUMMARY = {
+    "type", "files", "consumed", "set_aside", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -43,8 +47,8 @@ def test_json_is_one_object_a_line_with_the_promised_fields(folder: Path) -> Non
     assert all(set(finding) == FINDING for study in studies for finding in study["findings"])
     assert {study["outcome"] for study in studies} == {"clear", "flag"}
     (rejection,) = [line for line in lines if line["type"] == "rejection"]
-    assert set(rejection) == {"type", "file", "reason"}
-    assert rejection["file"] == "note.txt"
+    assert set(rejection) == {"type", "file", "reason", "expected"}
+    assert re.fullmatch(r"[0-9a-f]{12}\.txt", rejection["file"])
     assert set(lines[-1]) == SUMMARY
     assert lines[-1]["type"] == "summary"
     assert result.returncode == 3
@@ -106,7 +110,9 @@ def test_a_dry_run_says_who_would_decide_and_writes_nothing(folder: Path) -> Non
 
     result = scan(folder, "--dry-run", "--json")
 
-    plans = [json.loads(line) for line in result.stdout.splitlines()]
+    *plans, summary = [json.loads(line) for line in result.stdout.splitlines()]
+    counts = {"files": 4, "series": 0, "volumes": 4, "set_aside": 0, "rejected": 0}
+    assert {key: summary[key] for key in counts} == counts
     assert [(plan["type"], plan["tasks"], plan["known"]) for plan in plans] == [("plan", ["bright"], None)] * 4
     assert sorted(p.name for p in folder.iterdir()) == before
 
@@ -118,5 +124,16 @@ def test_a_folder_without_files_is_no_success(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 3
-    assert json.loads(done.stdout)["files"] == 0
+    assert json.loads(done.stdout.splitlines()[-1])["files"] == 0
     assert "holds no file" in done.stderr
+
+
+def test_the_head_of_the_log_is_kept_elsewhere_printed_and_reported(folder: Path) -> None:
+    (folder / "heads").mkdir()
+
+    result = scan(folder, INSPECT_AI_HEADS="heads")
+
+    (file,) = (folder / "heads").iterdir()
+    head = json.loads(file.read_text())["head"]
+    assert f"Head of the log: 4 entries, {head} (kept in heads, not signed)." in result.stdout
+    assert f"{head} (4 entries)" in (folder / "inspect_ai_out" / "report.html").read_text()

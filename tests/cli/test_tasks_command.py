@@ -20,14 +20,16 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_new_task_is_found_and_its_own_test_passes(tmp_path: Path) -> None:
     made = run(tmp_path, "tasks", "new", "weld_seam", "--json")
-    listed = run(tmp_path, "tasks", "list", "--json")
+    unasked = run(tmp_path, "tasks", "list", "--json")
+    listed = run(tmp_path, "tasks", "list", "--tasks", "./tasks", "--json")
 
     assert made.returncode == 0, made.stderr
     assert {Path(file).name for file in json.loads(made.stdout)["files"]} == {
         "task.py", "config.yaml", "DATA_CARD.md", "test_weld_seam.py",
     }  # fmt: skip
     rows = {row["task"]: row for row in map(json.loads, listed.stdout.splitlines())}
-    assert rows["weld_seam"]["origin"] == "./tasks"
+    assert "weld_seam" not in unasked.stdout
+    assert rows["weld_seam"]["origin"] == "--tasks"
     assert rows["weld_seam"]["error"] is None
     assert rows["weld_seam"]["ready"] is False
     own = subprocess.run(
@@ -59,11 +61,13 @@ def test_a_broken_task_is_listed_with_its_error_and_breaks_nobody_else(tmp_path:
     write_task("broken", tmp_path / "tasks")
     (tmp_path / "tasks" / "broken" / "task.py").write_text("import a_package_that_nobody_has\n")
 
+    (tmp_path / "inspect_ai.toml").write_text('tasks = "tasks"\n')
+
     result = run(tmp_path, "tasks", "--json")
 
     rows = {row["task"]: row for row in map(json.loads, result.stdout.splitlines())}
     assert "a_package_that_nobody_has" in rows["broken"]["error"]
-    assert rows["sound"]["error"] is None
+    assert (rows["sound"]["error"], rows["sound"]["origin"]) == (None, "./inspect_ai.toml")
     assert result.returncode == 0
 
 

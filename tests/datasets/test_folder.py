@@ -146,7 +146,7 @@ def test_a_picture_that_the_archive_lacks_is_named(tmp_path: Path, config: TaskC
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(b"name,label\na,good\n", "'file'"), (b"file,label\n\xff\xfe,good\n", "UTF-8")]
+    ("content", "word"), [(b"name,label\na,good\n", "'file'"), (b"file,label\n\x00\x01\x02,good\n", "UTF-8")]
 )
 def test_a_broken_table_is_a_sentence(tmp_path: Path, config: TaskConfig, content: bytes, word: str) -> None:
     (tmp_path / "labels.csv").write_bytes(content)

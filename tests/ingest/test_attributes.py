@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inspect_ai.ingest import known_words
 from inspect_ai.ingest.attributes import age_band, as_at_work, attribute_text, attributes_set, thickness_band
 from inspect_ai.settings import Settings
 from tests.ingest.conftest import Given
@@ -38,18 +39,47 @@ def test_a_header_that_says_nothing_has_no_attributes(tmp_path: Path, ingest: In
 
 def test_where_slices_disagree_nothing_is_known(tmp_path: Path, ingest: Ingest) -> None:
     for i, z in enumerate(REGULAR):
-        save(ct_slice(z, number=i + 1, Manufacturer="A" if i else "B", ManufacturerModelName="M"), tmp_path / f"{i}")
+        save(
+            ct_slice(z, number=i + 1, Manufacturer="SIEMENS" if i else "GE", ManufacturerModelName="M"),
+            tmp_path / f"{i}",
+        )
 
     assert ingest(tmp_path).studies[0].ref.attributes == (("model", "M"),)
 
 
-def test_text_of_a_header_arrives_printable_and_bounded(tmp_path: Path, ingest: Ingest) -> None:
-    save_series(tmp_path, REGULAR, Manufacturer="\x1b[31mred" + "x" * 56)
+@pytest.mark.parametrize("text", ["\x1b[31mred" + "x" * 40, "Siemens^Anna", "SIEMENS Mueller", "Mueller", "19650101"])
+def test_a_maker_that_is_no_known_one_is_another_one(text: str, tmp_path: Path, ingest: Ingest) -> None:
+    save_series(tmp_path, REGULAR, Manufacturer=text, ManufacturerModelName=text)
 
-    value = dict(ingest(tmp_path).studies[0].ref.attributes)["manufacturer"]
+    assert dict(ingest(tmp_path).studies[0].ref.attributes) == {"manufacturer": "other", "model": "other"}
 
-    assert "\x1b" not in value
-    assert len(value) <= 64
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(name, name) for name in ("SIEMENS", "GE MEDICAL SYSTEMS", "Philips Medical Systems, Inc.", "TOSHIBA_MEC",
+     "Hitachi Medical Corporation", "FUJI PHOTO FILM CO. LTD.", "Agfa-Gevaert AG", "Canon", "Siemens Healthineers",
+     "Heidelberg Engineering", "Carl Zeiss Meditec")]
+    + [("", ""), (None, ""), ("Anna GE", "other"), ("Co. Ltd.", "other")],
+)  # fmt: skip
+def test_makers_are_kept_as_devices_spell_them(said: object, kept: str) -> None:
+    assert known_words.maker(said) == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(name, name) for name in ("Brilliance16", "Brilliance 64", "Sensation 10", "SIGNA HDx", "LightSpeed VCT", "iU22",
+     "DISCOVERY MR750", "HiSpeed CT/i", "SOMATOM Definition AS", "Eclipse 1.5T", "GENESIS_SIGNA", "Aquilion ONE")]
+    + [("", ""), ("Anna Mueller", "other"), ("Mueller", "other"), ("Prisma Kim", "other"), ("Prisma 19650101", "other"),
+       ("Kim 1965", "other"), ("4711", "other")],
+)  # fmt: skip
+def test_models_are_known_words_and_codes(said: str, kept: str) -> None:
+    assert known_words.model(said) == kept
+
+
+def test_codes_are_those_of_the_standard_or_nothing() -> None:
+    assert [known_words.modality(text) for text in ("ct ", "XC", "MUELLER", "", None)] == ["CT", "XC", "", "", ""]
+    parts = ("chest", "WHOLE BODY", "ANNA MUELLER", "MUELLER", None)
+    assert [known_words.body_part(text) for text in parts] == ["CHEST", "WHOLE BODY", "", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.domain import Outcome, Provenance, SourceFile, StudyRef
 from inspect_ai.inspection.decision import decision_on
+from inspect_ai.inspection.inspector import without_promise
 from inspect_ai.inspection.predict import Prediction
 from inspect_ai.inspection.verdict import verdict
 from inspect_ai.operating_point import GroupPoint, OperatingPoint
@@ -69,3 +70,31 @@ def test_a_decision_records_the_threshold_of_its_group() -> None:
     assert decision.verdict.outcome is Outcome.CLEAR
     assert decision.threshold == 0.75
     assert decision_on(REF, Prediction(score=0.5), Rules(GROUPED), PROVENANCE).threshold == 0.25
+
+
+def test_a_doubt_about_the_promise_is_in_the_reason() -> None:
+    judged = verdict(Prediction(score=0.9), REF, Rules(mismatches=("the lamp is another",)))
+
+    assert verdict(Prediction(score=0.9), REF, Rules()).verdict.certified
+    assert not judged.verdict.certified
+    assert "the lamp is another" in judged.verdict.reason
+
+
+def test_code_that_calls_a_decision_certified_in_spite_of_doubts_is_not_believed() -> None:
+    decided = decision_on(REF, Prediction(score=0.9), Rules(), PROVENANCE)
+
+    assert without_promise(decided, ()) == decided
+    refused = without_promise(decided, ["decide of inspect_ai.decide was replaced"])
+    assert not refused.verdict.certified
+    assert "not certified: decide of inspect_ai.decide was replaced" in refused.verdict.reason
+
+
+def test_what_the_study_does_not_show_travels_with_every_decision() -> None:
+    half = "the lungs reach the last slice"
+
+    cleared, flagged = (
+        decision_on(REF, Prediction(score=score, unseen=(half,)), Rules(), PROVENANCE) for score in (0.1, 0.9)
+    )
+
+    assert (cleared.verdict.outcome, flagged.verdict.outcome) == (Outcome.ABSTAIN, Outcome.FLAG)
+    assert cleared.study.notes == flagged.study.notes == (half,)

@@ -108,7 +108,7 @@ def test_the_certificate_binds_scores_and_model_file_and_the_log_has_its_row(box
     assert (point.task, point.digests.engine) == ("box 3", "scores from scores.csv")
     assert point.digests.model_sha256 == file_sha256(tmp_path / "box.bin")
     with open_log(tmp_path / "inspect_ai.db", create=False) as log:
-        (entry,) = log.entries(kind="certificate")
+        _, entry = log.entries(kind="certificate")  # the first says that the site's own key is trusted
         assert (entry.certificate().task, entry.certificate().certificate_sha256) == ("box 3", made.sha256)
     assert verify(tmp_path / "inspect_ai.db").ok
     page = flat((tmp_path / "certificate.html").read_text("utf-8"))
@@ -291,3 +291,17 @@ def test_evaluate_takes_scores_or_a_task_and_not_both(box: Command) -> None:
     assert done.returncode == 2
     assert "TASK, --scores does not go with --scores-from" in flat(done.stderr)
     assert "Give a task and its labelled folder" in flat(box("evaluate").stderr)
+
+
+def test_a_person_revokes_a_certificate_about_scores_by_its_file(box: Command, tmp_path: Path) -> None:
+    box("calibrate", "--scores", "scores.csv")
+    words = ["evaluate", "--scores-from", "scores.csv", "--operating-point", "operating_point.json", "--json"]
+    before = json.loads(box(*words).stdout)
+
+    done = box("certificate", "revoke", "certificate.json", "--reason", "two labels were wrong")
+    after = json.loads(box(*words).stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert before["certified"] is True
+    assert after["certified"] is False
+    assert "revoked by entry 3: two labels were wrong" in after["uncertified_because"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import checks, deployment_record
 from inspect_ai.certificates.issuing import sign_again
 from inspect_ai.certificates.signing import site_key
+from inspect_ai.certificates.status import standing
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Decision, Outcome
+from inspect_ai.errors import SetupError
 from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.certify import change
 from inspect_ai.journeys.scan import StudyDecided, scan
+from inspect_ai.journeys.trust import change_trust
 from inspect_ai.journeys.watch import PartDecided, watch
 from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import task_named
@@ -178,12 +182,24 @@ def test_a_strangers_signature_does_not_count(settings: Settings, folder: Path, 
     assert "signed by a key that is not trusted here" in decision.verdict.reason
 
 
-def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, folder: Path) -> None:
-    sign_again(folder, site_key(settings.db))
+def test_what_a_site_signed_counts_at_the_site_without_any_setting(settings: Settings, tmp_path: Path) -> None:
+    certify(make_task(tmp_path / "own", "dim"), tmp_path / "site")
+    site = Settings(db=tmp_path / "site" / "workshop.db", tasks=str(tmp_path / "own"), task="dim")
 
-    inspector = load(task_named("bright", settings.tasks), settings=replace(settings, trusted_keys=""))
+    assert load("dim", settings=site).mismatches == ()
+    elsewhere = load("dim", settings=replace(site, db=settings.db))
+    assert any("not trusted here" in sentence for sentence in elsewhere.mismatches)
 
-    assert inspector.mismatches == ()
+
+def test_what_came_into_force_names_its_signer_and_why_he_is_trusted(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 1)
+
+    scanned(settings, tmp_path / "studies")
+
+    note = certificate_rows(settings.db)[0].certificate()
+    made = read_certificate(Path(settings.tasks) / "bright" / "certificate.json")
+    assert (note.signer, note.date) == (made.public_key, made.certificate.date)
+    assert note.trust == "workshop.pub in the folder of --trusted-keys"
 
 
 def test_a_revoked_certificate_certifies_nothing_from_then_on(settings: Settings, tmp_path: Path) -> None:
@@ -238,11 +254,101 @@ def test_a_suspension_is_not_lifted_by_taking_the_certificate_away(
     assert decision.verdict.outcome is Outcome.ABSTAIN
 
 
+def test_no_edit_of_a_file_lifts_a_suspension(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    """Another point, an older trusted certificate in its place, a point of another name: the task stays suspended."""
+    older = (folder / "certificate.json").read_bytes()
+    point = read_point(folder / "operating_point.json")
+    write_point(changed(point, covers="pictures of the new lamp"), folder / "operating_point.json")
+    certify(folder, tmp_path / "workshop")
+    make_pictures(tmp_path / "first", 1)
+    scanned(settings, tmp_path / "first")
+    entry = change(Action.SUSPENDED, "bright", "the lamp flickers", settings)
+
+    make_pictures(tmp_path / "second", 1, first=2)
+    write_point(changed(point, clear_below=0.25, flag_from=0.25), folder / "operating_point.json")
+    (edited,) = scanned(settings, tmp_path / "second")
+    make_pictures(tmp_path / "third", 1, first=4)
+    write_point(point, folder / "operating_point.json")
+    (folder / "certificate.json").write_bytes(older)  # sound, trusted, and issued before the suspension
+    (replaced,) = scanned(settings, tmp_path / "third")
+
+    for decision in (edited, replaced):
+        assert decision.verdict.outcome is Outcome.ABSTAIN
+        assert not decision.verdict.certified
+        assert f"auto-clear is suspended since entry {entry}: the lamp flickers" in decision.verdict.reason
+
+
+def test_a_certificate_issued_after_the_suspension_and_trusted_ends_it(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "first", 1)
+    (before,) = scanned(settings, tmp_path / "first")
+    change(Action.SUSPENDED, "bright", "the lamp flickers", settings)
+    point = read_point(folder / "operating_point.json")
+    write_point(changed(point, covers="pictures of the new lamp"), folder / "operating_point.json")
+    certify(folder, tmp_path / "workshop")
+
+    make_pictures(tmp_path / "second", 1, first=2)
+    (after,) = scanned(settings, tmp_path / "second")
+
+    assert (after.verdict.outcome, after.verdict.certified) == (Outcome.CLEAR, True)
+    assert before.provenance.certificate_sha256 != after.provenance.certificate_sha256
+
+
+def test_a_revoked_certificate_no_longer_stands_behind_what_it_certified(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 1)
+    scanned(settings, tmp_path / "studies")
+    with open_log(settings.db) as log:
+        row = next(log.entries(kind="decision"))
+        before = standing(log, row)
+
+    entry = change(Action.REVOKED, "bright", "two labels were wrong", settings)
+
+    with open_log(settings.db) as log:
+        now = standing(log, row)
+    assert before.certified_now
+    assert (now.certified_now, now.reason) == (False, f"revoked by entry {entry}: two labels were wrong")
+
+
+def test_a_running_watch_certifies_nothing_more_when_a_key_loses_its_trust(settings: Settings, tmp_path: Path) -> None:
+    line = tmp_path / "line"
+    make_pictures(line, 1)
+    events = watch(line, settings)
+    first = next(e for e in events if isinstance(e, PartDecided))
+    signer = read_certificate(Path(settings.tasks) / "bright" / "certificate.json").public_key
+    change_trust(Action.UNTRUSTED, signer, "their key was copied", settings)
+    make_pictures(line, 1, first=2)
+    second = next(e for e in events if isinstance(e, PartDecided))
+    events.close()  # type: ignore[attr-defined]  # a generator
+
+    assert (first.decision.verdict.certified, second.decision.verdict.certified) == (True, False)
+    assert "deprived of trust in its signer's key in entry 3: their key was copied" in second.decision.verdict.reason
+
+
+def test_a_model_that_is_replaced_while_it_works_ends_the_work(settings: Settings, folder: Path) -> None:
+    inspector = load("bright", settings=settings)
+    flip(folder / "model.onnx", (folder / "model.onnx").read_bytes().index(b"bright") + 5)
+
+    with ThreadPoolExecutor(1) as another, pytest.raises(SetupError, match="was replaced while it worked"):
+        another.submit(lambda: inspector.engine).result()
+
+
 def test_a_watch_in_another_process_notices_a_suspension_and_its_end(settings: Settings, tmp_path: Path) -> None:
     """As `inspect-ai monitor` does it: a row in the log, nothing else; the watch is never told."""
     line = tmp_path / "line"
     line.mkdir()
-    words = ["watch", str(line), "--task", "bright", "--db", str(settings.db), "--out", str(settings.out), "--json"]
+    words = [
+        "watch",
+        str(line),
+        "--task",
+        "bright",
+        "--db",
+        str(settings.db),
+        "--out",
+        str(settings.out),
+        "--json",
+        "--names",
+    ]
     code = "from inspect_ai.cli import main; main()"
     env = {**os.environ, "INSPECT_AI_TASKS": settings.tasks, "INSPECT_AI_TRUSTED_KEYS": settings.trusted_keys}
     process = subprocess.Popen(

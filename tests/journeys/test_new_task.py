@@ -42,6 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     write_caps(folder / "caps")
     run(folder, "tasks", "new", "bottle_caps")
+    (folder / "inspect_ai.toml").write_text('tasks = "tasks"\n')  # as `tasks new` says
     config = folder / "tasks" / "bottle_caps" / "config.yaml"
     text = config.read_text()
     for slow, fast in FASTER.items():
@@ -109,9 +110,12 @@ def test_scan_decides_with_the_new_task(trained: Path) -> None:
     for name in ("flag/000.png", "pass/001.png"):
         (trained / "new" / Path(name).name).write_bytes((trained / "caps" / name).read_bytes())
 
-    lines = [json.loads(line) for line in run(trained, "scan", "new", "--task", "bottle_caps", "--json").splitlines()]
+    said = run(trained, "scan", "new", "--task", "bottle_caps", "--json", "--names")
+    lines = [json.loads(line) for line in said.splitlines()]
 
     studies = {line["study"]: line for line in lines if line["type"] == "study"}
+    (task,) = lines[0]["tasks"]
+    assert (lines[0]["type"], task["task"], task["origin"]) == ("start", "bottle_caps", "./inspect_ai.toml")
     assert studies["000.png"]["outcome"] == "flag"
     assert studies["000.png"]["certified"] is True
     assert studies["000.png"]["score"] > studies["001.png"]["score"]

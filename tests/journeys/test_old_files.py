@@ -8,7 +8,7 @@ import pytest
 from inspect_ai.audit import open_log, verify
 from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.certificate import read_certificate
-from inspect_ai.certificates.signing import trusted_keys
+from inspect_ai.certificates.trust import trusted_keys
 from inspect_ai.inspection.loading import load
 from inspect_ai.journeys.monitor import monitor
 from inspect_ai.journeys.scan import StudyDecided, scan
@@ -66,4 +66,5 @@ def test_what_it_decided_is_not_decided_again_and_its_suspension_still_counts(se
         (watched,) = monitor(log, settings)
         assert watched.state == "alarm"
         fresh = load("bright", settings=settings)
+        assert "it is not in force: it binds no program code; calibrate again" in fresh.mismatches
         assert fresh.provenance.certificate_sha256 == watched.statement.certificate_sha256

@@ -1,6 +1,7 @@
 """Review: the queue, the table of moves, and the commands as a person types them."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,7 +92,7 @@ def test_every_pair_of_state_and_answer_moves_as_the_table_says(state: ReviewSta
             assert after.state == ALLOWED[state, answer]
             assert case(log, 5) == after
             assert log.head().rows == rows + 1
-            assert log.entry(5).decision() == decision(5, score=0.95)
+            assert log.entry(5).decision() == log.names.hidden(decision(5, score=0.95))
         else:
             with pytest.raises(UsageError, match=f"Entry 5 is {state}; now it takes"):
                 decide(log, 5, answer, "seen", operator="ben")
@@ -258,7 +259,11 @@ def test_a_case_is_found_shown_and_decided_from_the_terminal(db: Path, tmp_path:
     assert "operator" in text  # showing takes none
     text = run("review", "--db", db, "show", "5").stdout
     assert "a crack" in text
-    assert "parts/5.png" in text
+    assert re.search(r"source +[0-9a-f]{12}/[0-9a-f]{12}\.png", text)
+    assert lines(run("review", "show", "5", "--reveal", "--db", db, "--json"))[0]["source"] == "parts/5.png"
+    assert "parts/5.png" in run("review", "show", "5", "--reveal", "--db", db).stdout
+    named = lines(run("audit", "show", "5", "--reveal", "--db", db, "--json"))[0]["document"]
+    assert named["decision"]["study"]["source"] == "parts/5.png"  # type: ignore[index]
     assert "reopen" in text
 
     refused = run("review", "decide", "5", "--verdict", "good", "--reason", "dust", "--db", db, code=2)
@@ -282,7 +287,8 @@ def test_the_log_is_listed_shown_verified_and_exported_from_the_terminal(db: Pat
     run("audit", "export", "--db", db, "--to", export)
     piped = run("audit", "export", "--db", db)
     assert piped.stdout == export.read_text()
-    assert piped.stdout.splitlines()[-1] == json.dumps({"type": "head", "rows": 8, "head": raw_rows(db)[-1][-1]})
+    head = json.loads(piped.stdout.splitlines()[-1])
+    assert (head["type"], head["rows"], head["head"]) == ("head", 8, raw_rows(db)[-1][-1])
     table = run("audit", "--db", db, "export", "--csv").stdout.splitlines()
     assert (len(table), table[0].split(",")[0]) == (9, "id")
 

@@ -35,7 +35,7 @@ class Scanner:
             "scan",
             str(folder / "studies"),
         ]
-        self.command += ["--task", "bright", "--db", str(self.db), "--out", str(folder / "out"), "--json"]
+        self.command += ["--task", "bright", "--db", str(self.db), "--out", str(folder / "out"), "--json", "--names"]
 
     def start(self, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -60,7 +60,7 @@ class Scanner:
         if not self.db.exists():
             return {}
         with open_log(self.db) as log:
-            rows = [(entry.decision().study.key, entry.id) for entry in log.entries(kind="decision")]
+            rows = [(log.names.opened(entry.sealed)[0], entry.id) for entry in log.entries(kind="decision")]
         assert len({key for key, _ in rows}) == len(rows)  # none doubled
         return dict(rows)
 

@@ -44,8 +44,8 @@ def once(
 
 def in_log(db: Path) -> Counter[tuple[str, str]]:
     with open_log(db) as log:
-        decisions = [entry.decision() for entry in log.entries(kind="decision")]
-    return Counter((d.study.source, d.study.files[0].sha256) for d in decisions)
+        entries = list(log.entries(kind="decision"))
+        return Counter((log.names.opened(e.sealed)[1], e.decision().study.files[0].sha256) for e in entries)
 
 
 def content(path: Path) -> str:
@@ -186,7 +186,7 @@ def test_every_part_is_decided_once_though_the_watcher_is_killed_again_and_again
     camera = Camera(tmp_path / "camera", tmp_path / "line", seed=1)
     random = np.random.default_rng(2)
     command = [sys.executable, "-c", "from inspect_ai.cli import main; main()", "watch", str(tmp_path / "line")]
-    command += ["--task", "bright", "--db", str(settings.db), "--out", str(settings.out), "--json"]
+    command += ["--task", "bright", "--db", str(settings.db), "--out", str(settings.out), "--json", "--names"]
     environment = os.environ | {"INSPECT_AI_TASKS": settings.tasks}
     shown: list[tuple[str, str]] = []
     camera.start()

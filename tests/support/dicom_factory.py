@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 ROOT = "1.2.826.0.1.3680043.10.1338."
@@ -38,6 +39,35 @@ def ct_slice(z: float, number: int = 1, side: int = 64, **changes: Any) -> Datas
     ds.PixelData = stored.tobytes()
     for name, value in changes.items():
         setattr(ds, name, value)
+    return ds
+
+
+def enhanced_ct(zs: list[float], name: str = "enhanced", side: int = 24, **changes: Any) -> Dataset:
+    """One multi-frame CT object; no two frames are equal."""
+    slices = [ct_slice(z, number=i + 1, side=side) for i, z in enumerate(zs)]
+    ds = ct_slice(0.0, side=side)
+    shared, measures, orientation, values = Dataset(), Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, orientation.ImageOrientationPatient = ds.PixelSpacing, ds.ImageOrientationPatient
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, -1024, "HU"
+    shared.PixelMeasuresSequence = Sequence([measures])
+    shared.PlaneOrientationSequence = Sequence([orientation])
+    shared.PixelValueTransformationSequence = Sequence([values])
+    for element in (
+        *("RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"),
+    ):
+        delattr(ds, element)
+    groups = []
+    for z in zs:
+        group, position = Dataset(), Dataset()
+        position.ImagePositionPatient = [-20.0, -10.0, float(z)]
+        group.PlanePositionSequence = Sequence([position])
+        groups.append(group)
+    ds.SharedFunctionalGroupsSequence, ds.PerFrameFunctionalGroupsSequence = Sequence([shared]), Sequence(groups)
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = uid(name)
+    ds.NumberOfFrames, ds.PixelData = len(zs), b"".join(s.PixelData for s in slices)
+    for element, value in changes.items():
+        setattr(ds, element, value)
     return ds
 
 

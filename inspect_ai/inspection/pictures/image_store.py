@@ -10,6 +10,7 @@ from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Outcome
 from inspect_ai.errors import AuditError
 from inspect_ai.inspection.outages import Notice
+from inspect_ai.secret import make_private_folder
 from inspect_ai.whole_file import whole_file
 
 PICTURES = "pictures"
@@ -46,7 +47,7 @@ class ImageStore:
             self._open(log)
             for name, png in ((f"{entry.id}.png", picture), (f"{entry.id}_heat.png", heat)):
                 if png is not None:
-                    with whole_file(self.folder / name) as place:
+                    with whole_file(self.folder / name, private=True) as place:
                         place.write_bytes(png)
         except (OSError, AuditError) as e:
             self.lost += 1
@@ -89,11 +90,11 @@ class ImageStore:
         """Make the folder ready for this log, once."""
         if self._opened:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         if not self._is_of(log):
             for file in self.folder.iterdir():
                 if _OURS.fullmatch(file.name):
                     file.unlink()
-            with whole_file(self.folder / _ORIGIN) as place:
+            with whole_file(self.folder / _ORIGIN, private=True) as place:
                 place.write_text(next(iter(log.entries(limit=1))).hash + "\n", "utf-8")
         self._ours = self._opened = True

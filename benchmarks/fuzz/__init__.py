@@ -1,0 +1,1 @@
+"""Mutated DICOM and picture files: every one ends as a study or a rejection."""

@@ -1,0 +1,1 @@
+"""Time and memory of planning a scan of very many DICOM files."""

@@ -1,0 +1,80 @@
+"""`inspect-ai datasets`: look at a labelled folder before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inspect_ai.cli import common
+from inspect_ai.text import printable
+
+if TYPE_CHECKING:
+    from inspect_ai.journeys.check_datasets import Checked
+
+app = common.app()
+
+
+@app.callback()
+def datasets() -> None:
+    """Look at labelled folders before they train, calibrate or measure a task.
+
+    Example: inspect-ai datasets check ./magnetic_tile
+    """
+
+
+@app.command("check")
+def check(
+    data: Annotated[Path, typer.Argument(help="Labelled folder.")],
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="Whose labels these are.", show_default="the first task that knows them"),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Page of the copies.", show_default="inspect_ai_out/copies.html")
+    ] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Count a labelled folder by split, label and group, say what is skipped, and show pictures that are copies.
+
+    Example: inspect-ai datasets check ./magnetic_tile --task metal_surface --report copies.html
+    """
+    from inspect_ai.journeys.check_datasets import check_dataset
+
+    with common.counting("pictures read") as progress:
+        found = check_dataset(data, settings=common.settings(), task_name=task, page=report, progress=progress)
+    if as_json:
+        common.emit(_plain(found))
+        return
+    _tell(data, found)
+
+
+def _tell(data: Path, found: Checked) -> None:
+    from inspect_ai.journeys.check_datasets import by_reason
+
+    rows = [(c.split or "(none)", c.label, c.pictures, c.groups, c.units) for c in found.counted]
+    print(f"{printable(str(data))}: label set {found.labels} of task {found.task}.")
+    common.table("", "split", "label", "pictures", "groups", "units", rows=rows)
+    skipped = [(reason, n, printable(first, 80)) for reason, n, first in by_reason(found.skipped)]
+    if skipped:
+        common.table("Skipped", "reason", "files", "the first", rows=skipped)
+    for sentence in found.said:
+        print(f"{sentence[:1].upper()}{sentence[1:]}.")
+    print(f"F{found.account.sentence[1:]}.")
+    if found.page is not None:
+        print(f"Copies: {found.page}.")
+
+
+def _plain(found: Checked) -> dict[str, Any]:
+    return {
+        "task": found.task,
+        "labels": found.labels,
+        "counted": [asdict(one) for one in found.counted],
+        "files": found.account.plain(),
+        "said": list(found.said),
+        "copies": found.copies,
+        "across_splits": found.across_splits,
+        "page": found.page and str(found.page),
+    }

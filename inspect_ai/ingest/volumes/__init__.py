@@ -1,0 +1,1 @@
+"""From headers to volumes: the index of all headers, copies, folders that disagree, and the split of a series."""
