@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy gate guarantee heat monitor moves mutants speed volumes
+BENCHMARKS := accuracy gate guarantee heat monitor moves mutants near_copies speed volumes
 
 export OMP_NUM_THREADS ?= 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "moves", "mutants", "speed", "volumes")
+NAMES = ("accuracy", "gate", "guarantee", "heat", "monitor", "moves", "mutants", "near_copies", "speed", "volumes")
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
