@@ -39,7 +39,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a labelled folder holds. page: of the copies, None where there are none."""
+    """Contents of a labelled folder. page: of the copies, None where there are none."""
 
     task: str
     labels: str
