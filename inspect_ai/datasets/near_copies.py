@@ -24,7 +24,7 @@ ROUNDS = 3  # each looks past what is joined already, so that many copies do not
 ROWS_AT_ONCE = 512
 
 BAND_PX = (1.6, 6.0)  # standard deviations of the two Gaussians whose difference is the detail, at 128 px
-SMALL_BAND = 1.0  # at least so many pixels of the picture itself are the finer one
+SMALL_BAND, BAND_RATIO = 1.3, 2.5  # of a small picture: at least so many of its own pixels; and the coarser one
 EDGE_PX, BLOCK_PX = 8, 16
 LEAST_CONTRAST = 0.5  # grey levels: a flatter block shows noise alone
 LEAST_BLOCKS = 6
@@ -78,7 +78,8 @@ def near_pairs(thumbnails: Thumbnails, sides_px: Sequence[int], units: Sequence[
 
 def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
     """Least correlation that all but a fifth of the blocks reach, after alignment; 0 where they cannot be aligned."""
-    band = (max(BAND_PX[0], SMALL_BAND * one.shape[0] / max(side_px, 1)), BAND_PX[1])
+    fine = max(BAND_PX[0], SMALL_BAND * one.shape[0] / max(side_px, 1))
+    band = (fine, max(BAND_PX[1], BAND_RATIO * fine))
     a, b = one.astype(np.float32), other.astype(np.float32)
     move = _alignment(a, b)
     if move is None:

@@ -88,7 +88,7 @@ def prepared(
             row, look = bad[0]
             raise InputError(f"{folder.source}: none of {len(bad)} pictures can be read; {row.file}: {look.refusal}.")
         skipped = [Skipped(file=row.file, reason=UNREADABLE, detail=look.refusal) for row, look in bad]
-        said += [f"{printable(s.file, 120)} cannot be read: {printable(s.detail, 200)}" for s in skipped[:SHOWN]]
+        said += [f"not readable: {printable(s.file, 120)} ({printable(s.detail, 200)})" for s in skipped[:SHOWN]]
         good = tuple(row for row, look in zip(folder.rows, every, strict=True) if not look.refusal)
         ready.append(replace(folder, rows=good, skipped=(*folder.skipped, *skipped)))
         looks.append([look for look in every if not look.refusal])
@@ -111,8 +111,8 @@ def _of_split(folder: LabelledFolder, config: TaskConfig) -> str:
     share = config.train.calibration_share if folder.labels.decides else 0.0
     rest = f", and {100 * share:g} % of the others calibration" if share else ""
     return (
-        f"{folder.source} names no splits: a fifth of its groups became val{rest}, chosen by their names alone, "
-        f"so always the same; the rest is train"
+        f"no splits are named in {printable(str(folder.source), 200)}: a fifth of its groups became val{rest}, chosen "
+        f"by their names alone, so always the same; the rest is train"
     )
 
 

@@ -20,6 +20,7 @@ NAMES = (
     "monitor",
     "moves",
     "mutants",
+    "near_copies",
     "speed",
     "volumes",
 )
