@@ -12,7 +12,7 @@ import marshal
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.util import cache_from_source
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -157,9 +157,13 @@ def _first() -> Iterator[str]:
 def _compiled_files() -> tuple[str, ...]:
     faults = []
     for name, code in _sources().items():
-        cached = Path(cache_from_source(str(sys.modules[name].__file__)))
+        source = Path(str(sys.modules[name].__file__))
+        cached = Path(cache_from_source(str(source)))
         try:
-            there = marshal.loads(cached.read_bytes()[16:])  # noqa: S302 - Python has run it already
+            data = cached.read_bytes()
+            if not _is_run(data, source):
+                continue  # out of date: Python passes it over
+            there = marshal.loads(data[16:])  # noqa: S302 - Python has run it already
         except OSError:
             continue  # nothing is cached
         except (ValueError, EOFError, TypeError):
@@ -167,6 +171,17 @@ def _compiled_files() -> tuple[str, ...]:
         if there != code:
             faults.append(f"{cached.name} in {cached.parent.name} is not what the source of {name} compiles to")
     return tuple(faults)
+
+
+def _is_run(cached: bytes, source: Path) -> bool:
+    """Tell whether Python takes a compiled file for that of this source, by its first 16 bytes (PEP 552)."""
+    flags, stat = int.from_bytes(cached[4:8], "little"), source.stat()
+    if cached[:4] != MAGIC_NUMBER:
+        return False
+    if flags & 1:
+        return not flags & 2 or cached[8:16] == source_hash(source.read_bytes())
+    when = (int(stat.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
+    return cached[8:16] == when + (stat.st_size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def _at(module: ModuleType, place: str) -> object:
