@@ -55,6 +55,8 @@ NOT_PART_OF_A_SCORE = {
     "whole_file": "writes files whole",
 }
 
+CHECKING = ("certificates.*",)  # bound by nothing, and compared in memory all the same
+
 # Libraries that decode, prepare and score pictures. The engine's own version is in its name.
 LIBRARIES = (
     "numpy", "opencv-python-headless", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
@@ -108,16 +110,18 @@ def code_sha256(task_module: str) -> str:
 
 
 def code_changes(task_modules: Iterator[str] | tuple[str, ...] = ()) -> list[str]:
-    """Phrases for what runs in this process and is not what its source says: the bound modules, and those of tasks.
+    """Phrases for what runs in this process and is not what its source says: bound modules, those of tasks, the checks.
 
     Costs about a millisecond. It finds what replaced a function of these modules; code that runs in this process can
     change this check as well, or a library, and is not found then.
     """
     prefix = f"{PACKAGE}."
     digests = set(program_digests().values())
-    bound = [name for name in sys.modules if name.startswith(prefix) and stands_in(name[len(prefix) :], VERDICT_PATH)]
+    ours = {name: name[len(prefix) :] for name in sys.modules if name.startswith(prefix)}
+    bound = [name for name, below in ours.items() if stands_in(below, VERDICT_PATH)]
+    checking = [name for name, below in ours.items() if stands_in(below, CHECKING)]
     of_tasks = [name for module in task_modules for name in task_source.code_modules(module)]
-    wanted = [name for name in dict.fromkeys([*bound, *of_tasks]) if name not in FIRST]
+    wanted = [name for name in dict.fromkeys([*bound, *checking, *of_tasks]) if name not in FIRST]
     late = [
         f"module {name} was changed before it was loaded"
         for name in bound
