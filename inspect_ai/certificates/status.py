@@ -130,7 +130,7 @@ def issued_after(entry: Entry, note: CertificateNote, suspension: Entry) -> bool
     An older certificate that is only put in the place of the suspended one does not count.
     """
     issued = note.action is Action.ISSUED and bool(note.certificate_sha256) and bool(note.trust)
-    return issued and entry.id > suspension.id and note.date[:19] >= suspension.time[:19]  # both UTC, to the second
+    return issued and entry.id > suspension.id and note.date[:19] > suspension.time[:19]  # both UTC, to the second
 
 
 def told(status: CertificateStatus) -> str:
