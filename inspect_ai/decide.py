@@ -23,12 +23,14 @@ def decide(
     problems: Sequence[str] = (),
     measures: Sequence[Measure] = (),
     suspended: str | None = None,
+    unseen: Sequence[str] = (),
 ) -> Verdict:
     """Outcome of one study. Problems and failed measures come first: a score must not hide them.
 
     mismatches: reasons why no certificate holds for the deployed files (certificates/deployment.py); they cost the
     certificate only. problems: reasons against deciding this study. measures: the quality gate. suspended: the reason
     why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
+    unseen: parts of the object that the study does not show; what is there may be flagged, and nothing is cleared.
     """
     why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
     if not why:
@@ -36,6 +38,8 @@ def decide(
     if why or score is None:
         return Verdict(outcome=Outcome.ABSTAIN, reason="; ".join(why), certified=False)
     outcome, where = _place(score, point.thresholds)
+    if unseen and outcome is Outcome.CLEAR:
+        return Verdict(outcome=Outcome.ABSTAIN, reason=f"{where}, but {'; '.join(unseen)}", certified=False)
     doubts = _doubts(point, mismatches, suspended)
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"

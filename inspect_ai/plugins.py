@@ -69,6 +69,14 @@ class Task:
         """Measures of picture quality; each must pass before a score may decide."""
         return [measure for image in study.images for measure in picture_quality(image.unit_range())]
 
+    def unseen(self, study: Study) -> list[str]:
+        """Sentences on parts of the object that the study does not show, such as an organ cut off; default: none.
+
+        They travel as remarks with the decision, whatever it is, and such a study is never cleared.
+        """
+        del study
+        return []
+
     def units(self, study: Study) -> Iterator[Unit]:
         """Inputs of the network. Default: each whole picture, resized to the configured size."""
         for index, image in enumerate(study.images):

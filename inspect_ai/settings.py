@@ -29,8 +29,9 @@ class Settings:
     decode_timeout_s: float = 20.0  # wall time for one file
     study_timeout_s: float = 300.0  # wall time for one study: decoding all its slices and preparing its units
     decode_memory_gib: float = 4.0  # address space of one decoding process
-    max_pixels: int = 120_000_000  # rows * columns * frames of one file
+    max_pixels: int = 120_000_000  # rows * columns * frames of one file; a CT, MR or PET object may have 8 times that
     max_file_gib: float = 4.0
+    assume_hounsfield: bool = False  # take the values of a CT without rescale as Hounsfield units
     takt_ms: float = 200.0
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty
@@ -87,6 +88,8 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     kind = Path if issubclass(kind, Path) else kind
+    if kind is bool:
+        return _switch(key, value, source)
     try:
         typed = kind(value)
     except (TypeError, ValueError) as e:
@@ -94,6 +97,14 @@ def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     if isinstance(typed, int | float) and typed <= 0 and typed != getattr(Settings(), key):
         raise UsageError(f"{source} sets {key} to {value!r}; it must be above 0.")
     return typed
+
+
+def _switch(key: str, value: Any, source: str) -> bool:
+    """Convert a word of a variable, or a value of TOML, to on or off."""
+    word = str(value).strip().lower()
+    if word not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise UsageError(f"{source} sets {key} to {value!r}; it must be true or false.")
+    return word in ("true", "1", "yes", "on")
 
 
 @lru_cache

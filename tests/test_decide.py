@@ -233,3 +233,14 @@ def test_the_nearest_number_below_an_exact_line_is_below_it_and_reads_otherwise(
 def test_no_number_is_left_to_a_person_whoever_made_it(score: float | None) -> None:
     assert decide(score, EXACT).outcome is Outcome.ABSTAIN
     assert "the score is not a number" in decide(score, EXACT).reason
+
+
+def test_what_a_study_does_not_show_stops_a_clear_and_no_flag() -> None:
+    half = ["the lungs reach the last slice"]
+
+    assert decide(0.1, POINT).outcome is Outcome.CLEAR
+    stopped = decide(0.1, POINT, unseen=half)
+    assert (stopped.outcome, stopped.certified) == (Outcome.ABSTAIN, False)
+    assert half[0] in stopped.reason
+    assert decide(0.9, POINT, unseen=half) == decide(0.9, POINT)
+    assert decide(0.3, POINT, unseen=half) == decide(0.3, POINT)

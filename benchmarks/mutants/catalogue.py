@@ -140,6 +140,14 @@ OF_VERDICTS = (
         tests=(DECIDE + "test_a_suspension_leaves_what_would_be_clear_to_a_person_and_promises_nothing",),
     ),
     Mutant(
+        rule="nothing is cleared of which a part was not seen",
+        name="half an organ is cleared",
+        file="inspect_ai/decide.py",
+        old="if unseen and outcome is Outcome.CLEAR:",
+        new="if False:",
+        tests=(DECIDE + "test_what_a_study_does_not_show_stops_a_clear_and_no_flag",),
+    ),
+    Mutant(
         rule="a refused point promises nothing",
         name="the refusal is no doubt",
         file="inspect_ai/decide.py",

@@ -19,14 +19,15 @@ from inspect_ai.ingest.decoder_pool import DecoderDied, DecoderPool, DecoderTime
 from inspect_ai.ingest.foreign_objects import ForeignObject, NotToInspect
 from inspect_ai.ingest.formats import DICOM_ENDINGS, format_of
 from inspect_ai.ingest.header import Header, read_header
-from inspect_ai.ingest.load import path_of
 from inspect_ai.ingest.series import series_refs, study_digest
+from inspect_ai.ingest.volumes.encoded import path_of
 from inspect_ai.ingest.volumes.header_index import HeaderIndex
 from inspect_ai.ingest.walk import FoundFile, walk
 from inspect_ai.settings import Settings
 
 CHUNK = 32  # headers a job
 AHEAD = 8  # jobs that wait
+TIMED_BYTES = 128 << 20  # read within decode_timeout_s; more may take as much longer
 
 
 def discover(
@@ -98,8 +99,10 @@ class _Headers:
 
     def _job(self, files: list[SourceFile]) -> Future[list[Answer]]:
         paths = [path_of(self._root, file) for file in files]
-        limit_s = self._settings.decode_timeout_s
-        return self._pool.submit(read_headers, paths, self._settings.max_pixels, self._key, timeout_s=limit_s)
+        size = sum(file.size_bytes for file in files)
+        limit_s = self._settings.decode_timeout_s * max(1.0, size / TIMED_BYTES)
+        most, assumed = self._settings.max_pixels, self._settings.assume_hounsfield
+        return self._pool.submit(read_headers, paths, most, self._key, assumed, timeout_s=limit_s)
 
     def _receive(self) -> Iterator[Rejection]:
         files, future = self._jobs.popleft()
@@ -140,13 +143,15 @@ def image_ref(file: SourceFile) -> StudyRef:
     )
 
 
-def read_headers(paths: list[Path], max_pixels: int, patient_key: bytes | None) -> list[Answer]:
+def read_headers(
+    paths: list[Path], max_pixels: int, patient_key: bytes | None, assume_hounsfield: bool
+) -> list[Answer]:
     """Read the headers, or reasons, of some files. Runs in a child; an error of any kind is one file's reason."""
     answers: list[Answer] = []
     for path in paths:
         try:
             with path.open("rb") as f:
-                answers.append(read_header(f, max_pixels, patient_key))
+                answers.append(read_header(f, max_pixels, patient_key, assume_hounsfield=assume_hounsfield))
         except NotToInspect as e:
             answers.append(e.found)
         except InspectError as e:

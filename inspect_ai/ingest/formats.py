@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
+from inspect_ai.ingest.volume_formats import volume_refusal
+
 Reader: TypeAlias = Literal["image", "dicom"]
 
 HEAD_BYTES = 512  # first bytes of a file, in which all signatures lie
@@ -33,7 +35,6 @@ _FOREIGN = (
     (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture outside DICOM: save it as PNG"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture outside DICOM: save it as PNG"),
     (4, b"ftyp", "an AVIF, HEIC or video file: save it as PNG"),
-    (344, b"n+1\0", "a NIfTI volume: it has no DICOM header, give the DICOM series"),
 )
 _PNM = re.compile(rb"P[1-6]\s+(#.*\n\s*)*\d+\s+\d|P7\nWIDTH")
 _DOCUMENTS = (
@@ -77,6 +78,8 @@ def format_of(head: bytes) -> Format:
     for signature, name in _PICTURES.items():
         if head.startswith(signature):
             return Format(reader="image", name=name)
+    if (refused := volume_refusal(head)) is not None:
+        return Format(refusal=refused)
     for at, signature, refusal in _FOREIGN:
         if head.startswith(signature, at):
             return Format(refusal=refusal)

@@ -10,16 +10,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import struct
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from inspect_ai.errors import InputError
 from inspect_ai.ingest.attributes import attributes_of
-from inspect_ai.ingest.deflated import DEFLATED, inflated
+from inspect_ai.ingest.data_set import GUESSED, parsed, pixel_data_of
 from inspect_ai.ingest.foreign_objects import SECONDARY_CAPTURE, ForeignObject, NotToInspect, foreign_kind
-from inspect_ai.ingest.header_validation import check_length, check_rescale, checked_shape, hounsfield_problems, uid
+from inspect_ai.ingest.header_validation import (
+    ASSUMED_HOUNSFIELD,
+    NO_RESCALE,
+    check_length,
+    checked_shape,
+    hounsfield_problems,
+    rescale_problems,
+    uid,
+    written,
+)
 from inspect_ai.ingest.plane_geometry import Plane, many, planes_of
 from inspect_ai.ingest.series_attributes import TAGS as SERIES_TAGS
 from inspect_ai.ingest.series_attributes import Concatenation, SliceAttributes, concatenation, slice_attributes
@@ -90,6 +99,7 @@ class Header:
     columns: int
     frames: int
     patient: str  # keyed hash, or a hash of this run when there is no key; compared, and stored only if keyed
+    identity: tuple[str, str]  # such hashes of IssuerOfPatientID and of PatientID, "" for an empty one; never stored
     frame_of_reference: str
     left_out: str  # reason why it is no slice of its series' stack; "" for slices
     pixels_sha256: str  # of the pixel data as they are stored, to tell copies from other pictures
@@ -97,57 +107,48 @@ class Header:
     problems: tuple[str, ...]  # forbid a decision in millimetres or Hounsfield units
     broken: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()  # of the device and the kind of picture; see attributes.py
+    remarks: tuple[str, ...] = ()  # on how it was read; they forbid nothing
     syntax: str = ""  # transfer syntax
     lossy: bool = False
     slices: tuple[SliceAttributes, ...] = (SliceAttributes(),)  # one a frame where they differ, else one
     concatenation: Concatenation | None = None
 
 
-def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None) -> Header:
-    """Read one header. Raises InputError with the reason of the rejection, and any error of pydicom on broken bytes."""
+def read_header(f: BinaryIO, max_pixels: int, patient_key: bytes | None, *, assume_hounsfield: bool = False) -> Header:
+    """Read one header. Raises InputError with the reason of the rejection, and any error of pydicom on broken bytes.
+
+    assume_hounsfield: take the stored values of a CT without rescale as Hounsfield units.
+    """
     import pydicom
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.WARN
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # values out of the standard are checked here
-        source = inflated(f) if DEFLATED.encode() in f.read(1024) else f
-        source.seek(0)
-        dataset = _parsed(source)
-        syntax = str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
-        return _header(dataset, source, syntax, max_pixels, patient_key)
+        dataset, source, guessed = parsed(f, TAGS)
+        header = _header(dataset, source, max_pixels, patient_key)
+    remarks = (GUESSED,) if guessed else ()
+    if assume_hounsfield and NO_RESCALE in header.problems:
+        left = tuple(problem for problem in header.problems if problem != NO_RESCALE)
+        return replace(header, problems=left, remarks=(*remarks, ASSUMED_HOUNSFIELD))
+    return replace(header, remarks=remarks)
 
 
-def _parsed(f: BinaryIO) -> Any:
-    """Parse the data set before its pixels; once more with force where the preamble is missing."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        dataset = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=TAGS)
-    except InvalidDicomError:
-        f.seek(0)
-        dataset = pydicom.dcmread(f, stop_before_pixels=True, specific_tags=TAGS, force=True)
-        if not getattr(dataset.file_meta, "TransferSyntaxUID", None):
-            raise InputError(
-                "no picture file that can be recognised, and no DICOM file with a transfer syntax"
-            ) from None
-    return dataset
-
-
-def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | None) -> Header:
-    sop_class = str(ds.get("SOPClassUID", "") or getattr(ds.file_meta, "MediaStorageSOPClassUID", ""))
+def _header(ds: Any, f: BinaryIO, max_pixels: int, key: bytes | None) -> Header:
+    sop_class = _clean(ds.get("SOPClassUID", "") or getattr(ds.file_meta, "MediaStorageSOPClassUID", ""))
     if what := foreign_kind(sop_class):
         raise NotToInspect(ForeignObject(what=what, study_uid=_any_uid(ds, "Study"), series_uid=_any_uid(ds, "Series")))
-    announced = _pixel_data(f, ds)
+    announced = pixel_data_of(f, ds)
     if announced is None:
         raise InputError("no pixel data: a document, plan or report, or a file cut before its pixels")
-    rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels)
-    modality = str(ds.get("Modality", "") or "")[:16].strip().upper()
-    lossy = str(ds.get("LossyImageCompression", "") or "") == "01" or syntax.endswith(LOSSY)
+    modality = _clean(ds.get("Modality", "")).upper()
+    syntax = str(ds.file_meta.TransferSyntaxUID)
+    lossy = _clean(ds.get("LossyImageCompression", "")) == "01" or syntax.endswith(LOSSY)
+    rows, columns, frames, samples, allocated = checked_shape(ds, syntax, max_pixels, is_volume=modality in STACKED)
     needed = modality in STACKED
     uids = [uid(ds, name, needed) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
-    check_rescale(ds)
-    planes, problems = planes_of(ds, frames)
+    problems = rescale_problems(ds)
+    planes, faults = planes_of(ds, frames)
+    problems += faults
     broken = None
     try:
         halved = (
@@ -156,7 +157,7 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         check_length(announced, syntax, rows * columns * (2 if halved else samples) * frames, allocated)
     except InputError as e:
         broken = str(e)
-    if modality == "CT":
+    if modality == "CT" and not rescale_problems(ds):
         problems += hounsfield_problems(ds)
     return Header(
         study_uid=uids[0],
@@ -169,7 +170,8 @@ def _header(ds: Any, f: BinaryIO, syntax: str, max_pixels: int, key: bytes | Non
         columns=columns,
         frames=frames,
         patient=_patient(ds, key),
-        frame_of_reference=str(ds.get("FrameOfReferenceUID", "") or ""),
+        identity=_identity(ds, key),
+        frame_of_reference=_clean(ds.get("FrameOfReferenceUID", "")),
         left_out=_left_out(ds, sop_class),
         pixels_sha256=_pixels_sha256(ds, f),
         planes=planes,
@@ -199,29 +201,11 @@ def _any_uid(ds: Any, level: str) -> str:
 
 def _pixels_sha256(ds: Any, f: BinaryIO) -> str:
     """Digest of the bytes after the header and of the attributes that give the values their meaning."""
-    meaning = [str(ds.get(name, "")) for name in ("Rows", "Columns", "RescaleSlope", "RescaleIntercept")]
+    meaning = ["\\".join(written(ds, name)) for name in ("Rows", "Columns", "RescaleSlope", "RescaleIntercept")]
     digest = hashlib.sha256("\0".join(meaning).encode())
     while chunk := f.read(1 << 20):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _pixel_data(f: BinaryIO, ds: Any) -> tuple[int, int] | None:
-    """(announced length, bytes there) of the Pixel Data element at which reading stopped; None if there is none."""
-    start = f.tell()
-    f.seek(0, 2)
-    end = f.tell()
-    f.seek(start)
-    head = f.read(12)
-    order = "<" if ds.original_encoding[1] is not False else ">"
-    implicit = head[4:6] not in (b"OB", b"OW")  # by the bytes themselves: the File Meta may be wrong
-    if len(head) < 8 or struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010):
-        return None
-    if implicit:
-        return struct.unpack(order + "I", head[4:8])[0], end - start - 8
-    if len(head) < 12:
-        return None
-    return struct.unpack(order + "I", head[8:12])[0], end - start - 12
 
 
 def _code(value: Any) -> str:
@@ -229,9 +213,26 @@ def _code(value: Any) -> str:
     return text if re.fullmatch(r"[A-Z0-9_ ]{1,16}", text) else ""
 
 
+def _clean(value: Any) -> str:
+    """Text without the padding of spaces and NULs, which is not significant (PS3.5 6.2); "" for several values."""
+    return value.strip(" \0") if isinstance(value, str) else ""
+
+
 def _patient(ds: Any, key: bytes | None) -> str:
     """Keyed hash of issuer and ID; "" where there is no ID. Without a key it only tells two patients apart."""
-    identity = "\0".join(str(ds.get(name, "") or "") for name in ("IssuerOfPatientID", "PatientID"))
-    if identity == "\0":
-        return ""
-    return hmac.new(key or b"compared within one run", identity.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    names = [_clean(ds.get(name, "")) for name in ("IssuerOfPatientID", "PatientID")]
+    return _hash("\0".join(names), key) if any(names) else ""
+
+
+def _identity(ds: Any, key: bytes | None) -> tuple[str, str]:
+    issuer, patient = (_clean(ds.get(name, "")) for name in ("IssuerOfPatientID", "PatientID"))
+    return _hash(issuer, key) if issuer else "", _hash(patient, key) if patient else ""
+
+
+def _hash(text: str, key: bytes | None) -> str:
+    return hmac.new(key or b"compared within one run", text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def patient_of(headers: Iterable[Header]) -> str:
+    """Hash of the one patient of the headers, by the one whose identifiers are most complete; "" without any."""
+    return max(headers, key=lambda header: (*map(bool, reversed(header.identity)), header.patient)).patient

@@ -10,9 +10,12 @@ import re
 from typing import Any
 
 from inspect_ai.errors import InputError
-from inspect_ai.ingest.deflated import DEFLATED, EXPLICIT
+from inspect_ai.ingest.data_set import DEFLATED, EXPLICIT
 
-UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")  # PS3.5 9.1: no leading zeros
+UID = re.compile(r"[0-9][0-9.]*")  # PS3.5 9.1 forbids leading zeros and empty components, which do no harm
+COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+BINARY = frozenset({"FL", "FD", "US", "SS", "UL", "SL", "UV", "SV"})  # VRs whose bytes are no text
+VOLUME_TIMES = 8  # of the limit of pixels: what a volume may have, which is decoded frame by frame
 NATIVE = frozenset({"1.2.840.10008.1.2", EXPLICIT, "1.2.840.10008.1.2.2", DEFLATED})
 SYNTAXES = {
     **dict.fromkeys(NATIVE, "native"),
@@ -29,14 +32,25 @@ SYNTAXES = {
     "1.2.840.10008.1.2.4.202": "HTJ2K Lossless RPCL",
     "1.2.840.10008.1.2.4.203": "HTJ2K",
 }
+NO_RESCALE = (
+    "RescaleSlope (0028,1053) and RescaleIntercept (0028,1052) are missing: the stored values may be no Hounsfield "
+    "units. Export the original series; or, if you know that they are, scan with the setting assume_hounsfield = true"
+)
+ASSUMED_HOUNSFIELD = (
+    "RescaleSlope (0028,1053) and RescaleIntercept (0028,1052) are missing: the stored values were taken as Hounsfield "
+    "units, as the setting assume_hounsfield says"
+)
 PHOTOMETRIC = {  # -> samples per pixel
     "MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1,
     "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_RCT": 3, "YBR_ICT": 3,
 }  # fmt: skip
 
 
-def checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int, int, int]:
-    """Check rows, columns, frames, samples, bits allocated. Raises InputError for values that no picture can have."""
+def checked_shape(ds: Any, syntax: str, max_pixels: int, *, is_volume: bool) -> tuple[int, int, int, int, int]:
+    """Check rows, columns, frames, samples, bits allocated. Raises InputError for values that no picture can have.
+
+    max_pixels: of a picture, or of a frame of a volume.
+    """
     if syntax not in SYNTAXES:
         from pydicom.uid import UID as KnownUID
 
@@ -61,8 +75,9 @@ def checked_shape(ds: Any, syntax: str, max_pixels: int) -> tuple[int, int, int,
         raise InputError("Pixel Representation is neither 0 nor 1")
     if min(rows, columns, frames) < 1:
         raise InputError(f"a picture of {rows} x {columns} pixels and {frames} frames has nothing in it")
-    if rows * columns * frames > max_pixels:
-        raise InputError(f"{rows} x {columns} pixels x {frames} frames are more than the limit of {max_pixels} pixels")
+    most = max_pixels * (VOLUME_TIMES if is_volume else 1)
+    if rows * columns > max_pixels or rows * columns * frames > most:
+        raise InputError(f"{rows} x {columns} pixels x {frames} frames are more than the limit of {most} pixels")
     return rows, columns, frames, samples, allocated
 
 
@@ -88,28 +103,97 @@ def rescales(ds: Any) -> list[Any]:
     return [ds, *(item for group in groups for item in group.get("PixelValueTransformationSequence") or [])]
 
 
-def check_rescale(ds: Any) -> None:
-    """Check each rescale. Raises InputError for a slope or intercept that makes every pixel equal, or no number."""
+def rescale_problems(ds: Any) -> list[str]:
+    """Reasons why a rescale cannot be read.
+
+    Raises InputError for a slope or intercept that makes every pixel equal, or no number.
+    """
+    problems = []
     for item in rescales(ds):
         for name in ("RescaleSlope", "RescaleIntercept"):
-            value = item.get(name)
-            if value in (None, ""):
+            values = written(item, name)
+            if any(COMMA.fullmatch(text) for text in values):
+                problems.append(comma_problem(name))
                 continue
-            factor = number(value)
-            if not math.isfinite(factor) or (name == "RescaleSlope" and factor == 0.0):
-                raise InputError(f"{name} is zero or not a number")
+            for factor in numbers(item, name):
+                if not math.isfinite(factor) or (name == "RescaleSlope" and factor == 0.0):
+                    raise InputError(f"{name} is zero or not a number")
+    return list(dict.fromkeys(problems))
 
 
 def hounsfield_problems(ds: Any) -> list[str]:
-    """Reasons why the values of a CT cannot be taken as Hounsfield units."""
+    """Reasons why the values of a CT cannot be taken as Hounsfield units, in a data set without rescale problems."""
+    if is_without_rescale(ds):
+        return [NO_RESCALE]
     if ds.get("ModalityLUTSequence"):
         return []
-    slopes = [number(i.RescaleSlope) for i in rescales(ds) if i.get("RescaleSlope") not in (None, "")]
-    if not slopes and ds.get("RescaleType", "") != "HU":
-        return ["no rescale slope and intercept: the values are no Hounsfield units"]
-    if any(slope < 0 for slope in slopes):
+    if any(slope < 0 for item in rescales(ds) for slope in numbers(item, "RescaleSlope")):
         return ["negative rescale slope: Hounsfield units would be turned over"]
     return []
+
+
+def is_without_rescale(ds: Any) -> bool:
+    """True for a CT that does not say how its stored values become Hounsfield units."""
+    if ds.get("ModalityLUTSequence") or str(ds.get("RescaleType", "") or "").strip(" \0") == "HU":
+        return False
+    return not any(written(item, "RescaleSlope") for item in rescales(ds))
+
+
+def tagged(name: str) -> str:
+    """Name and tag of an element, such as "Rows (0028,0010)"."""
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.tag import Tag
+
+    tag = Tag(tag_for_keyword(name) or 0)
+    return f"{name} ({tag.group:04X},{tag.element:04X})"
+
+
+def comma_problem(name: str) -> str:
+    """Reason to refuse numbers with a decimal comma: it names the element, and what to do."""
+    return (
+        f"{tagged(name)} is written with a comma as its decimal sign, which DICOM does not know (PS3.5 6.2): "
+        "export the series again with decimal points"
+    )
+
+
+def written(item: Any, name: str) -> list[str]:
+    """Values of a numeric element as they stand in the file, without padding; none where it is missing or empty."""
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.dataelem import RawDataElement
+
+    tag = tag_for_keyword(name)
+    if tag is None or tag not in item:
+        return []
+    element = item.get_item(tag)
+    if isinstance(element, RawDataElement) and element.VR not in BINARY:
+        texts = (element.value or b"").decode("ascii", "replace").split("\\")
+    else:
+        value = item[tag].value
+        values = [] if value is None else list(value) if is_several(value) else [value]
+        texts = [str(getattr(v, "original_string", v)) for v in values]
+    texts = [text.strip(" \0") for text in texts]
+    return texts if any(texts) else []
+
+
+def is_several(value: Any) -> bool:
+    """True for a list of values."""
+    return hasattr(value, "__iter__") and not isinstance(value, str | bytes)
+
+
+def numbers(item: Any, name: str) -> list[float]:
+    """Values of a numeric element, which may be infinite or NaN; none where it is missing or empty.
+
+    Raises InputError for a text.
+    """
+    values = []
+    for text in written(item, name):
+        if COMMA.fullmatch(text):
+            raise InputError(comma_problem(name))
+        try:
+            values.append(float(text.replace("_", "?")))  # Python alone reads 1_000
+        except ValueError as e:
+            raise InputError(f"{tagged(name)} is no number") from e
+    return values
 
 
 def uid(ds: Any, name: str, needed: bool) -> str:
@@ -135,11 +219,3 @@ def integer(ds: Any, name: str, default: int | None = None) -> int:
         return int(value)
     except (TypeError, ValueError) as e:
         raise InputError(f"{name} is no number") from e
-
-
-def number(value: Any) -> float:
-    """Convert to a float, which may be infinite or NaN. Raises InputError for a text."""
-    try:
-        return float(value)
-    except (TypeError, ValueError) as e:
-        raise InputError("a number in the header cannot be read") from e

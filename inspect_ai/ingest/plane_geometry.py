@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from inspect_ai.errors import InputError
-from inspect_ai.ingest.header_validation import number
+from inspect_ai.ingest.header_validation import is_several, numbers, written
 
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """Position of a slice in LPS millimetres. spacing_mm: between rows, between columns."""
+    """Position of a slice in LPS millimetres. spacing_mm: between rows, between columns.
+
+    unit_mm: of the last decimal of each coordinate. thickness_mm: nominal, None where none is written.
+    """
 
     position_mm: Vector
     row_direction: Vector
     column_direction: Vector
     spacing_mm: tuple[float, float]
+    unit_mm: Vector = field(default=(0.0, 0.0, 0.0), compare=False)
+    thickness_mm: float | None = field(default=None, compare=False)
 
 
 def planes_of(ds: Any, frames: int) -> tuple[tuple[Plane | None, ...], list[str]]:
@@ -52,14 +58,15 @@ def _group(own: Any, shared: Any, name: str) -> Any:
 
 
 def _plane(position: Any, orientation: Any, measures: Any) -> tuple[Plane | None, str | None]:
-    at, directions = position.get("ImagePositionPatient"), orientation.get("ImageOrientationPatient")
-    spacing = measures.get("PixelSpacing")
-    if at is None or directions is None or spacing is None:
+    at = written(position, "ImagePositionPatient")
+    if not (at and written(orientation, "ImageOrientationPatient") and written(measures, "PixelSpacing")):
         return None, None
     try:
-        p, d, s = ([number(v) for v in many(values)] for values in (at, directions, spacing))
-    except ValueError:
-        return None, "position, orientation or spacing is not a number"
+        p = numbers(position, "ImagePositionPatient")
+        d = numbers(orientation, "ImageOrientationPatient")
+        s = numbers(measures, "PixelSpacing")
+    except InputError as e:  # one fault a series; the files themselves can be read
+        return None, str(e)
     if len(p) != 3 or len(d) != 6 or len(s) != 2 or not all(map(math.isfinite, [*p, *d, *s])):
         return None, "position, orientation or spacing is incomplete"
     if min(s) <= 0:
@@ -74,10 +81,30 @@ def _plane(position: Any, orientation: Any, measures: Any) -> tuple[Plane | None
         row_direction=(row[0], row[1], row[2]),
         column_direction=(column[0], column[1], column[2]),
         spacing_mm=(s[0], s[1]),
+        unit_mm=(_unit(at[0]), _unit(at[1]), _unit(at[2])),
+        thickness_mm=_thickness(measures),
     )
     return plane, None
 
 
+def _unit(text: str) -> float:
+    """Unit of the last decimal that is no zero: 0.1 for "12.50", 1 for "12.0"; 0 for what is no decimal number."""
+    try:
+        exponent = Decimal(text).normalize().as_tuple().exponent
+    except InvalidOperation:
+        return 0.0
+    return 10.0 ** min(exponent, 0) if isinstance(exponent, int) else 0.0
+
+
+def _thickness(measures: Any) -> float | None:
+    """SliceThickness in mm; None where it is missing, zero or no number, as it often is."""
+    try:
+        found = numbers(measures, "SliceThickness")
+    except InputError:
+        return None
+    return found[0] if found and 0 < found[0] < math.inf else None
+
+
 def many(value: Any) -> list[Any]:
     """Values of an element that may have one or several."""
-    return list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
+    return list(value) if is_several(value) else [value]

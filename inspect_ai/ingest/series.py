@@ -13,8 +13,10 @@ from dataclasses import replace
 
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
+from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
 from inspect_ai.ingest.foreign_objects import ForeignObject, reason
-from inspect_ai.ingest.header import STACKED
+from inspect_ai.ingest.header import STACKED, Header, patient_of
+from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
 from inspect_ai.ingest.volumes.aside import BESIDE_SLICES, reason_to_set_aside
 from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
@@ -49,7 +51,8 @@ def _one_series(
     broken: list[Instance] = []
     left_out: list[Instance] = []
     kinds: Counter[str] = Counter()
-    for file, found in index.members(study, series):
+    listed = index.members(study, series)
+    for file, found in listed:
         if isinstance(found, ForeignObject):
             kinds[foreign_or_left_out(found)] += 1
             yield set_aside(file, reason(found.what))
@@ -65,10 +68,20 @@ def _one_series(
     else:
         good = left_out  # captures and localizers alone may be somebody's pictures
     notes = [f"set aside from this series: {_listed(kinds)}"] if kinds else []
+    notes += _missing([found for _, found in listed])
     for part in parts(good, broken):
         for modality in sorted({m.header.modality for m in part.good}):
             members = [m for m in part.good if m.header.modality == modality]
             yield from _of_part(members, part, notes, originals, keyed)
+
+
+def _missing(listed: Sequence[Header | ForeignObject]) -> list[str]:
+    """Remark on Instance Numbers that are missing in a series of single slices."""
+    if not all(isinstance(found, Header) and found.modality in STACKED and found.frames == 1 for found in listed):
+        return []
+    headers = [found for found in listed if isinstance(found, Header)]
+    numbers = [[h.slices[0].number for h in headers if bool(h.left_out) == aside] for aside in (False, True)]
+    return missing_numbers(*numbers)
 
 
 def set_aside(file: SourceFile, why: str) -> Rejection:
@@ -89,7 +102,7 @@ def _of_part(
     unique, copied = without_duplicates(members)
     lost = _lost(part.broken, members)
     problems = [f"a file of this series cannot be used: {why}" for why in sorted({b.header.broken or "" for b in lost})]
-    notes = [*part.notes, *notes]
+    notes = [*part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
     if len(lost) < len(part.broken):
         notes.append("a damaged copy of a file of this series was found; the whole one counts")
     if members[0].header.modality not in STACKED:
@@ -185,20 +198,24 @@ def _ref(
     found = [*problems, *_identity_problems(own)]
     if first.modality in STACKED:
         found += stack(own, {f.path: text for f, text in zip(files, selection, strict=False) if text})[1]
+    references = {m.header.frame_of_reference for m in own} - {""}
+    if len(references) > 1 and OTHER_REFERENCES not in found:
+        notes = [*notes, OWN_REFERENCES]
+    patient = patient_of(m.header for m in members)
     source = files[0].path if len(files) == 1 else posixpath.commonpath({folder_of(m) for m in members}) or "."
     short = hashlib.sha256(f"{first.study_uid}\0{first.series_uid or files[0].sha256}".encode()).hexdigest()[:8]
     return StudyRef(
         key=f"{source}#{short}{name}",
         source=source,
         kind="dicom",
-        digest=study_digest(files, selection),
+        digest=study_digest(files, selection, ASSUMED_HOUNSFIELD in notes),
         files=files,
         modality=first.modality,
         body_part=first.body_part,
         sop_class_uid=first.sop_class_uid,
         study_uid=first.study_uid or None,
         series_uid=first.series_uid or None,
-        patient_hash=first.patient if keyed and first.patient else None,
+        patient_hash=patient if keyed and patient else None,
         rows=first.rows,
         columns=first.columns,
         frames=len(volume.frames),
@@ -209,16 +226,18 @@ def _ref(
     )
 
 
-def study_digest(files: Iterable[SourceFile], selection: Sequence[str] = ()) -> str:
+def study_digest(files: Iterable[SourceFile], selection: Sequence[str] = (), assumed_hounsfield: bool = False) -> str:
     """SHA-256 over the sorted content digests: the same pictures are the same study, wherever they lie.
 
-    selection: frames of each file; a volume that is a part of its files has a digest of its own.
+    selection: frames of each file; a volume that is a part of its files has a digest of its own. assumed_hounsfield:
+    its values were taken for what no header says; that is another study than one without them.
     """
     files = list(files)
     lines = {f.sha256 for f in files}
     if any(selection):
         lines = {f"{f.sha256} {text}" for f, text in zip(files, selection, strict=True)}
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    ending = ["assume_hounsfield"] if assumed_hounsfield else []
+    return hashlib.sha256("\n".join([*sorted(lines), *ending]).encode()).hexdigest()
 
 
 def _identity_problems(members: Sequence[Instance]) -> list[str]:

@@ -20,6 +20,8 @@ from inspect_ai.ingest.formats import HEAD_BYTES, is_temporary
 from inspect_ai.text import printable
 
 CHUNK = 1 << 20
+LINK = "a link to a file: links are not followed. Scan the folder in which the file itself lies, or copy it here"
+READ_ITSELF = "a link to a file of this folder, which is read under its own name"
 TEMPORARY = "a temporary or hidden name: left alone until it is renamed"
 ANYBODY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH  # root reads everything; a file that nobody may read stays unread
 
@@ -67,7 +69,7 @@ def _below(folder: Path, prefix: str, max_bytes: int) -> Iterator[FoundFile | Re
             elif entry.is_symlink():
                 reason = _link_reason(Path(entry.path), root)
                 if reason is not None:
-                    yield Rejection(file=_utf8(name), reason=reason)
+                    yield Rejection(file=_utf8(name), reason=reason, expected=reason == READ_ITSELF)
             else:
                 yield open_file(Path(entry.path), _utf8(name), max_bytes)
         stack += reversed(folders)
@@ -79,9 +81,10 @@ def _link_reason(link: Path, root: Path) -> str | None:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):  # nothing there, or links in a circle
         return "a link that leads nowhere"
-    if target.is_dir() and (target == root or root in target.parents):
-        return None
-    return "a link; links are not followed, give the folder that it points to"
+    inside = target == root or root in target.parents
+    if target.is_dir():
+        return None if inside else "a link to a folder: links are not followed. Scan that folder itself"
+    return READ_ITSELF if inside else LINK
 
 
 def _utf8(name: str) -> str:

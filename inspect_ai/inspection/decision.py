@@ -25,7 +25,7 @@ def decision_on(
     """Decide one predicted study, by `verdict`. burned_in: the picture may carry a name and is not shown."""
     judged = verdict(prediction, ref, rules)
     lines = judged.point.thresholds
-    ref = noted(ref, BURNED_IN) if burned_in else ref
+    ref = noted(ref, *prediction.unseen, *([BURNED_IN] if burned_in else []))
     worth = _listed_findings(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
     if len(worth) > FINDINGS_MOST:
         more = len(worth) - FINDINGS_MOST
@@ -50,9 +50,9 @@ def abstained(ref: StudyRef, provenance: Provenance, reason: str, decoders: Sequ
     )
 
 
-def noted(ref: StudyRef, note: str) -> StudyRef:
-    """Add one remark to the study."""
-    return replace(ref, notes=(*ref.notes, note))
+def noted(ref: StudyRef, *notes: str) -> StudyRef:
+    """Add remarks to the study."""
+    return replace(ref, notes=(*ref.notes, *notes))
 
 
 def _listed_findings(findings: Sequence[Finding], line: float) -> tuple[Finding, ...]:

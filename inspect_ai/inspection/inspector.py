@@ -91,6 +91,7 @@ class Inspector:
             self.engine,
             tuple(self.task.units(study)),
             measures=self.task.quality(study),
+            unseen=self.task.unseen(study),
             shape_px=shape_px(study),
         )
 
@@ -102,6 +103,7 @@ class Inspector:
             study.units,
             measures=study.measures,
             problems=study.problems,
+            unseen=study.unseen,
             shape_px=study.shape_px,
         )
 

@@ -28,6 +28,7 @@ class Prediction:
     findings: tuple[Finding, ...] = ()
     measures: tuple[Measure, ...] = ()  # of quality, without the distance from calibration (verdict.py)
     problems: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()  # parts of the object that the study does not show
     units: tuple[Unit, ...] = field(default=(), repr=False)
     outputs: tuple[UnitOutput, ...] = field(default=(), repr=False)
     shape_px: tuple[int, int] | None = field(default=None, repr=False)
@@ -59,6 +60,7 @@ def predict(
     *,
     measures: Sequence[Measure] = (),
     problems: Sequence[str] = (),
+    unseen: Sequence[str] = (),
     shape_px: tuple[int, int] | None = None,
 ) -> Prediction:
     """Score the units of one study. A fault in engine or plugin is a problem of this study, not an error."""
@@ -81,6 +83,7 @@ def predict(
         findings=tuple(sorted(findings, key=lambda finding: -finding.score)),
         measures=tuple(measures),
         problems=tuple(why),
+        unseen=tuple(unseen),
         units=tuple(units),
         outputs=outputs,
         shape_px=shape_px,

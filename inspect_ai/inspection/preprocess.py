@@ -45,13 +45,14 @@ class Preview:
 class PreprocessedStudy:
     """A study without its pixels: input of the network, obstacles to a decision, previews for the report.
 
-    `task` is None when no candidate recognised the study; `problems` then says so.
+    `task` is None when no candidate recognised the study; `problems` then says so. unseen: see Task.unseen.
     """
 
     task: str | None
     units: tuple[Unit, ...] = field(default=(), repr=False)
     measures: tuple[Measure, ...] = ()
     problems: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     decoders: tuple[str, ...] = ()
     previews: tuple[Preview, ...] = field(default=(), repr=False)
@@ -82,16 +83,19 @@ def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
         return _without_units(study, task.name, problems)
     try:
         measures = tuple(task.quality(study))
-        units = tuple(task.units(study)) if all(measure.passed for measure in measures) else ()
+        passed = all(measure.passed for measure in measures)
+        unseen = tuple(task.unseen(study)) if passed else ()
+        units = tuple(task.units(study)) if passed else ()
         previews = _image_previews(study) or _slice_previews(study, units)
     except Exception as e:  # noqa: BLE001 - a plugin may raise anything; only this study is lost
         return _without_units(study, task.name, (f"the task's own code failed: {_fault(e)}",))
-    nothing = not units and all(measure.passed for measure in measures)
+    nothing = not units and passed
     return PreprocessedStudy(
         task=task.name,
         units=units,
         measures=measures,
         problems=(NOTHING_FOUND,) if nothing else (),
+        unseen=unseen,
         rejections=study.rejections,
         decoders=study.decoders,
         previews=previews,

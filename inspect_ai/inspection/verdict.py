@@ -2,7 +2,7 @@
 
 Scan, watch, evaluation, the agreement study and the benchmarks use it. In this order: outputs that are no numbers, the
 thresholds of the study's own group, the rule for whole series, the distance from the calibration pictures, a suspension
-of the certificate; then decide.py compares.
+of the certificate, parts that the study does not show; then decide.py compares.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def verdict(scored: Prediction, study: StudyRef, rules: Rules) -> Judgement:
         problems=_problems(scored, study),
         measures=measures,
         suspended=rules.suspended,
+        unseen=scored.unseen,
     )
     return Judgement(verdict=found, point=point, measures=measures)
 

@@ -20,6 +20,8 @@ from inspect_ai.inspection.pictures.of_decision import pictures
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
 from inspect_ai.settings import Settings
 
+TIMED_BYTES = 512 << 20  # decoded and prepared within study_timeout_s; more may take as much longer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
@@ -67,9 +69,9 @@ class Workers:
                 with contextlib.suppress(RuntimeError):  # closed between the check and the call
                     self._threads.submit(self._finish, ref, future, then)
 
-        future = self.pool.submit(
-            preprocess, self._root, ref, route.candidates, self._settings, timeout_s=self._settings.study_timeout_s
-        )
+        size = sum(file.size_bytes for file in ref.files)
+        limit_s = self._settings.study_timeout_s * max(1.0, size / TIMED_BYTES)
+        future = self.pool.submit(preprocess, self._root, ref, route.candidates, self._settings, timeout_s=limit_s)
         future.add_done_callback(decoded)
 
     def _finish(self, ref: StudyRef, future: Future[PreprocessedStudy], then: Then) -> None:

@@ -17,12 +17,13 @@ from inspect_ai.plugins import Task, whole_picture
 from inspect_ai.quality import greyness, picture_quality, with_limits
 
 from .candidates import Candidate, find_candidates
-from .lungs import find_lungs
+from .lungs import Lungs, find_lungs
 
 WINDOW_HU = (-1000.0, 400.0)  # of the training pictures: soft tissue lies at grey 190, lung at 25
 PATCH_PX = 50  # side of a training picture
 NATIVE_MM = (0.55, 0.85)  # pixel sizes that training saw often; such slices are cut without resampling
 PICTURE_PX = (40, 60)  # sides of a picture that may be a candidate
+LARGEST_END = 0.17  # lung in the first or last slice, of the largest; a whole chest ends with 0 to 0.03, made ones 0.16
 GREY_LIMIT = 0.02  # mean distance of colours from grey, 0..1
 
 
@@ -55,6 +56,10 @@ class LungNodule(Task):
         if not study.volumes:
             return [_slices(0)]
         return [measure for volume in study.volumes for measure in volume_quality(volume)]
+
+    def unseen(self, study: Study) -> list[str]:
+        """Parts of the lungs that lie outside each series."""
+        return [text for volume in study.volumes for text in unseen_lungs(volume, find_lungs(volume))]
 
     def units(self, study: Study) -> Iterator[Unit]:
         """A picture whole, or the candidates of each series, most nodule-like first."""
@@ -130,6 +135,24 @@ def volume_quality(volume: Volume) -> list[Measure]:
         Measure(name="tissue near 0 HU", value=150.0 - abs(lungs.tissue_hu), limit=0.0, advice=scale),
         Measure(name="lung below tissue (HU)", value=lungs.tissue_hu - lungs.air_hu, limit=500.0, advice=scale),
     ]
+
+
+def unseen_lungs(volume: Volume, lungs: Lungs) -> list[str]:
+    """Sentences on lungs that go on beyond the first slice, the last slice, or the sides of the picture."""
+    upward = volume.normal[2] > 0
+    found = []
+    for name, share, above in (("first", lungs.ends[0], not upward), ("last", lungs.ends[1], upward)):
+        if share > LARGEST_END:
+            found.append(
+                f"the lungs reach the {name} slice, with {share:.0%} of their largest cross-section: what of them lies "
+                f"{'above' if above else 'below'} was not looked at. Send the series of the whole chest"
+            )
+    if lungs.cut_litres > 0:
+        found.append(
+            f"a lung is cut off by the side of the picture ({lungs.cut_litres:.1f} litres of it were not looked at). "
+            "Send a reconstruction of the whole chest"
+        )
+    return found
 
 
 def cut_patch(volume: Volume, candidate: Candidate, pixel_mm: float) -> tuple[Floats, tuple[float, float]]:

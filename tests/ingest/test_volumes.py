@@ -84,11 +84,20 @@ def test_two_passes_are_told_apart_by_times_alone(tmp_path: Path, ingest: Ingest
 
 
 @pytest.mark.parametrize(
-    "name", ["AcquisitionNumber", "TemporalPositionIdentifier", "ConvolutionKernel", "EchoTime", "SliceThickness"]
+    ("name", "value"),
+    [
+        ("AcquisitionNumber", 1),
+        ("TemporalPositionIdentifier", 1),
+        ("ConvolutionKernel", "B30f"),
+        ("EchoTime", 4.6),
+        ("SliceThickness", 8),
+    ],
 )
-def test_an_attribute_that_some_slices_lack_parts_nothing(tmp_path: Path, ingest: Ingest, name: str) -> None:
+def test_an_attribute_that_some_slices_lack_parts_nothing(
+    tmp_path: Path, ingest: Ingest, name: str, value: Any
+) -> None:
     for i, z in enumerate(FIRST):
-        save(ct_slice(z, number=i + 1, **({} if i % 2 else {name: "1"})), tmp_path / f"{i}")
+        save(ct_slice(z, number=i + 1, **({} if i % 2 else {name: value})), tmp_path / f"{i}")
 
     (study,) = ingest(tmp_path).studies
 

@@ -69,3 +69,14 @@ def test_a_decision_records_the_threshold_of_its_group() -> None:
     assert decision.verdict.outcome is Outcome.CLEAR
     assert decision.threshold == 0.75
     assert decision_on(REF, Prediction(score=0.5), Rules(GROUPED), PROVENANCE).threshold == 0.25
+
+
+def test_what_the_study_does_not_show_travels_with_every_decision() -> None:
+    half = "the lungs reach the last slice"
+
+    cleared, flagged = (
+        decision_on(REF, Prediction(score=score, unseen=(half,)), Rules(), PROVENANCE) for score in (0.1, 0.9)
+    )
+
+    assert (cleared.verdict.outcome, flagged.verdict.outcome) == (Outcome.ABSTAIN, Outcome.FLAG)
+    assert cleared.study.notes == flagged.study.notes == (half,)

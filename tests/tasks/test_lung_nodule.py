@@ -6,6 +6,7 @@ import csv
 import math
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -25,11 +26,18 @@ def task() -> Task:
 
 
 def chest(
-    balls: Sequence[Ball] = (), *, step: float = 2.5, pixel: float = 1.0, vessels: bool = True, flip: bool = False
+    balls: Sequence[Ball] = (),
+    *,
+    step: float = 2.5,
+    pixel: float = 1.0,
+    vessels: bool = True,
+    flip: bool = False,
+    reach: float = 105,
 ) -> Volume:
     """An oval body of 330 x 230 mm and 200 mm height with two lungs, a trachea, tubes for vessels and bright balls.
 
-    x grows with columns, y with rows, z with slices; with `flip` the rows run the other way in patient coordinates.
+    reach: half the height of the lungs; with 95 they end inside the series. x grows with columns, y with rows, z with
+    slices; with `flip` the rows run the other way in patient coordinates.
     """
     shape = round(200 / step), round(260 / pixel), round(350 / pixel)
     z, y, x = np.meshgrid(
@@ -38,7 +46,7 @@ def chest(
     hu = np.full(shape, AIR, np.float32)
     hu[:, ((x / 165) ** 2 + (y / 115) ** 2 < 1)[0]] = TISSUE
     for side in (-75, 75):
-        hu[((x - side) / 58) ** 2 + (y / 85) ** 2 + (z / 105) ** 4 < 1] = LUNG
+        hu[((x - side) / 58) ** 2 + (y / 85) ** 2 + (z / reach) ** 4 < 1] = LUNG
         for dy in (-30, 0, 30) if vessels else ():
             oblique = np.abs(z - (x - side)) < 3.0  # a plane; with the next line a tube of about 4 mm
             hu[oblique & (np.abs(y - dy - 0.3 * z) < 2.0) & (np.abs(x - side) < 45)] = TISSUE
@@ -328,3 +336,58 @@ def read_series(slices: list) -> Volume:  # type: ignore[type-arg]
         series_uid=str(slices[0].SeriesInstanceUID),
         sop_instance_uids=tuple(str(ds.SOPInstanceUID) for ds in slices),
     )
+
+
+def cut(volume: Volume, slices: slice = slice(None), columns: slice = slice(None)) -> Volume:
+    """A part of a volume; where it lies is of no account here."""
+    return replace(volume, hu=volume.hu[slices, :, columns].copy())
+
+
+def test_whole_lungs_leave_nothing_unseen(task: Task) -> None:
+    assert task.unseen(study(chest(reach=95))) == []
+
+
+@pytest.mark.parametrize(
+    ("slices", "where"),
+    [(slice(0, 56), "the last slice"), (slice(16, None), "the first slice")],
+    ids=["apices", "recesses"],
+)
+def test_lungs_that_go_on_beyond_the_series_are_said(task: Task, slices: slice, where: str) -> None:
+    half = cut(chest(reach=95), slices)
+
+    (said,) = task.unseen(study(half))
+
+    assert failed(task, half) == []
+    assert where in said
+    assert ("above" in said) == (where == "the last slice")
+
+
+def test_which_end_is_above_follows_from_the_normal(task: Task) -> None:
+    half = replace(cut(chest(reach=95), slice(0, 56)), normal=(0.0, 0.0, -1.0))
+
+    (said,) = task.unseen(study(half))
+
+    assert "the last slice" in said
+    assert "below was not looked at" in said
+
+
+def test_a_lung_that_the_side_of_the_picture_cuts_off_is_said(task: Task) -> None:
+    narrow = cut(chest(reach=95), columns=slice(110, None))  # its middle lay at column 100
+
+    (said,) = task.unseen(study(narrow))
+
+    assert "cut off by the side of the picture" in said
+
+
+@pytest.mark.shared
+def test_a_real_chest_is_whole_until_a_part_of_its_lungs_is_taken_away(task: Task, shared: Path) -> None:
+    import pydicom
+
+    folder = shared / "data" / "lung_nodule" / "ct_series"
+    for patient in ("Lung_Dx-A0001", "Lung_Dx-A0002"):
+        volume = read_series([pydicom.dcmread(file) for file in (folder / patient).glob("*.dcm")])
+        count = len(volume.hu)
+
+        assert task.unseen(study(volume)) == []
+        assert "last slice" in task.unseen(study(cut(volume, slice(0, count * 16 // 30))))[0]
+        assert "first slice" in task.unseen(study(cut(volume, slice(count // 5, None))))[0]

@@ -48,8 +48,18 @@ def parts(good: Sequence[Instance], broken: Sequence[Instance]) -> Iterator[Part
 
 
 def patients(members: Sequence[Instance]) -> set[str]:
-    """Patients that the headers name; a header without a patient belongs to any."""
-    return {m.header.patient for m in members if m.header.patient}
+    """Patients that the headers name. An identifier that is empty in a part of them contradicts none."""
+    named = {m.header.identity for m in members} - {("", "")}
+    issuers, numbers = ({pair[i] for pair in named} - {""} for i in (0, 1))
+    if len(issuers) <= 1 and len(numbers) <= 1:
+        return {"\0".join("".join(values) for values in (issuers, numbers))} if named else set()
+    contained = {
+        pair
+        for pair in named
+        for other in named
+        if pair != other and all(own in ("", full) for own, full in zip(pair, other, strict=True))
+    }
+    return {"\0".join(pair) for pair in named - contained}
 
 
 def folder_of(member: Instance) -> str:
@@ -61,15 +71,17 @@ def _by_patient(
     good: Sequence[Instance], broken: Sequence[Instance]
 ) -> Iterator[tuple[list[Instance], list[Instance]]]:
     """Yield the files of each patient, where each folder is of one; else all files."""
-    folders: dict[str, set[str]] = defaultdict(set)
+    there: dict[str, list[Instance]] = defaultdict(list)
     for m in good:
-        folders[folder_of(m)] |= patients([m])
+        there[folder_of(m)].append(m)
+    folders = {folder: patients(members) for folder, members in there.items()}
     names = set().union(*folders.values())
-    if len(names) < 2 or len(folders) == len(good) or not all(len(there) == 1 for there in folders.values()):
+    alone = len(folders) == len(good)  # with a folder for each file, folders say nothing
+    if alone or len(patients(good)) < 2 or not all(len(found) == 1 for found in folders.values()):
         yield list(good), list(broken)
         return
     for name in sorted(names):
-        here = {folder for folder, there in folders.items() if name in there}
+        here = {folder for folder, found in folders.items() if name in found}
         yield [m for m in good if folder_of(m) in here], [m for m in broken if folder_of(m) in here]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from inspect_ai.ingest.coverage import OTHER_REFERENCES
 from inspect_ai.ingest.slice_order import Slice, order_problems
 from inspect_ai.ingest.volumes.clusters import SAME_DIRECTION, apart, same_spacing
 from inspect_ai.ingest.volumes.instance import Frame, Instance, frames_of, from_ranges
@@ -32,7 +33,11 @@ def stack(members: Sequence[Instance], selected: Mapping[str, str] | None = None
     heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
     order = np.argsort(heights, kind="stable")
     ordered = [slices[i] for i in order]
-    return ordered, order_problems(ordered, heights[order], normal)
+    problems = order_problems(ordered, heights[order], normal)
+    references = {m.header.frame_of_reference for m in members} - {""}
+    if len(references) > 1 and (problems or len(references) < len(members)):
+        problems.append(OTHER_REFERENCES)
+    return ordered, problems
 
 
 def _selected(members: Sequence[Instance], selected: Mapping[str, str]) -> Iterator[Frame]:
@@ -45,8 +50,6 @@ def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> lis
     problems = []
     if len({(m.header.rows, m.header.columns) for m in members}) > 1:
         problems.append("slices of different sizes in one series")
-    if len({m.header.frame_of_reference for m in members} - {""}) > 1:
-        problems.append("slices refer to different frames of reference")
     first = slices[0].plane
     if any(apart(s.plane, first) > SAME_DIRECTION for s in slices):
         problems.append("slices of different orientations in one series")
