@@ -16,11 +16,11 @@ from inspect_ai.ingest.camera import read_picture
 from inspect_ai.ingest.header import STACKED, Header, read_header
 from inspect_ai.ingest.header_validation import numbers
 from inspect_ai.ingest.pixels import Frame, decoded_frames, grey_or_colour, hounsfield
-from inspect_ai.ingest.series import stack
 from inspect_ai.ingest.slice_order import Slice, step_mm
 from inspect_ai.ingest.volumes.duplicates import disagreements, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.encoded import Encoded, content_of, damage_named
 from inspect_ai.ingest.volumes.instance import Instance
+from inspect_ai.ingest.volumes.stacking import stack
 from inspect_ai.settings import Settings
 
 SMALLEST_SIDE_PX = 8

@@ -11,26 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.ingest.attributes import shared
 from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
 from inspect_ai.ingest.foreign_objects import ForeignObject, reason
 from inspect_ai.ingest.header import STACKED, Header, patient_of
 from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
-from inspect_ai.ingest.plane_geometry import Plane
-from inspect_ai.ingest.series_attributes import PROJECTION
-from inspect_ai.ingest.slice_order import FEWEST_SLICES, Slice, order_problems
+from inspect_ai.ingest.volumes.aside import BESIDE_SLICES, reason_to_set_aside
 from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
 from inspect_ai.ingest.volumes.header_index import HeaderIndex, foreign_or_left_out
-from inspect_ai.ingest.volumes.instance import Frame, Instance, frames_of, from_ranges, selection_of
-from inspect_ai.ingest.volumes.split import SAME_DIRECTION, Stack, apart, split
+from inspect_ai.ingest.volumes.instance import Instance, frames_of, selection_of
+from inspect_ai.ingest.volumes.split import Stack, split
+from inspect_ai.ingest.volumes.stacking import stack
 
-BESIDE_SLICES = "{} beside the slices of its study: no slice to inspect"
 NOT_LIKE_AN_ORIGINAL = "derived from other pictures (Image Type), not decided like an original: inspect the original"
-COMPUTED = "a projection or reformat of slices of this study, which are inspected themselves"
 TWO_PATIENTS = "one series, two patients: the files were mixed up at the source"
 
 
@@ -67,7 +62,7 @@ def _one_series(
             yield Rejection(file=file.path, reason=found.broken, sha256=file.sha256)
         else:
             (left_out if found.left_out else good).append(Instance(file=file, header=found))
-    if good or sum(originals.values()) >= FEWEST_SLICES:
+    if good or originals:
         kinds.update(m.header.left_out for m in left_out)
         yield from (set_aside(m.file, BESIDE_SLICES.format(m.header.left_out)) for m in left_out)
     else:
@@ -107,47 +102,53 @@ def _of_part(
     unique, copied = without_duplicates(members)
     lost = _lost(part.broken, members)
     problems = [f"a file of this series cannot be used: {why}" for why in sorted({b.header.broken or "" for b in lost})]
-    notes = [*copied, *part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
+    notes = [*part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
     if len(lost) < len(part.broken):
         notes.append("a damaged copy of a file of this series was found; the whole one counts")
     if members[0].header.modality not in STACKED:
-        yield _ref(members, unique, Stack(frames=frames_of(unique)), keyed, problems, notes, "")
+        yield _ref(members, unique, Stack(frames=frames_of(unique)), keyed, problems, [*copied, *notes], "")
         return
     kept, copies = reencoded(unique)
-    stacks = []
-    for stack in split(frames_of(kept)):
-        aside = stack.aside or (COMPUTED if _computed_from(stack, originals) else "")
-        if not aside:
-            stacks.append(stack)
+    found = [replace(v, aside=v.aside or reason_to_set_aside(v, originals)) for v in split(frames_of(kept))]
+    volumes = [v for v in found if not v.aside]
+    decided = {path for v in volumes for path in _paths(v)}
+    for volume in found:
+        if not volume.aside:
             continue
-        files = {f.member.file.path: f.member.file for f in stack.frames}
-        yield from (set_aside(m.file, aside) for m in _with_copies(files, members, copies))
-        notes = [*notes, f"set aside from this series: {len(stack.frames)} x {aside}"]
-    yield from _volumes(members, stacks, copies, keyed, problems, notes)
+        notes = [*notes, f"set aside from this series: {len(volume.frames)} x {volume.aside}"]
+        alone = _paths(volume) - decided  # a file of several volumes may be decided by its other frames
+        yield from (set_aside(m.file, volume.aside) for m in _with_copies(alone, members, copies))
+    yield from _volumes(members, volumes, copies, keyed, problems, notes)
 
 
 def _volumes(
     members: list[Instance],
-    stacks: list[Stack],
+    volumes: list[Stack],
     copies: list[Copy],
     keyed: bool,
     problems: list[str],
     notes: list[str],
 ) -> Iterator[StudyRef]:
-    for number, stack in enumerate(stacks, 1):
-        own = list({f.member.file.path: f.member for f in stack.frames}.values())
-        of_stack = {m.file.path: m.file for m in own}
-        doubled = [c for c in copies if c.kept.file.path in of_stack]
-        remarks = [*notes, *notes_on(doubled)]
+    for number, volume in enumerate(volumes, 1):
+        own = list({f.member.file.path: f.member for f in volume.frames}.values())
+        of_volume = _paths(volume)
+        files = _with_copies(of_volume, members, copies)
+        remarks = [*without_duplicates(files)[1], *notes]
+        remarks += notes_on([c for c in copies if c.kept.file.path in of_volume])
         name = ""
-        if len(stacks) > 1:
+        if len(volumes) > 1:
             name = f"/{number}"
-            remarks.append(f"volume {number} of {len(stacks)} of this series{': ' if stack.label else ''}{stack.label}")
-        if any(m.header.lossy and stack.derived == "" for m in own):
+            label = f": {volume.label}" if volume.label else ""
+            remarks.append(f"volume {number} of {len(volumes)} of this series{label}")
+        if any(m.header.lossy for m in own) and not volume.derived:
             remarks.append("lossy compression: the pixels are near those of the original, not equal")
         faults = [*problems, *_concatenation_problems(own)]
-        faults += [NOT_LIKE_AN_ORIGINAL] if stack.derived else []
-        yield _ref(_with_copies(of_stack, members, copies), own, stack, keyed, faults, remarks, name)
+        faults += [NOT_LIKE_AN_ORIGINAL] if volume.derived else []
+        yield _ref(files, own, volume, keyed, faults, remarks, name)
+
+
+def _paths(volume: Stack) -> set[str]:
+    return {f.member.file.path for f in volume.frames}
 
 
 def _lost(broken: Sequence[Instance], members: Sequence[Instance]) -> list[Instance]:
@@ -156,17 +157,9 @@ def _lost(broken: Sequence[Instance], members: Sequence[Instance]) -> list[Insta
     return [b for b in broken if b.header.sop_instance_uid not in whole]
 
 
-def _computed_from(stack: Stack, originals: Mapping[str, int]) -> bool:
-    """True for projections and reformats in the frame of reference of original slices of the study."""
-    references = {f.member.header.frame_of_reference for f in stack.frames}
-    return stack.derived == PROJECTION and all(r and originals.get(r, 0) >= FEWEST_SLICES for r in references)
-
-
-def _with_copies(
-    files: Mapping[str, SourceFile], members: Sequence[Instance], copies: Sequence[Copy]
-) -> list[Instance]:
-    """Members among `files`, and all copies of them: by content of the picture, or in another encoding."""
-    taken = set(files) | {c.member.file.path for c in copies if c.kept.file.path in files}
+def _with_copies(paths: set[str], members: Sequence[Instance], copies: Sequence[Copy]) -> list[Instance]:
+    """Members at `paths`, and all copies of them: by content of the picture, or in another encoding."""
+    taken = paths | {c.member.file.path for c in copies if c.kept.file.path in paths}
     pictures = {(m.header.pixels_sha256, m.header.planes) for m in members if m.file.path in taken}
     return [m for m in members if m.file.path in taken or (m.header.pixels_sha256, m.header.planes) in pictures]
 
@@ -252,50 +245,4 @@ def _identity_problems(members: Sequence[Instance]) -> list[str]:
     uids = [m.header.sop_instance_uid for m in members if m.header.sop_instance_uid]
     if len(set(uids)) < len(uids):
         problems.append("two different pictures bear one SOP Instance UID: neither can be trusted")
-    return problems
-
-
-def stack(members: Sequence[Instance], selected: Mapping[str, str] | None = None) -> tuple[list[Slice], list[str]]:
-    """Sort slices along the normal; returns them, and problems that forbid a volume.
-
-    selected: for some paths, the frames that belong to the volume.
-    """
-    slices, missing = [], False
-    for frame in _selected(members, selected or {}):
-        header, plane = frame.member.header, frame.plane
-        missing = missing or plane is None
-        if plane is not None:
-            path = frame.member.file.path
-            slices.append(Slice(path=path, frame=frame.index, sop_instance_uid=header.sop_instance_uid, plane=plane))
-    if missing or not slices:
-        return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"]
-    problems = _shape_problems(members, slices)
-    if problems:
-        return slices, problems
-    normal = np.cross(slices[0].plane.row_direction, slices[0].plane.column_direction)
-    heights = np.array([np.dot(s.plane.position_mm, normal) for s in slices])
-    order = np.argsort(heights, kind="stable")
-    ordered = [slices[i] for i in order]
-    problems = order_problems(ordered, heights[order], normal)
-    references = {m.header.frame_of_reference for m in members} - {""}
-    if len(references) > 1 and (problems or len(references) < len(members)):
-        problems.append(OTHER_REFERENCES)
-    return ordered, problems
-
-
-def _selected(members: Sequence[Instance], selected: Mapping[str, str]) -> Iterator[Frame]:
-    for m in members:
-        chosen = from_ranges(selected.get(m.file.path, ""), m.header.frames)
-        yield from (frame for frame in frames_of([m]) if frame.index in chosen)
-
-
-def _shape_problems(members: Sequence[Instance], slices: Sequence[Slice]) -> list[str]:
-    problems = []
-    if len({(m.header.rows, m.header.columns) for m in members}) > 1:
-        problems.append("slices of different sizes in one series")
-    first: Plane = slices[0].plane
-    if any(apart(s.plane, first) > SAME_DIRECTION for s in slices):
-        problems.append("slices of different orientations in one series")
-    if any(not np.allclose(s.plane.spacing_mm, first.spacing_mm, rtol=1e-3) for s in slices):
-        problems.append("slices of different pixel spacing in one series")
     return problems

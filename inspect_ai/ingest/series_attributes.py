@@ -15,6 +15,8 @@ from typing import Any
 TAGS = [
     "InstanceNumber",
     "AcquisitionNumber",
+    "AcquisitionDateTime",
+    "AcquisitionTime",
     "TemporalPositionIdentifier",
     "NominalPercentageOfCardiacPhase",
     "DiffusionBValue",
@@ -46,6 +48,7 @@ class SliceAttributes:
 
     acquisition: int | None = None
     number: int | None = None  # Instance Number
+    acquired: float | None = None  # date and time as one number, for order alone
     temporal: str = ""
     phase: str = ""  # cardiac, per cent
     b_value: str = ""
@@ -57,7 +60,8 @@ class SliceAttributes:
 
     def apart_from_number(self) -> tuple[object, ...]:
         """All values that a copy of the slice shares with it."""
-        return tuple(getattr(self, f.name) for f in fields(self) if f.name not in ("number", "thickness_mm"))
+        own = ("number", "acquired", "thickness_mm")
+        return tuple(getattr(self, f.name) for f in fields(self) if f.name not in own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,9 @@ def _attributes(ds: Any, own: Any, shared: Any, lossy: bool) -> SliceAttributes:
     return SliceAttributes(
         acquisition=_integer(of(content, "FrameAcquisitionNumber", "AcquisitionNumber")),
         number=_integer(_value(ds, "InstanceNumber")) if own is None else None,
+        acquired=_moment(
+            of(content, "FrameAcquisitionDateTime", "AcquisitionDateTime") or _value(ds, "AcquisitionTime")
+        ),
         temporal=_number(of(content, "TemporalPositionIndex", "TemporalPositionIdentifier")),
         phase=_number(
             of("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase", "NominalPercentageOfCardiacPhase")
@@ -170,6 +177,12 @@ def _integer(value: Any) -> int | None:
 def _number(value: Any) -> str:
     number = _float(value)
     return "" if number is None else f"{number:g}"
+
+
+def _moment(value: Any) -> float | None:
+    """YYYYMMDDHHMMSS.FFFFFF or HHMMSS.FFFFFF as a number, without an offset from UTC; for order alone."""
+    match = re.match(r"\d{4,14}(\.\d+)?", str(value or "").strip())
+    return float(match[0]) if match else None
 
 
 def _length(value: Any) -> float | None:

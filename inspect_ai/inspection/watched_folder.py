@@ -132,7 +132,10 @@ class WatchedFolder:
 
     def _with_header(self, part: WatchedFile) -> WatchedFile:
         """Add to the part of a DICOM file the values of its header, or the reason why it has none."""
-        for item in discover(self.folder / part.path, settings=self.settings, pool=self.pool):
+        found = list(discover(self.folder / part.path, settings=self.settings, pool=self.pool))
+        if len(found) > 1:
+            return replace(part, problem="a file of several volumes: decide it with `inspect-ai scan`")
+        for item in found:
             if isinstance(item, Rejection):
                 return replace(part, problem=item.reason)
             own = part.ref

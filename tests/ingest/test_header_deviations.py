@@ -352,3 +352,18 @@ def test_a_decision_without_the_assumption_is_another_than_one_with_it(tmp_path:
 
     assert digest("without") != digest("without", assume_hounsfield=True)
     assert digest("with") == digest("with", assume_hounsfield=True)
+
+
+def test_slices_with_a_decimal_comma_at_one_end_do_not_shorten_the_volume(tmp_path: Path, ingest: Ingest) -> None:
+    def with_commas(i: int, content: bytes) -> bytes:
+        at = content.index(struct.pack("<HH", 0x20, 0x32) + b"DS")
+        length = struct.unpack("<H", content[at + 6 : at + 8])[0]
+        value = content[at + 8 : at + 8 + length]
+        return content.replace(value, value.replace(b".", b",")) if i == 5 else content
+
+    given = ingest(rewritten(tmp_path, with_commas))
+
+    (study,) = given.studies
+    assert len(study.ref.files) == 6
+    assert study.volumes == ()
+    assert "comma" in given.problems[0]

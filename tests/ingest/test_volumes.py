@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
@@ -68,7 +69,51 @@ def test_two_volumes_in_one_series_are_two_studies(
 def test_two_passes_are_told_apart_by_instance_numbers_alone(tmp_path: Path, ingest: Ingest) -> None:
     save_two(tmp_path, {}, {})
 
-    assert_two_volumes(ingest(tmp_path), "Instance Numbers")
+    assert_two_volumes(ingest(tmp_path), "in their order")
+
+
+def test_two_passes_are_told_apart_by_times_alone(tmp_path: Path, ingest: Ingest) -> None:
+    save_two(tmp_path, {}, {})
+    for i in range(5):
+        for letter, time in (("a", "101010"), ("b", "101510.25")):
+            ds = dcmread(tmp_path / f"{letter}{i}")
+            ds.InstanceNumber, ds.AcquisitionTime = i + 1, time
+            save(ds, tmp_path / f"{letter}{i}")
+
+    assert_two_volumes(ingest(tmp_path), "in their order")
+
+
+@pytest.mark.parametrize(
+    "name", ["AcquisitionNumber", "TemporalPositionIdentifier", "ConvolutionKernel", "EchoTime", "SliceThickness"]
+)
+def test_an_attribute_that_some_slices_lack_parts_nothing(tmp_path: Path, ingest: Ingest, name: str) -> None:
+    for i, z in enumerate(FIRST):
+        save(ct_slice(z, number=i + 1, **({} if i % 2 else {name: "8"})), tmp_path / f"{i}")
+
+    (study,) = ingest(tmp_path).studies
+
+    assert heights(study) == FIRST
+    assert study.ref.problems == ()
+
+
+def test_two_patients_in_a_folder_for_each_file_are_refused(tmp_path: Path, ingest: Ingest) -> None:
+    for i, z in enumerate(FIRST):
+        save(ct_slice(z, number=i + 1, PatientID=f"P{i % 2}"), tmp_path / f"{i}" / "file")
+
+    given = ingest(tmp_path)
+
+    assert given.studies == []
+    assert all("two patients" in r.reason and not r.expected for r in given.rejections)
+
+
+def test_a_forgery_in_a_folder_for_each_file_costs_one_case(tmp_path: Path, ingest: Ingest) -> None:
+    for i, z in enumerate([*FIRST, FIRST[2]]):
+        save(ct_slice(z, number=i + 1), tmp_path / f"{i}" / "file")
+
+    given = ingest(tmp_path)
+
+    assert len(given.studies) == 1
+    assert "at one position" in "; ".join(given.problems)
 
 
 def test_two_reconstructions_of_another_thickness_are_two_volumes(tmp_path: Path, ingest: Ingest) -> None:
@@ -391,6 +436,33 @@ def test_a_capture_alone_in_its_study_may_be_somebodys_picture(tmp_path: Path, i
     assert given.rejections == []
 
 
+def test_frames_that_are_set_aside_do_not_take_their_file_with_them(tmp_path: Path, ingest: Ingest) -> None:
+    ds = enhanced_ct([*FIRST, 4.0])
+    for i, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        content = Dataset()
+        content.TemporalPositionIndex = i // 5 + 1
+        group.FrameContentSequence = Sequence([content])
+    save(ds, tmp_path / "both")
+
+    given = ingest(tmp_path)
+
+    assert [heights(study) for study in given.studies] == [FIRST]
+    assert given.studies[0].ref.selection == ("1-5",)
+    assert given.rejections == []
+    assert "set aside from this series: 1 x" in given.studies[0].ref.notes[0]
+
+
+def test_a_remark_names_no_file_of_another_volume(tmp_path: Path, ingest: Ingest) -> None:
+    save_two(tmp_path, {"AcquisitionNumber": 1}, {"AcquisitionNumber": 2})
+    (tmp_path / "copy").write_bytes((tmp_path / "a0").read_bytes())
+
+    first, second = (study.ref for study in ingest(tmp_path).studies)
+
+    assert "copy" in " ".join(first.notes)
+    assert "copy" not in " ".join(second.notes)
+    assert {file.path for file in first.files} == {"copy", *(f"a{i}" for i in range(5))}
+
+
 def test_a_page_without_a_position_does_not_spoil_the_slices(tmp_path: Path, ingest: Ingest) -> None:
     save_series(tmp_path, FIRST)
     page = ct_slice(0, number=99, side=80)
@@ -402,6 +474,29 @@ def test_a_page_without_a_position_does_not_spoil_the_slices(tmp_path: Path, ing
     assert [(r.file, r.expected) for r in given.rejections] == [("page", True)]
     assert [heights(study) for study in given.studies] == [FIRST]
     assert given.problems == []
+
+
+def test_a_page_or_view_in_a_series_of_its_own_is_set_aside_though_nothing_names_it(
+    tmp_path: Path, ingest: Ingest
+) -> None:
+    save_series(tmp_path / "ct", FIRST)
+    page = ct_slice(0, number=98, SeriesInstanceUID=uid("page"))
+    del page.ImagePositionPatient, page.RescaleSlope, page.RescaleIntercept
+    save(page, tmp_path / "page")
+    view = {"SeriesInstanceUID": uid("view"), "ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
+    save(ct_slice(0, number=99, **view), tmp_path / "view")
+
+    given = ingest(tmp_path)
+
+    assert [heights(study) for study in given.studies] == [FIRST]
+    assert {(r.file, r.expected) for r in given.rejections} == {("page", True), ("view", True)}
+
+
+def test_a_single_axial_slice_beside_a_stack_is_a_case(tmp_path: Path, ingest: Ingest) -> None:
+    save_series(tmp_path / "ct", FIRST)
+    save(ct_slice(99, number=99, SeriesInstanceUID=uid("alone")), tmp_path / "alone")
+
+    assert len(ingest(tmp_path).studies) == 2
 
 
 def test_a_slice_that_lost_its_position_forbids_a_decision(tmp_path: Path, ingest: Ingest) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
 
 from inspect_ai.audit import open_log, verify
 from inspect_ai.calibration import read_point, write_point
 from inspect_ai.domain import Outcome, Rejection
 from inspect_ai.errors import SetupError, UsageError
-from inspect_ai.journeys.scan import FileRejected, Planned, StudyDecided, Summary, plan_scan, scan
+from inspect_ai.journeys.scan import FileRejected, Planned, PlanSummary, StudyDecided, Summary, plan_scan, scan
 from inspect_ai.settings import Settings
+from tests.support.dicom_factory import ct_slice, enhanced_ct, save, save_series, uid
 from tests.support.points import changed
 from tests.support.tasks import certify, make_pictures, make_task
 
@@ -221,6 +223,71 @@ def test_a_dry_run_names_task_and_known_row_and_writes_nothing(settings: Setting
     after = [item for item in plan_scan(tmp_path / "studies", settings) if isinstance(item, Planned)]
 
     assert {item.study.key: item.known for item in after} == {name: event.entry for name, event in studies.items()}
+
+
+def test_a_dry_run_ends_with_its_counts(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 2)
+    save_foreign(tmp_path / "studies")
+    (tmp_path / "studies" / "note.txt").write_text("no picture")
+    looked_at: list[int] = []
+
+    *_, end = plan_scan(tmp_path / "studies", settings, looked_at.append)
+
+    assert isinstance(end, PlanSummary)
+    assert (end.files, end.series, end.volumes, end.set_aside, end.rejected) == (14, 1, 3, 6, 1)
+    assert looked_at == list(range(1, 15))
+
+
+def test_files_set_aside_are_logged_and_counted_apart(settings: Settings, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "studies", 2)
+    save_foreign(tmp_path / "studies")
+
+    first = decided(scan(tmp_path / "studies", settings))
+    again = decided(scan(tmp_path / "studies", settings))
+
+    for studies, rejections, summary in (first, again):
+        assert len(studies) == 3
+        assert sorted(r.file for r in rejections if r.expected) == sorted(FOREIGN)
+        assert (summary.files, summary.consumed, summary.set_aside, summary.rejected) == (13, 7, 6, 0)
+    with open_log(settings.db) as log:
+        logged = [entry.rejection() for entry in log.entries(kind="rejection")]
+    assert sorted(rejection.file for rejection in logged) == sorted(FOREIGN)
+    assert all(rejection.expected for rejection in logged)
+
+
+def test_a_file_of_two_volumes_counts_once(settings: Settings, tmp_path: Path) -> None:
+    ds = enhanced_ct([2.0 * (i // 2) for i in range(10)])
+    for i, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        content = Dataset()
+        content.TemporalPositionIndex = i % 2 + 1
+        group.FrameContentSequence = Sequence([content])
+    save(ds, tmp_path / "studies" / "both.dcm")
+
+    studies, _, summary = decided(scan(tmp_path / "studies", settings))
+    *_, end = plan_scan(tmp_path / "studies", settings)
+
+    assert len(studies) == 2
+    assert (summary.files, summary.consumed) == (1, 1)
+    assert isinstance(end, PlanSummary)
+    assert (end.files, end.series, end.volumes) == (1, 1, 2)
+
+
+FOREIGN = ("ct/capture", "ct/localizer", "ct/page", "ct/pdf", "ct/sr", "ct/state")
+
+
+def save_foreign(folder: Path) -> None:
+    """A CT series of five slices, and what a scanner sends with it."""
+    save_series(folder / "ct", [2.5 * i for i in range(5)])
+    changes = {
+        "capture": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+        "localizer": {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+        "page": {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"], "SeriesInstanceUID": uid("page")},
+        "pdf": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.104.1", "SeriesInstanceUID": uid("pdf")},
+        "sr": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67", "SeriesInstanceUID": uid("sr")},
+        "state": {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.11.1"},
+    }
+    for number, (name, own) in enumerate(changes.items(), 50):
+        save(ct_slice(0, number=number, **own), folder / "ct" / name)
 
 
 def test_flagged_studies_have_their_picture_and_heat_map(settings: Settings, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def parts(good: Sequence[Instance], broken: Sequence[Instance]) -> Iterator[Part
     """Yield the series as one part, or a part a patient or folder where the folders contradict each other."""
     for members, lost in _by_patient(good, broken):
         folders = sorted({folder_of(m) for m in members})
-        apart = len(folders) > 1 and (len(patients(members)) > 1 or _contradictory(members))
+        telling = 1 < len(folders) < len(members)  # with a folder for each file, folders say nothing
+        apart = telling and (len(patients(members)) > 1 or _contradictory(members))
         strange = len(members) < len(good)
         if not apart:
             notes = [ELSEWHERE] if strange else []
@@ -75,7 +76,8 @@ def _by_patient(
         there[folder_of(m)].append(m)
     folders = {folder: patients(members) for folder, members in there.items()}
     names = set().union(*folders.values())
-    if len(patients(good)) < 2 or not all(len(found) == 1 for found in folders.values()):
+    alone = len(folders) == len(good)
+    if len(patients(good)) < 2 or alone or not all(len(found) == 1 for found in folders.values()):
         yield list(good), list(broken)
         return
     for name in sorted(names):

@@ -18,6 +18,7 @@ from inspect_ai.domain import SourceFile
 from inspect_ai.errors import SetupError
 from inspect_ai.ingest.foreign_objects import ForeignObject
 from inspect_ai.ingest.header import STACKED, Header
+from inspect_ai.ingest.slice_order import FEWEST_SLICES
 
 CACHE_KIB = 32 << 10
 TABLE = """CREATE TABLE entry (
@@ -82,10 +83,14 @@ class HeaderIndex:
         ]
 
     def original_slices(self, study: str) -> dict[str, int]:
-        """Number of slices of original CT, MR and PT of a study, by frame of reference."""
-        query = "SELECT frame_of_reference, sum(slices) FROM entry WHERE study = ? AND slices > 0 GROUP BY 1"
+        """Number of slices in the stacks of original CT, MR and PT of a study, by frame of reference."""
+        query = """SELECT frame_of_reference, sum(slices) FROM entry WHERE study = ? AND slices > 0
+            GROUP BY series, frame_of_reference HAVING sum(slices) >= ?"""
+        found: Counter[str] = Counter()
         with _room():
-            return dict(self._db.execute(query, (study,)).fetchall())
+            for reference, slices in self._db.execute(query, (study, FEWEST_SLICES)):
+                found[reference] += slices
+        return dict(found)
 
     def aside(self, study: str) -> dict[str, Counter[str]]:
         """Kinds of the foreign objects, captures and localizers of a study, counted by series."""

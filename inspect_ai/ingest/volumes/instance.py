@@ -65,5 +65,7 @@ def from_ranges(text: str, frames: int) -> range | frozenset[int]:
 
 def selection_of(frames: Sequence[Frame], member: Instance) -> str:
     """Frames of one file among those of a volume as a text; "" for all of them."""
+    if member.header.frames == 1:
+        return ""
     own = [f.index for f in frames if f.member is member]
     return "" if len(own) == member.header.frames else as_ranges(own)

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inspect_ai.ingest.plane_geometry import Plane
+from inspect_ai.ingest.header_validation import NO_RESCALE
 from inspect_ai.ingest.slice_order import FEWEST_SLICES, SAME_POSITION_MM
+from inspect_ai.ingest.volumes.clusters import (
+    SAME_DIRECTION,
+    apart,
+    clusters,
+    groups,
+    heights,
+    plane_of,
+    same_spacing,
+)
 from inspect_ai.ingest.volumes.instance import Frame
 from inspect_ai.ingest.volumes.passes import evenly_numbered, overlap, passes
 
-SAME_DIRECTION = 1e-3
-SAME_SPACING = 1e-3  # relative
 SAME_THICKNESS = 0.1  # relative
 OTHER_PLANE = 0.1  # difference of direction cosines from which a slice is no neighbour that was turned a little
-MOST_CLUSTERS = 32  # with more, each slice has a value of its own, which tells no volumes apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +66,16 @@ def _without_pages(whole: Stack, placed: list[Frame]) -> list[Stack]:
         return [whole]
     sizes = {_size(f) for f in placed}
     loose = [f for f in whole.frames if f.plane is None]
-    if not all(_size(f) not in sizes or f.member.header.problems for f in loose):
+    if not all(_size(f) not in sizes or f.member.header.problems == (NO_RESCALE,) for f in loose):
         return [whole]
     page = Stack(frames=loose, aside="a picture without a position beside slices: a screen capture or dose page")
     return [*split(placed), page]
 
 
 def _by_orientation(stack: Stack) -> list[Stack]:
-    parts = _clusters(stack.frames, lambda a, b: apart(_plane(a), _plane(b)) <= SAME_DIRECTION)
+    parts = clusters(stack.frames, lambda a, b: apart(plane_of(a), plane_of(b)) <= SAME_DIRECTION)
     main = max(parts, key=len)
-    single = [p for p in parts if len(p) < FEWEST_SLICES and apart(_plane(p[0]), _plane(main[0])) > OTHER_PLANE]
+    single = [p for p in parts if len(p) < FEWEST_SLICES and apart(plane_of(p[0]), plane_of(main[0])) > OTHER_PLANE]
     if len(main) < FEWEST_SLICES:
         return [stack]
     rest = [p for p in parts if p not in single]
@@ -83,23 +88,20 @@ def _by_frame_of_reference(stack: Stack) -> list[Stack]:
     values = {f.member.header.frame_of_reference for f in stack.frames} - {""}
     if len(values) < 2:
         return [stack]  # an empty one is that of the others
-    return _parted(stack, _groups(stack.frames, lambda f: f.member.header.frame_of_reference), "frame of reference")
+    return _parted(stack, groups(stack.frames, lambda f: f.member.header.frame_of_reference), "frame of reference")
 
 
 def _by_matrix(stack: Stack) -> list[Stack]:
-    return _parted(stack, _groups(stack.frames, _size), "matrix")
+    return _parted(stack, groups(stack.frames, _size), "matrix")
 
 
 def _by_spacing(stack: Stack) -> list[Stack]:
-    def close(a: Frame, b: Frame) -> bool:
-        pairs = zip(_plane(a).spacing_mm, _plane(b).spacing_mm, strict=True)
-        return all(abs(one - other) <= SAME_SPACING * other for one, other in pairs)
-
-    return _parted(stack, _clusters(stack.frames, close), "pixel spacing")
+    parts = clusters(stack.frames, lambda a, b: same_spacing(plane_of(a), plane_of(b)))
+    return _parted(stack, parts, "pixel spacing")
 
 
 def _by_derivation(stack: Stack) -> list[Stack]:
-    parts = _groups(stack.frames, lambda f: f.attributes.derived)
+    parts = groups(stack.frames, lambda f: f.attributes.derived)
     if len(parts) == 1:
         return [replace(stack, derived=parts[0][0].attributes.derived)]
     return [
@@ -127,11 +129,20 @@ _OVERLAPPING = (
 def _by_overlap(stack: Stack, name: str, words: str) -> list[Stack]:
     if stack.aside:
         return [stack]
-    parts = _groups(stack.frames, lambda f: getattr(f.attributes, name))
-    if len(parts) == 1 or not overlap([heights(p) for p in parts]):
+    parts = groups(stack.frames, lambda f: getattr(f.attributes, name))
+    if len(parts) == 1 or not overlap([heights(p) for p in parts]) or _left_empty(parts, name):
         return [stack]
     labels = [words.format(getattr(p[0].attributes, name) or "unknown") for p in parts]
     return _with_strays(stack, parts, labels)
+
+
+def _left_empty(parts: list[list[Frame]], name: str) -> bool:
+    """True for one value that some slices lack, where they lie at places of their own: it is theirs too."""
+    empty = [p for p in parts if getattr(p[0].attributes, name) in ("", None)]
+    if len(parts) != 2 or len(empty) != 1:
+        return False
+    along = np.sort(np.concatenate([heights(p) for p in parts]))
+    return float(np.diff(along).min()) >= SAME_POSITION_MM
 
 
 def _by_object(stack: Stack) -> list[Stack]:
@@ -143,7 +154,7 @@ def _by_object(stack: Stack) -> list[Stack]:
             return header.concatenation.uid
         return header.sop_instance_uid if header.frames > 1 else ""
 
-    parts = _groups(stack.frames, of)
+    parts = groups(stack.frames, of)
     if len(parts) == 1 or not overlap([heights(p) for p in parts]):
         return [stack]
     return _with_strays(stack, parts, ["object"] * len(parts))
@@ -153,6 +164,8 @@ def _by_acquisition(stack: Stack) -> list[Stack]:
     numbers: dict[int, list[Frame]] = defaultdict(list)
     for frame in stack.frames:
         numbers[-1 if frame.attributes.acquisition is None else frame.attributes.acquisition].append(frame)
+    if _left_empty(list(numbers.values()), "acquisition"):
+        return [stack]
     found = passes({number: heights(numbers[number]) for number in sorted(numbers)})
     sizes = [sum(len(numbers[n]) for n in p) for p in found]
     if len(found) == 1 or 2 * sum(size for size in sizes if size < FEWEST_SLICES) >= len(stack.frames):
@@ -162,18 +175,30 @@ def _by_acquisition(stack: Stack) -> list[Stack]:
 
 
 def _by_number(stack: Stack) -> list[Stack]:
-    """Passes that the Instance Number alone shows: it runs along the body evenly, and then once more."""
-    numbers = [f.attributes.number for f in stack.frames]
-    known = [n for n in numbers if n is not None]
-    if len(set(known)) < len(numbers):
-        return [stack]
-    ordered = [stack.frames[i] for i in np.argsort(known, kind="stable")]
-    lengths = evenly_numbered(heights(ordered), FEWEST_SLICES)
-    if len(lengths) < 2:
-        return [stack]
-    ends = np.cumsum([0, *lengths])
-    parts = [ordered[a:b] for a, b in itertools.pairwise(ends)]
-    return [replace(stack, frames=p, label=_labelled(stack, "run of Instance Numbers")) for p in parts]
+    """Passes that order alone shows: numbers, or times of acquisition, run along the body evenly, and once more."""
+    for key in (_number, _time_and_number):
+        keys = [key(f) for f in stack.frames]
+        known = [k for k in keys if k is not None]
+        if len(known) < len(keys) or len(set(known)) < len(keys):
+            continue
+        order = sorted(range(len(keys)), key=known.__getitem__)
+        ordered = [stack.frames[i] for i in order]
+        lengths = evenly_numbered(heights(ordered), FEWEST_SLICES)
+        ends = list(itertools.accumulate(lengths, initial=0))
+        parts = [ordered[a:b] for a, b in itertools.pairwise(ends)]
+        if parts:
+            return [replace(stack, frames=p, label=_labelled(stack, "run of slices in their order")) for p in parts]
+    return [stack]
+
+
+def _number(frame: Frame) -> tuple[float, ...] | None:
+    number = frame.attributes.number
+    return None if number is None else (number,)
+
+
+def _time_and_number(frame: Frame) -> tuple[float, ...] | None:
+    acquired, number = frame.attributes.acquired, frame.attributes.number
+    return None if acquired is None else (acquired, -1 if number is None else number)
 
 
 def _by_thickness(stack: Stack) -> list[Stack]:
@@ -186,7 +211,7 @@ def _by_thickness(stack: Stack) -> list[Stack]:
         one, other = a.attributes.thickness_mm or 0.0, b.attributes.thickness_mm or 0.0
         return abs(one - other) <= SAME_THICKNESS * max(one, other)
 
-    return _parted(stack, _clusters(stack.frames, close), "slice thickness")
+    return _parted(stack, clusters(stack.frames, close), "slice thickness")
 
 
 def _parted(stack: Stack, parts: list[list[Frame]], what: str) -> list[Stack]:
@@ -211,47 +236,6 @@ def _with_strays(stack: Stack, parts: list[list[Frame]], labels: list[str]) -> l
 
 def _labelled(stack: Stack, label: str) -> str:
     return f"{stack.label}, {label}" if stack.label else label
-
-
-def _groups(frames: Sequence[Frame], key: Callable[[Frame], object]) -> list[list[Frame]]:
-    """Frames of equal keys, the group of the first frame first."""
-    groups: dict[object, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        groups[key(frame)].append(frame)
-    return list(groups.values())
-
-
-def _clusters(frames: Sequence[Frame], close: Callable[[Frame, Frame], bool]) -> list[list[Frame]]:
-    """Frames that are close to the first of their cluster; all in one where there are more than MOST_CLUSTERS."""
-    found: list[list[Frame]] = []
-    for frame in frames:
-        own = next((cluster for cluster in found if close(cluster[0], frame)), None)
-        if own is not None:
-            own.append(frame)
-        elif len(found) == MOST_CLUSTERS:
-            return [list(frames)]
-        else:
-            found.append([frame])
-    return found
-
-
-def heights(frames: Sequence[Frame]) -> NDArray[np.float64]:
-    """Positions along the normal of the first frame, in mm. [N]"""
-    first = _plane(frames[0])
-    normal = np.cross(first.row_direction, first.column_direction)
-    along: NDArray[np.float64] = np.array([_plane(f).position_mm for f in frames]) @ normal
-    return along
-
-
-def apart(a: Plane, b: Plane) -> float:
-    """Largest difference of the direction cosines of two planes."""
-    directions = zip((*a.row_direction, *a.column_direction), (*b.row_direction, *b.column_direction), strict=True)
-    return max(abs(one - other) for one, other in directions)
-
-
-def _plane(frame: Frame) -> Plane:
-    assert frame.plane is not None  # noqa: S101 - frames without one were sorted out; for the type checker
-    return frame.plane
 
 
 def _size(frame: Frame) -> tuple[int, int]:
