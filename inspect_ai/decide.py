@@ -32,7 +32,7 @@ def decide(
     why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
     unseen: parts of the object that the study does not show; what is there may be flagged, and nothing is cleared.
     """
-    why = [*problems, *(_failed(measure) for measure in measures if not measure.passed)]
+    why = [*problems, *(failure(measure) for measure in measures if not measure.passed)]
     if not why:
         why = _no_score(score, point.thresholds.score_scale)
     if why or score is None:
@@ -88,7 +88,8 @@ def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | N
     return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
 
 
-def _failed(measure: Measure) -> str:
+def failure(measure: Measure) -> str:
+    """Sentence about a measure that did not pass, with what a person can do."""
     if math.isnan(measure.value):
         return f"{measure.name} could not be measured: {measure.advice}"
     return f"{measure.name} is {measure.value:.3g}, less than {measure.limit:.3g}: {measure.advice}"

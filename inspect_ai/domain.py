@@ -101,6 +101,8 @@ class Image:
     laterality: str | None = None  # "L" or "R", ophthalmic photographs
     burned_in_annotation: bool = False
     lossy: bool = False
+    file: str = ""  # SourceFile.path of its file, where that is known
+    frame: int | None = None  # number of the frame in that file, from 1; None where it holds one picture
 
     def unit_range(self) -> Floats:
         """[H, W] or [H, W, 3] in 0..1."""
@@ -174,6 +176,7 @@ class Unit:
     sop_instance_uid: str | None = None
     position_mm: Millimetres | None = None
     diameter_mm: float | None = None
+    laterality: str | None = None  # of its picture, as Image.laterality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class Finding:
     diameter_mm: float | None = None
     series_uid: str | None = None
     sop_instance_uid: str | None = None
+    laterality: str | None = None  # "L" or "R": the eye, where the picture's header tells it
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:  # false for NaN too

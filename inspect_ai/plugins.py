@@ -46,6 +46,11 @@ class Task:
     modalities: ClassVar[tuple[str, ...]] = ()  # DICOM modalities that it reads
     image_files: ClassVar[bool] = True  # True if it reads camera files
     covers: ClassVar[str] = "single images like those it was trained on"
+    # Other DICOM modalities under which its pictures come; read where the task is named, or by setting `modalities`.
+    modalities_when_named: ClassVar[tuple[str, ...]] = ()
+    # True if each picture of a study is judged by itself, as photographs of eyes are: one that fails the quality gate
+    # does not count beside a good one of the same eye. `aggregate` makes one picture's score, and the highest counts.
+    judges_each_picture: ClassVar[bool] = False
 
     def __init__(self, config: TaskConfig, folder: Path) -> None:
         self.config = config
@@ -60,6 +65,11 @@ class Task:
         if ref.kind == "image":
             return "an image file" if self.image_files else None
         return f"DICOM modality {ref.modality}" if ref.modality in self.modalities else None
+
+    def claims_when_named(self, ref: StudyRef) -> str | None:
+        """Reason why a study can be read by this task where a person says that it is its own; None if it cannot."""
+        named = ref.kind == "dicom" and ref.modality in self.modalities_when_named
+        return "a DICOM file of a modality that it reads when it is named" if named else self.claims(ref)
 
     def accepts(self, study: Study) -> str | None:
         """Reason why a decoded study belongs to this task; None if not. Called after `claims`, for --task auto."""

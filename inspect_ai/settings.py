@@ -40,6 +40,7 @@ class Settings:
     trusted_keys: str = ""  # folder with public keys (*.pub) that count besides this site's and the maker's
     audit_rate: float = 0.0  # share of clear cases drawn at random for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
+    modalities: tuple[tuple[str, str], ...] = ()  # (DICOM modality, the task that reads its pictures too)
 
 
 def load(*, folder: Path | None = None, **flags: object) -> Settings:
@@ -88,8 +89,10 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 def _typed(key: str, value: Any, kind: type[Any], source: str) -> Any:
     kind = Path if issubclass(kind, Path) else kind
-    if kind is bool:
+    if issubclass(kind, bool):
         return _switch(key, value, source)
+    if kind is tuple:
+        return _pairs(key, value, source)
     try:
         typed = kind(value)
     except (TypeError, ValueError) as e:
@@ -105,6 +108,21 @@ def _switch(key: str, value: Any, source: str) -> bool:
     if word not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
         raise UsageError(f"{source} sets {key} to {value!r}; it must be true or false.")
     return word in ("true", "1", "yes", "on")
+
+
+def _pairs(key: str, value: Any, source: str) -> tuple[tuple[str, str], ...]:
+    """Read a table of a TOML file, the text "NAME=VALUE, NAME=VALUE" of a variable, or pairs; sorted."""
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",") if part.strip()]
+        value = {name.strip(): text.strip() for name, sign, text in parts if sign}
+        wrong = len(value) < len(parts)
+    else:
+        wrong = not isinstance(value, dict | tuple)
+        value = {} if wrong else dict(value)
+    if wrong or not all(isinstance(part, str) and part for part in value.values()):
+        example = f'a table ([{key}] XC = "fundus") or a text (XC=fundus, OT=fundus)'
+        raise UsageError(f"{source} sets {key} to something else than {example}.")
+    return tuple(sorted(value.items()))
 
 
 @lru_cache

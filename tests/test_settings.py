@@ -34,9 +34,33 @@ def test_paths_arrive_as_paths(tmp_path: Path, no_variables: pytest.MonkeyPatch)
     assert load(folder=tmp_path).db == Path("x/log.db")
 
 
+def test_modalities_are_a_table_of_the_file_or_a_text_in_a_variable(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inspect_ai.toml").write_text('[modalities]\nXC = "fundus"\nOT = "fundus"\n')
+    assert load(folder=tmp_path).modalities == (("OT", "fundus"), ("XC", "fundus"))
+
+    no_variables.setenv("INSPECT_AI_MODALITIES", "SC=fundus, ES = scopes")
+    assert load(folder=tmp_path).modalities == (("ES", "scopes"), ("SC", "fundus"))
+
+    assert load(folder=tmp_path, modalities=(("SC", "caps"),)).modalities == (("SC", "caps"),)
+
+
+@pytest.mark.parametrize("text", ["fundus", "XC=", "XC=fundus,SC"])
+def test_a_text_that_gives_no_modality_to_a_task_is_refused(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, text: str
+) -> None:
+    no_variables.setenv("INSPECT_AI_MODALITIES", text)
+
+    with pytest.raises(UsageError, match=r"the environment sets modalities to something else than a table"):
+        load(folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
+        ("modalities = 3\n", "a table"),
+        ("[modalities]\nXC = 3\n", "a table"),
         ("takt_m = 3\n", "takt_ms"),
         ("takt_ms = 'soon'\n", "must be float"),
         ("takt_ms = 0\n", "above 0"),

@@ -51,6 +51,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "sop_instance_uid": finding.sop_instance_uid,
         "row": finding.row,
         "col": finding.col,
+        "laterality": finding.laterality,
         "diameter_mm": None if finding.diameter_mm is None else round(finding.diameter_mm, 2),
     }
 

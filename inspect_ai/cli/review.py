@@ -170,6 +170,7 @@ def _show_json(case: Case, history: list[Entry], pictures: tuple[Path | None, Pa
             "row": finding.row,
             "col": finding.col,
             "diameter_mm": finding.diameter_mm,
+            "laterality": finding.laterality,
         }
         for finding in decision.findings
     ]

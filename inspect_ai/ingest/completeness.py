@@ -16,6 +16,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from inspect_ai.ingest.picture_formats.containers import avif_is_whole, gif_is_whole, webp_is_whole
+from inspect_ai.ingest.picture_formats.jpeg2000 import jpeg2000_is_whole
+from inspect_ai.ingest.picture_formats.pnm import pnm_is_whole
+
 PNG_HEADER_BYTES = 8
 JPEG_SOI, JPEG_EOI = b"\xff\xd8", 0xD9
 JPEG_WITHOUT_LENGTH = (0x01, 0xD8)  # TEM, SOI
@@ -146,4 +150,9 @@ _CHECKS: dict[str, Callable[[BinaryIO, int], bool]] = {
     "BMP": _bmp_is_whole,
     "TIFF": _tiff_is_whole,
     "BigTIFF": _bigtiff_is_whole,
+    "GIF": gif_is_whole,
+    "WebP": webp_is_whole,
+    "AVIF": avif_is_whole,
+    "JPEG 2000": jpeg2000_is_whole,
+    "PNM": pnm_is_whole,
 }

@@ -1,6 +1,7 @@
 """File formats: the signatures, endings and temporary names, for the whole package.
 
-Signatures: PNG 1.2 (12.12), ITU-T T.81 (B.1.1.3), TIFF 6.0 (section 2), BigTIFF (libtiff's design page), DICOM PS3.10
+Signatures: PNG 1.2 (12.12), ITU-T T.81 (B.1.1.3), TIFF 6.0 (section 2), BigTIFF (libtiff's design page), GIF89a,
+RFC 9649 (WebP), ISO/IEC 14496-12 (brands of AVIF and HEIC), ITU-T T.800 (annex I), Netpbm's manual pages, DICOM PS3.10
 (7.1). Content alone determines the reader of a file; an ending shows that the file is meant to be a picture.
 """
 
@@ -27,16 +28,31 @@ _PICTURES = {
     b"MM\0*": "TIFF",
     b"II+\0": "BigTIFF",
     BIG_ENDIAN_BIGTIFF: "BigTIFF",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
 }
+_RAW = "a camera's raw file: develop it and save it as PNG or TIFF"
 # (offset, first bytes there, refusal). Pictures that no reader here decodes are parts too, and refused by name.
 _FOREIGN = (
-    (0, b"GIF8", "a GIF (animated or not): no camera format, save it as PNG"),
-    (0, b"RIFF", "a RIFF container (WebP, video or sound): save it as PNG"),
-    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture outside DICOM: save it as PNG"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture outside DICOM: save it as PNG"),
-    (4, b"ftyp", "an AVIF, HEIC or video file: save it as PNG"),
+    (0, b"RIFF", "a RIFF container (video or sound): save one picture of it as PNG"),
+    (0, b"\xff\x0a", "a JPEG XL picture: save it as PNG"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture: save it as PNG"),
+    (0, b"8BPS", "a Photoshop document: save it as PNG"),
+    (0, b"v/1\x01", "an OpenEXR picture of floating-point values: save it as PNG with 8 or 16 bits"),
+    (0, b"IIRO", _RAW),  # Olympus
+    (0, b"IIRS", _RAW),
+    (0, b"IIU\0", _RAW),  # Panasonic
+    (0, b"FUJIFILMCCD-RAW", _RAW),
+    (0, b"FOVb", _RAW),  # Sigma
 )
-_PNM = re.compile(rb"P[1-6]\s+(#.*\n\s*)*\d+\s+\d|P7\nWIDTH")
+_GAP = rb"(?:\s|#[^\r\n]*[\r\n])"  # white space, or a comment to the end of its line
+_PNM = re.compile(rb"P[1-6]%b+\d+%b+\d" % (_GAP, _GAP))
+_PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+[-+]?[\d.]+\s")
+_PAM = re.compile(rb"P7\n(#[^\n]*\n)*(WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE)\b")
+_AVIF, _CANON_RAW = frozenset({b"avif", b"avis"}), b"crx "
+_HEIF = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _DOCUMENTS = (
     (0, b"%PDF", "a PDF: a document, no picture"),
     (0, b"PK\x03\x04", "a zip archive: unpack it first"),
@@ -50,7 +66,9 @@ _TEXT_LEADS = codecs.BOM_UTF8 + b" \t\r\n"
 DICOM_ENDINGS = frozenset({".dcm", ".dicom", ".ima"})
 PICTURE_ENDINGS = DICOM_ENDINGS | {
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"),
-    *(".gif", ".webp", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".heic", ".raw"),  # refused by name
+    *(".gif", ".webp", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".pbm", ".pgm", ".ppm", ".pnm", ".avif"),
+    *(".pam", ".pfm", ".heic", ".heif", ".jxl", ".exr", ".psd", ".raw"),  # refused by name, as raw files of cameras:
+    *(".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef"),
 }
 # Names under which cameras, copying tools, editors and browsers write unfinished files.
 TEMPORARY_ENDINGS = (
@@ -75,18 +93,43 @@ def format_of(head: bytes) -> Format:
         return Format(refusal="empty file", is_document=True)
     if has_dicom_preamble(head):
         return Format(reader="dicom", name="DICOM")
-    for signature, name in _PICTURES.items():
-        if head.startswith(signature):
-            return Format(reader="image", name=name)
-    if (refused := volume_refusal(head)) is not None:
+    if name := _picture_name(head):
+        return Format(reader="image", name=name)
+    if refused := volume_refusal(head) or _foreign_refusal(head):
         return Format(refusal=refused)
-    for at, signature, refusal in _FOREIGN:
-        if head.startswith(signature, at):
-            return Format(refusal=refusal)
-    if _PNM.match(head):
-        return Format(refusal="a PNM picture (PGM, PPM or PAM): save it as PNG")
     refused = _document_refusal(head)
     return Format(refusal=refused, is_document=True) if refused else Format(reader="dicom")
+
+
+def _picture_name(head: bytes) -> str | None:
+    """Name of a format of pictures that is read here."""
+    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
+        return "WebP"
+    if _brands(head) & _AVIF:
+        return "AVIF"
+    if _PNM.match(head):
+        return "PNM"
+    return next((name for signature, name in _PICTURES.items() if head.startswith(signature)), None)
+
+
+def _foreign_refusal(head: bytes) -> str | None:
+    """Name of a format of pictures that is not read here, and what to do."""
+    if brands := _brands(head):
+        what = "a HEIC picture: save it as PNG" if brands & _HEIF else "a video: save one picture of it as PNG"
+        return _RAW if _CANON_RAW in brands else what
+    if _PFM.match(head):
+        return "a PFM picture of floating-point values: save it as PNG with 8 or 16 bits"
+    if _PAM.match(head):
+        return "a PAM picture: save it as PNG, PGM or PPM"
+    return next((refusal for at, signature, refusal in _FOREIGN if head.startswith(signature, at)), None)
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """Brands of a file of boxes, as AVIF, HEIC and videos are; none of others."""
+    if not head.startswith(b"ftyp", 4):
+        return set()
+    length = min(max(int.from_bytes(head[:4], "big"), 16), HEAD_BYTES)
+    return {head[at : at + 4] for at in (8, *range(16, length, 4))}
 
 
 def _document_refusal(head: bytes) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def _camera(root: Path, ref: StudyRef, settings: Settings) -> Study:
         image, decoder = read_picture(content_of(root, file), settings.max_pixels)
     except InputError as e:
         return Study(ref=ref, rejections=(Rejection(file=file.path, reason=str(e), sha256=file.sha256),))
-    return Study(ref=ref, images=(image,), problems=_emptiness(image.pixels), decoders=(decoder,))
+    return Study(
+        ref=ref, images=(replace(image, file=file.path),), problems=emptiness(image.pixels), decoders=(decoder,)
+    )
 
 
 def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
@@ -64,11 +67,11 @@ def _dicom(root: Path, ref: StudyRef, settings: Settings) -> Study:
             rejections += refused
             readable = [m for m in readable if m.file.path not in {r.file for r in refused}]
             volumes = () if volume is None else (volume,)
-            problems += [] if volume is None else _emptiness(volume.hu)
+            problems += [] if volume is None else emptiness(volume.hu)
     if not volumes:
         images, refused, left = _images(readable, encoded, decoders)
         rejections += refused
-        problems += [p for image in images[:1] for p in _emptiness(image.pixels)]
+        problems += emptiness(images[0].pixels) if len(images) == 1 else ()  # of several, each is judged by itself
         problems += [f"a film of more than {MOST_IMAGES} frames; {left} were not looked at"] if left else []
     unusable = [f"{r.file} of this series cannot be used: {r.reason}" for r in rejections]
     return Study(
@@ -214,7 +217,7 @@ def _images(
 def _image(member: Instance, frame: Frame) -> Image:
     dataset = frame.dataset
     pixels, white = grey_or_colour(frame)
-    side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "")
+    side = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "").strip().upper()
     return Image(
         pixels=pixels,
         white=white,
@@ -223,6 +226,8 @@ def _image(member: Instance, frame: Frame) -> Image:
         laterality=side if side in ("L", "R") else None,
         burned_in_annotation=str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         lossy=frame.lossy,
+        file=member.file.path,
+        frame=frame.index + 1 if member.header.frames > 1 else None,
     )
 
 
@@ -242,7 +247,7 @@ def _spacing(values: Any) -> tuple[float, float] | None:
     return (rows, columns) if 0 < rows < math.inf and 0 < columns < math.inf else None
 
 
-def _emptiness(pixels: Pixels) -> tuple[str, ...]:
+def emptiness(pixels: Pixels) -> tuple[str, ...]:
     """Reason why there is nothing to inspect; empty where there is something."""
     height, width = pixels.shape[:2] if pixels.ndim == 2 or pixels.shape[-1] == 3 else pixels.shape[-2:]
     if min(height, width) < SMALLEST_SIDE_PX:

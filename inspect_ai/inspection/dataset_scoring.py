@@ -15,6 +15,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
 from inspect_ai.inspection import out_of_distribution
 from inspect_ai.inspection.inspector import Inspector
+from inspect_ai.inspection.picture_choice import first_fault
 from inspect_ai.inspection.predict import NOT_A_NUMBER, Prediction
 from inspect_ai.inspection.verdict import verdict
 from inspect_ai.operating_point import OperatingPoint
@@ -90,7 +91,7 @@ def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
     return replace(
         study.ref,
         attributes=(*study.ref.attributes, *attributes_set(inspector.settings), *said),
-        problems=(*study.ref.problems, *study.problems),
+        problems=(*study.ref.problems, *study.problems, *first_fault(study, inspector.task)),
     )
 
 
@@ -104,7 +105,7 @@ def _score(root: Path, row: Row, inspector: Inspector) -> Scored | Unscored:
     return Scored(
         row=row,
         sha256=study.ref.files[0].sha256,
-        score=prediction.score,
+        score=prediction.score if judged is None or judged.score is None else judged.score,
         verdict=judged.verdict if judged else None,
         logits=prediction.outputs[-1].logits,
         measures=judged.measures if judged else prediction.measures,

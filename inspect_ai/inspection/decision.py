@@ -25,8 +25,8 @@ def decision_on(
     """Decide one predicted study, by `verdict`. burned_in: the picture may carry a name and is not shown."""
     judged = verdict(prediction, ref, rules)
     lines = judged.point.thresholds
-    ref = noted(ref, *prediction.unseen, *([BURNED_IN] if burned_in else []))
-    worth = _listed_findings(prediction.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
+    ref = noted(ref, *prediction.unseen, *([BURNED_IN] if burned_in else []), *judged.remarks)
+    worth = _listed_findings(judged.findings, lines.flag_from if prediction.is_whole_series else lines.clear_below)
     if len(worth) > FINDINGS_MOST:
         more = len(worth) - FINDINGS_MOST
         ref = noted(ref, f"{more} more findings reach {lines.flag_from:.4f}; the highest are listed")
@@ -34,7 +34,7 @@ def decision_on(
         study=ref,
         provenance=provenance,
         verdict=judged.verdict,
-        score=prediction.score if prediction.finite else None,
+        score=judged.score,
         threshold=lines.flag_from,
         findings=worth[:FINDINGS_MOST],
         measures=judged.measures,

@@ -15,6 +15,12 @@ from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
 from inspect_ai.domain import Decision, Provenance, Study, StudyRef
 from inspect_ai.inspection.decision import decision_on
+from inspect_ai.inspection.picture_choice import (
+    PictureQuality,
+    is_judged_by_picture,
+    picture_by_picture,
+    with_laterality,
+)
 from inspect_ai.inspection.predict import Prediction, predict
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess_study, shape_px
 from inspect_ai.inspection.sources import Source, as_study
@@ -86,11 +92,18 @@ class Inspector:
 
     def predict_study(self, study: Study) -> Prediction:
         """Score a decoded study, as `predict`, whatever its quality, which the verdict takes into account."""
+        pictures: tuple[PictureQuality, ...] = ()
+        if is_judged_by_picture(study, self.task):
+            pictures, units = picture_by_picture(study, self.task, whatever_its_quality=True)
+            measures = [measure for picture in pictures for measure in picture.measures]
+        else:
+            units, measures = tuple(self.task.units(study)), self.task.quality(study)
         return predict(
             self.task,
             self.engine,
-            tuple(self.task.units(study)),
-            measures=self.task.quality(study),
+            with_laterality(units, study),
+            measures=measures,
+            pictures=pictures,
             unseen=self.task.unseen(study),
             shape_px=shape_px(study),
         )
@@ -103,6 +116,7 @@ class Inspector:
             study.units,
             measures=study.measures,
             problems=study.problems,
+            pictures=study.pictures,
             unseen=study.unseen,
             shape_px=study.shape_px,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inspect_ai.audit import CertificateNote, Entry, Kind, Log
 from inspect_ai.certificates.status import CertificateState, CertificateStatus
 from inspect_ai.domain import Provenance, StudyRef
+from inspect_ai.errors import UsageError
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
@@ -35,6 +36,8 @@ class Inspectors:
     def __init__(self, inspectors: Iterable[Inspector], settings: Settings) -> None:
         self._held = {inspector.task.name: inspector for inspector in inspectors}
         self.named = settings.task != "auto"
+        self._by_modality = dict(settings.modalities)
+        self._check_modalities()
         self.nobody = _nobody(settings, self._held)
         self._seen: int | None = None  # the newest row about any certificate
 
@@ -50,14 +53,18 @@ class Inspectors:
         return next(iter(self._held.values())).provenance if self.named else self.nobody
 
     def route(self, ref: StudyRef) -> Route:
-        """Find the tasks that claim a study by its header, or why none does."""
+        """Find the tasks that claim a study by its header, or that a person named for it, or why none does."""
+        said = self._by_modality.get(ref.modality) if ref.kind == "dicom" and not self.named else None
+        if said is not None:
+            return Route((said,))
         claiming = tuple(name for name, held in self._held.items() if held.task.claims(ref) is not None)
-        if claiming:
-            return Route(claiming)
+        willing = tuple(name for name, held in self._held.items() if held.task.claims_when_named(ref) is not None)
+        if claiming or (self.named and willing):
+            return Route(claiming or willing)
         what = f"DICOM modality {printable(ref.modality, 16)}" if ref.modality else "DICOM without a modality"
         what = "image files" if ref.kind == "image" else what
         who = f"task {next(iter(self._held))} does not inspect" if self.named else "no installed task inspects"
-        return Route((), f"{who} {what}")
+        return Route((), f"{who} {what}{_advice(ref.modality, willing)}")
 
     def known(self, ref: StudyRef, route: Route, log: Log) -> Entry | None:
         """Find the logged decision on this content, by one of the candidates or by no task."""
@@ -82,6 +89,17 @@ class Inspectors:
         """Suspensions that a reader of results must know of."""
         return [f"Task {name}: {held.suspended}" for name, held in self._held.items() if held.suspended]
 
+    def _check_modalities(self) -> None:
+        """Check setting `modalities`. Raises UsageError for a task that is not there, or cannot read such pictures."""
+        for modality, name in self._by_modality.items():
+            held = self._held.get(name)
+            gives = f"Setting modalities gives {modality!r} to task {name!r}"
+            if held is None and not self.named:
+                raise UsageError(f"{gives}, which is not ready to work here; ready are: {', '.join(self._held)}.")
+            reads = () if held is None else (*held.task.modalities, *held.task.modalities_when_named)
+            if held is not None and modality not in reads:
+                raise UsageError(f"{gives}, which reads only {', '.join(filter(None, reads)) or 'image files'}.")
+
     def _record_new(self, status: Mapping[str, CertificateStatus], log: Log) -> None:
         notes = [
             CertificateNote(
@@ -101,9 +119,18 @@ class Inspectors:
             log.append(notes)
 
 
+def _advice(modality: str, willing: tuple[str, ...]) -> str:
+    """Advice to name a task that can read such files where a person says what they are."""
+    if not willing:
+        return ""
+    mapped = f' or set [modalities] {modality} = "{willing[0]}"' if modality else ""
+    return f"; if it holds pictures of task {' or '.join(willing)}, say --task {willing[0]}{mapped}"
+
+
 def _nobody(settings: Settings, names: Iterable[str]) -> Provenance:
     """Provenance of "no task claims it", bound to the set of tasks: with another set, the study is tried again."""
-    asked = hashlib.sha256("\n".join([settings.task, *sorted(names)]).encode()).hexdigest()
+    mapped = [f"{modality}={task}" for modality, task in settings.modalities]
+    asked = hashlib.sha256("\n".join([settings.task, *sorted(names), *mapped]).encode()).hexdigest()
     return Provenance(
         task=NOBODY,
         task_version="",

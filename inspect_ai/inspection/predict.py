@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from inspect_ai.domain import Finding, Floats, Measure, Unit, UnitOutput
+from inspect_ai.inspection.picture_choice import NOTHING_FOUND, PictureQuality
 from inspect_ai.inspection.pictures.heat_map import heat_map
-from inspect_ai.inspection.preprocess import NOTHING_FOUND
 from inspect_ai.model.engine import Engine
 from inspect_ai.plugins import Task
 
@@ -21,7 +21,9 @@ class Prediction:
     """Scores and findings of one model on one study.
 
     findings: highest score first. score: of the study, None where there is none; `problems` then says why, unless a
-    measure of quality failed. shape_px: rows and columns of the picture, or of a slice, that `heat` is laid over.
+    measure of quality failed. Of pictures that are judged each by itself, the highest score of those within the limits,
+    or of all where none is (verdict.py judges them).
+    shape_px: rows and columns of the picture, or of a slice, that `heat` is laid over.
     """
 
     score: float | None = None
@@ -32,6 +34,8 @@ class Prediction:
     units: tuple[Unit, ...] = field(default=(), repr=False)
     outputs: tuple[UnitOutput, ...] = field(default=(), repr=False)
     shape_px: tuple[int, int] | None = field(default=None, repr=False)
+    pictures: tuple[PictureQuality, ...] = ()  # of a study whose pictures are judged each by itself
+    picture_scores: tuple[float | None, ...] = ()  # of each of them
     multiple: int = field(default=1, repr=False)  # of pixels that the engine pads units to
 
     @property
@@ -50,7 +54,8 @@ class Prediction:
         if self.shape_px is None or not self.findings:
             return None
         index = self.findings[0].image_index
-        return heat_map(self.units, self.outputs, index, self.shape_px, self.shape_px, self.multiple)
+        shape_px = self.pictures[index].shape_px if self.pictures else self.shape_px
+        return heat_map(self.units, self.outputs, index, shape_px, shape_px, self.multiple)
 
 
 def predict(
@@ -60,6 +65,7 @@ def predict(
     *,
     measures: Sequence[Measure] = (),
     problems: Sequence[str] = (),
+    pictures: Sequence[PictureQuality] = (),
     unseen: Sequence[str] = (),
     shape_px: tuple[int, int] | None = None,
 ) -> Prediction:
@@ -67,14 +73,20 @@ def predict(
     outputs: tuple[UnitOutput, ...] = ()
     findings: list[Finding] = []
     score: float | None = None
+    scores: list[float | None] = []
     why = list(problems)
     if units and not why:
         try:
             outputs = tuple(engine.run(units))
             if all(np.isfinite(output.logits).all() for output in outputs):
                 pairs = zip(units, outputs, strict=True)
-                findings = [finding for unit, output in pairs for finding in task.findings(unit, output)]
-                score = float(task.aggregate(findings)) if findings else None
+                findings = [
+                    finding if unit.laterality is None else replace(finding, laterality=unit.laterality)
+                    for unit, output in pairs
+                    for finding in task.findings(unit, output)
+                ]
+                scores = [_score(task, [f for f in findings if f.image_index == p.index]) for p in pictures]
+                score = _highest(pictures, scores) if pictures else _score(task, findings)
                 why += [] if findings else [NOTHING_FOUND]
         except Exception as e:  # noqa: BLE001 - engine and plugin may raise anything; only this study is lost
             why.append(f"scoring failed: {type(e).__name__}")
@@ -86,6 +98,18 @@ def predict(
         unseen=tuple(unseen),
         units=tuple(units),
         outputs=outputs,
+        pictures=tuple(pictures),
+        picture_scores=tuple(scores),
         shape_px=shape_px,
         multiple=engine.manifest.config.input.multiple,
     )
+
+
+def _score(task: Task, findings: Sequence[Finding]) -> float | None:
+    return float(task.aggregate(findings)) if findings else None
+
+
+def _highest(pictures: Sequence[PictureQuality], scores: Sequence[float | None]) -> float | None:
+    """Highest score of the pictures within the limits, or of all where none is."""
+    passed = [score for picture, score in zip(pictures, scores, strict=True) if picture.passed and score is not None]
+    return max(passed or [score for score in scores if score is not None], default=None)

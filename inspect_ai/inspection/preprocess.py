@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 
 from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
 from inspect_ai.ingest import load
+from inspect_ai.inspection.picture_choice import (
+    NOTHING_FOUND,
+    PictureQuality,
+    first_fault,
+    is_judged_by_picture,
+    picture_by_picture,
+    with_laterality,
+)
 from inspect_ai.plugins import Task, cached_task
 from inspect_ai.settings import Settings
 
 PREVIEW_PX = 512  # longer side of the pictures that travel back for the report
 PREVIEWS_MOST = 400  # slices of one volume; a CT of this many is 20 MB as JPEG
 LUNG_WINDOW_HU = (-1000.0, 400.0)  # window of a volume's context slices
-NOTHING_FOUND = "the task found nothing in it to look at"
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -51,6 +58,7 @@ class PreprocessedStudy:
     task: str | None
     units: tuple[Unit, ...] = field(default=(), repr=False)
     measures: tuple[Measure, ...] = ()
+    pictures: tuple[PictureQuality, ...] = ()  # of a study whose pictures are judged each by itself
     problems: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
@@ -79,21 +87,28 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
 
 def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
     """Measure a decoded study's quality and, where all of it passes, make the task's units."""
-    if problems := (*study.ref.problems, *study.problems):
+    if problems := (*study.ref.problems, *study.problems, *first_fault(study, task)):
         return _without_units(study, task.name, problems)
+    pictures: tuple[PictureQuality, ...] = ()
+    unseen: tuple[str, ...] = ()
     try:
-        measures = tuple(task.quality(study))
-        passed = all(measure.passed for measure in measures)
-        unseen = tuple(task.unseen(study)) if passed else ()
-        units = tuple(task.units(study)) if passed else ()
+        if is_judged_by_picture(study, task):
+            pictures, units = picture_by_picture(study, task)
+            measures = tuple(measure for picture in pictures for measure in picture.measures)
+        else:
+            measures = tuple(task.quality(study))
+            passed = all(measure.passed for measure in measures)
+            unseen = tuple(task.unseen(study)) if passed else ()
+            units = tuple(task.units(study)) if passed else ()
         previews = _image_previews(study) or _slice_previews(study, units)
     except Exception as e:  # noqa: BLE001 - a plugin may raise anything; only this study is lost
         return _without_units(study, task.name, (f"the task's own code failed: {_fault(e)}",))
-    nothing = not units and passed
+    nothing = not units and not pictures and all(measure.passed for measure in measures)
     return PreprocessedStudy(
         task=task.name,
-        units=units,
+        units=with_laterality(units, study),
         measures=measures,
+        pictures=pictures,
         problems=(NOTHING_FOUND,) if nothing else (),
         unseen=unseen,
         rejections=study.rejections,
@@ -131,7 +146,7 @@ def _burned_in(study: Study) -> bool:
 def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
     """Find the study's task, or None and why. A task that checks pixels outranks one that goes by the header."""
     tasks = [cached_task(name, settings.tasks) for name in candidates]
-    if settings.task != "auto":
+    if settings.task != "auto" or study.ref.modality in dict(settings.modalities):  # a person has said whose it is
         return tasks[0], None
     accepting, faults = [], []
     for task in tasks:

@@ -28,21 +28,14 @@ class Fundus(Task):
     version = "1"
     title = "Referable diabetic retinopathy"
     modalities = ("OP",)
+    modalities_when_named = ("XC", "OT", "SC", "ES", "")  # external camera, other, capture, endoscope, and none stated
+    judges_each_picture = True
     covers = "one colour fundus photograph centred on macula or disc; macular oedema is not graded"
 
     def accepts(self, study: Study) -> str | None:
-        """A colour photograph with a bright field of view, red above blue."""
-        for image in study.images:
-            picture = image.unit_range()
-            if picture.ndim != 3:
-                return None
-            inside = picture.max(axis=-1) > DARK
-            if inside.mean() < 0.2:
-                return None
-            red, _, blue = picture[inside].mean(axis=0)
-            if red < blue * RED_OVER_BLUE:
-                return None
-        return "a colour photograph of an eye's fundus" if study.images else None
+        """A colour photograph with a bright field of view, red above blue; one of several is enough."""
+        found = any(is_colour_fundus(image.unit_range()) for image in study.images)
+        return "a colour photograph of an eye's fundus" if found else None
 
     def quality(self, study: Study) -> list[Measure]:
         """The house's measures, and how much of the eye's ground is there, lit, in its colours, and with its disc."""
@@ -64,6 +57,17 @@ class Fundus(Task):
                 scale_px=(height / size, width / size),
                 sop_instance_uid=image.sop_instance_uid,
             )
+
+
+def is_colour_fundus(picture: Floats) -> bool:
+    """True for a colour picture with a bright field of view, red above blue."""
+    if picture.ndim != 3:
+        return False
+    inside = picture.max(axis=-1) > DARK
+    if inside.mean() < 0.2:
+        return False
+    red, _, blue = picture[inside].mean(axis=0)
+    return bool(red >= blue * RED_OVER_BLUE)
 
 
 def photograph_quality(picture: Floats) -> list[Measure]:

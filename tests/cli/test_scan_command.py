@@ -14,7 +14,7 @@ from tests.support.tasks import make_pictures, make_task
 STUDY = {
     "type", "study", "source", "task", "outcome", "certified", "score", "threshold", "reason", "findings", "entry",
 }  # fmt: skip
-FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm"}
+FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm", "laterality"}
 SUMMARY = {"type", "files", "consumed", "set_aside", "rejected", "studies", "clear", "flag", "abstain", "seconds"}
 
 

@@ -12,7 +12,7 @@ from PIL import ImageOps
 from inspect_ai.domain import StudyRef
 from inspect_ai.ingest import DecoderPool, discover, load
 from tests.ingest.conftest import SETTINGS, Given
-from tests.support.pictures import grey_tiff
+from tests.support.pictures import grey_tiff, moving
 
 Ingest = Callable[[Path], Given]
 
@@ -46,7 +46,7 @@ def test_sixteen_bits_are_scaled_by_their_depth(tmp_path: Path, ingest: Ingest) 
         (ramp(np.uint16, 400), {262: 0}, 65535, True),  # WhiteIsZero
         (ramp(np.uint16, 25), {281: 4095}, 4095, False),  # MaxSampleValue: 12 bits in words of 16
         (ramp(np.uint16, 25), {281: 4095, 262: 0}, 4095, True),
-        (ramp(np.uint16, 25), {281: 4000}, 65535, False),  # the largest value of this picture says nothing of others
+        (ramp(np.uint16, 100), {281: 15700}, 65535, False),  # the largest value of this picture says nothing of others
         (ramp(np.uint16, 400), {281: 4095}, 65535, False),  # a lie: there are larger values
     ],
 )
@@ -100,7 +100,9 @@ def test_palettes_become_colours_and_opaque_alpha_is_dropped(tmp_path: Path, ing
         ("cmyk.jpg", lambda p: Pillow.fromarray(ramp()).convert("CMYK").save(p), "CMYK"),
         ("clear.png", lambda p: Pillow.fromarray(np.zeros((48, 64, 4), np.uint8)).save(p), "transparent"),
         ("float.tif", lambda p: Pillow.fromarray(ramp().astype(np.float32)).save(p), "32-bit"),
-        ("move.gif", lambda p: Pillow.fromarray(ramp()).save(p), "GIF"),
+        ("move.gif", lambda p: p.write_bytes(moving("GIF")), "animated GIF"),
+        ("move.webp", lambda p: p.write_bytes(moving("WEBP")), "animated WEBP"),
+        ("move.avif", lambda p: p.write_bytes(moving("AVIF")), "animated AVIF"),
         (
             "pages.tif",
             lambda p: Pillow.fromarray(ramp()).save(p, save_all=True, append_images=[Pillow.fromarray(ramp())]),

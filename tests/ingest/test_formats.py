@@ -19,7 +19,7 @@ from inspect_ai.ingest.walk import walk
 from inspect_ai.ingest.watched_files import WatchedFile, list_files, watched_file
 from tests.ingest.conftest import SETTINGS, Given
 from tests.support.dicom_factory import ct_slice, save
-from tests.support.pictures import bigtiff, encoded
+from tests.support.pictures import bigtiff, encoded, moving
 
 Ingest = Callable[[Path], Given]
 
@@ -47,12 +47,27 @@ FILES: dict[str, tuple[Callable[[Path], bytes], str | None, bool]] = {
     "no_preamble": (lambda folder: dicom(folder, preamble=False), "dicom", False),
     "unknown.bin": (lambda _: bytes(range(256)) * 4, "dicom", False),
     "unknown.png": (lambda _: bytes(600), "dicom", False),
-    "move.gif": (lambda _: encoded("GIF"), None, False),
-    "a.webp": (lambda _: encoded("WEBP"), None, False),
-    "a.ppm": (lambda _: encoded("PPM"), None, False),
-    "a.pgm": (lambda _: b"P5\n8 8\n255\n" + b"A" * 64, None, False),
-    "a.jp2": (lambda _: encoded("JPEG2000"), None, False),
-    "a.avif": (lambda _: b"\0\0\0\x1cftypavif\0\0\0\0" + bytes(64), None, False),
+    "a.gif": (lambda _: encoded("GIF"), "image", False),
+    "a.webp": (lambda _: encoded("WEBP", lossless=True), "image", False),
+    "a.pbm": (lambda _: b"P4\n8 8\n" + bytes(range(8)), "image", False),
+    "a.pgm": (lambda _: b"P5\n8 8\n255\n" + b"A" * 63 + b"B", "image", False),
+    "a.ppm": (lambda _: encoded("PPM"), "image", False),
+    "text.ppm": (lambda _: b"P3 8 8 9\n" + b"1 2 3\n" * 63 + b"3 2 1", "image", False),
+    "a.jp2": (lambda _: encoded("JPEG2000"), "image", False),
+    "a.j2k": (lambda _: encoded("JPEG2000", no_jp2=True), "image", False),
+    "a.avif": (lambda _: encoded("AVIF"), "image", False),
+    "pgm_under.jpg": (lambda _: b"P5\n8 8\n255\n" + b"A" * 63 + b"B", "image", False),
+    "webp_under.png": (lambda _: encoded("WEBP"), "image", False),
+    "moves.gif": (lambda _: moving("GIF"), "image", False),
+    "moves.webp": (lambda _: moving("WEBP"), "image", False),
+    "moves.avif": (lambda _: moving("AVIF"), "image", False),
+    "sound.wav": (lambda _: b"RIFF\x24\0\0\0WAVEfmt " + bytes(64), None, False),
+    "a.heic": (lambda _: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), None, False),
+    "a.mp4": (lambda _: b"\0\0\0\x18ftypisom\0\0\0\0isomavc1" + bytes(64), None, False),
+    "a.cr3": (lambda _: b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(64), None, False),
+    "a.jxl": (lambda _: b"\xff\x0a" + bytes(64), None, False),
+    "a.pam": (lambda _: b"P7\nWIDTH 8\nHEIGHT 8\n" + bytes(64), None, False),
+    "a.pfm": (lambda _: b"Pf\n8 8\n-1.0\n" + bytes(256), None, False),
     "a.nii": (lambda _: bytes(344) + b"n+1\0" + bytes(64), None, False),
     "a.nii.gz": (lambda _: gzip.compress(bytes(344) + b"n+1\0" + bytes(range(256)) * 8), None, False),
     "pair.hdr": (lambda _: bytes(344) + b"ni1\0", None, False),
@@ -65,6 +80,7 @@ FILES: dict[str, tuple[Callable[[Path], bytes], str | None, bool]] = {
     "note.json": (lambda _: b'{"lot": 7}', None, True),
     "note.xml": (lambda _: b"<?xml version='1.0'?><lot>7</lot>", None, True),
     "note.txt": (lambda _: "Prüfstück 7".encode("cp1252"), None, True),
+    "verdict.txt": (lambda _: b"PF\nlot 7 passed", None, True),
     "wide.csv": (lambda _: "lot;7".encode("utf-16"), None, True),
     "paper.pdf": (lambda _: b"%PDF-1.7\n" + bytes(64), None, True),
     "lots.zip": (lambda _: b"PK\x03\x04" + bytes(64), None, True),

@@ -24,7 +24,7 @@ from inspect_ai.journeys.scan import StudyDecided, scan
 from inspect_ai.journeys.watch import PartDecided, watch
 from inspect_ai.operating_point import GroupPoint
 from inspect_ai.settings import Settings
-from tests.support.dicom_factory import save_series
+from tests.support.dicom_factory import fundus_photograph, save, save_series
 from tests.support.points import changed
 from tests.support.tasks import certify, graph_without_answer_for_dark_pictures, make_task
 
@@ -184,6 +184,36 @@ def test_a_number_from_the_same_network_is_judged(road: Road, settings: Settings
     make_task(tmp_path / "tasks", made_graph=graph_without_answer_for_dark_pictures())
 
     assert road(picture(tmp_path / "in", 0.9), settings)[0] is Outcome.FLAG
+
+
+OF_EYES = '''"""Bright photographs of eyes, each judged by itself."""
+
+from inspect_ai.plugins import Task
+
+
+class Bright(Task):
+    """Bright photographs."""
+
+    title = "Bright"
+    modalities = ("OP",)
+    judges_each_picture = True
+'''
+
+
+@every_road
+def test_a_frame_that_fails_beside_a_good_one_of_the_same_eye_does_not_sink_it(
+    road: Road, settings: Settings, tmp_path: Path
+) -> None:
+    make_task(tmp_path / "tasks", task_py=OF_EYES)
+    noise = np.random.default_rng(0).integers(-40, 41, (96, 96, 3))
+    good = np.clip(80 + noise, 0, 255).astype(np.uint8)
+    frames = np.stack([np.clip(noise, 0, 2).astype(np.uint8), good])
+    path = save(fundus_photograph(good, NumberOfFrames=2, PixelData=frames.tobytes()), tmp_path / "in" / "eye.dcm")
+
+    outcome, _, reason = road(path, settings)
+
+    assert outcome is Outcome.CLEAR
+    assert "exposure" not in reason
 
 
 def test_pictures_without_a_score_are_counted_and_in_no_figure(settings: Settings, tmp_path: Path) -> None:

@@ -22,6 +22,14 @@ def encoded(kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def moving(kind: str) -> bytes:
+    """An animation of two frames as Pillow writes it."""
+    out = io.BytesIO()
+    first, second = Image.fromarray(noise()), Image.fromarray(noise()[::-1])
+    first.save(out, kind, save_all=True, append_images=[second])
+    return out.getvalue()
+
+
 def bigtiff(*, order: str = "<", tiled: bool = False) -> bytes:
     """A grey BigTIFF of 48 x 48 px in three strips or nine tiles; its directory lies before the pixels."""
     pixels = noise(SIDE_PX, SIDE_PX)[..., 0]
