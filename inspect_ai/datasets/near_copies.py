@@ -30,6 +30,7 @@ LEAST_CONTRAST = 0.5  # grey levels: a flatter block shows noise alone
 LEAST_BLOCKS = 6
 SHARE_BELOW = 20  # per cent of the blocks that may agree less
 ALIKE = 0.975  # correlation that the other blocks reach
+MOST_SCALE = 1.08  # of the alignment: a crop scales the thumbnail a little; a whole picture's scale leaves it as it is
 HOPEFUL, COARSELY_ALIKE = 0.70, 0.93  # correlation at 64 px after a few steps of alignment, and at its end
 TURNS_TRIED, NEARLY_AS_WELL = 3, 0.02
 TINY_PX, TINY_MOVE_PX, TINY_ALIKE = 32, 4, 0.80  # a quick first look: the peak of the cross-correlation at 32 px
@@ -218,6 +219,9 @@ def _alignment(a: Plane, b: Plane) -> Plane | None:
         if correlation < least:
             return None
         move = np.asarray(better, np.float32)
+    scales = np.linalg.svd(move[:, :2], compute_uv=False)
+    if not 1.0 / MOST_SCALE <= scales.min() <= scales.max() <= MOST_SCALE:
+        return None
     move[:, 2] = move[:, 2] * half + (half - 1) / 2 * (1 - move[:, :2].sum(1))  # centres of pixels, not corners
     return move
 
