@@ -23,7 +23,6 @@ from inspect_ai.journeys.watch import FileRejected, Notice, PartDecided, PartWai
 from inspect_ai.settings import Settings
 from tests.support.tasks import make_pictures, make_task
 
-
 pytestmark = pytest.mark.timeout(300)  # a watch that says nothing more would be waited for without end
 
 
