@@ -23,6 +23,8 @@ from inspect_ai.journeys.watch import FileRejected, Notice, PartDecided, PartWai
 from inspect_ai.settings import Settings
 from tests.support.tasks import make_pictures, make_task
 
+pytestmark = pytest.mark.timeout(300)  # a watch that says nothing more would be waited for without end
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -112,7 +114,7 @@ def test_a_bmp_with_reserved_space_is_waited_for_and_decided_once(settings: Sett
     half = whole[: len(whole) // 2]
     (line / "part.bmp").write_bytes(half + bytes(len(whole) - len(half)))
     events = watch(line, settings)
-    waiting = until(events, lambda event: isinstance(event, PartWaiting))
+    waiting = until(events, lambda event: isinstance(event, PartWaiting | PartDecided))
     with (line / "part.bmp").open("r+b") as file:
         file.write(whole)
 
