@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         WatchSummary,
     )
     from inspect_ai.inspection.inspector import Inspector
+    from inspect_ai.inspection.outages import Notice
     from inspect_ai.inspection.predict import Prediction
     from inspect_ai.operating_point import Guarantee, OperatingPoint
     from inspect_ai.plugins import Task
@@ -96,6 +97,7 @@ else:
             "FileRejected", "PartDecided", "PartWaiting", "Progress", "StudyDecided", "Summary", "WatchSummary",
         ),
         "inspection.inspector": ("Inspector",),
+        "inspection.outages": ("Notice",),
         "inspection.predict": ("Prediction",),
         "operating_point": ("Guarantee", "OperatingPoint"),
         "plugins": ("Task",),
@@ -131,6 +133,7 @@ __all__ = [
     "Inspector",
     "Log",
     "Measure",
+    "Notice",
     "OperatingPoint",
     "Outcome",
     "PartDecided",

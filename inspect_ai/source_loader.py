@@ -166,16 +166,19 @@ def changes(modules: Iterator[str]) -> Iterator[str]:
 
 
 def _unwrapped(value: Any) -> Iterator[FunctionType]:
-    """Functions within a function, a method, a property or a cached function."""
+    """Functions within a function, a method, a property or a cached function; nothing of any other object is asked."""
+    inner: tuple[Any, ...] = ()
     if isinstance(value, FunctionType):
         yield value
-    inner = [getattr(value, "__func__", None), getattr(value, "func", None)]
-    if isinstance(value, property):
-        inner += [value.fget, value.fset, value.fdel]
-    if not isinstance(value, type):
-        inner.append(getattr(value, "__dict__", {}).get("__wrapped__"))
+        inner = (value.__dict__.get("__wrapped__"),)
+    elif isinstance(value, staticmethod | classmethod):
+        inner = (value.__func__,)
+    elif isinstance(value, property):
+        inner = (value.fget, value.fset, value.fdel)
+    elif type(value).__module__ == "functools":  # cached and partial functions, cached properties
+        inner = (getattr(value, "func", None), getattr(value, "__wrapped__", None))
     for part in inner:
-        if part is not None and part is not value and callable(part):
+        if part is not None:
             yield from _unwrapped(part)
 
 

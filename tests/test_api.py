@@ -17,9 +17,9 @@ from tests.support.dicom_factory import fundus_photograph, save
 from tests.support.tasks import make_pictures, make_task
 
 PUBLIC = """AuditError Calibrated CalibrationRefused CalibrationRequest Decision Entry Evaluation FileRejected Finding
-Guarantee Image InputError InspectError Inspector Log Measure OperatingPoint Outcome PartDecided PartWaiting Prediction
-Progress Rejection Settings SetupError Study StudyDecided StudyRef Summary Task Unit UnitOutput UsageError Verdict
-Volume WatchSummary __version__ calibrate calibrate_scores decide_score
+Guarantee Image InputError InspectError Inspector Log Measure Notice OperatingPoint Outcome PartDecided PartWaiting
+Prediction Progress Rejection Settings SetupError Study StudyDecided StudyRef Summary Task Unit UnitOutput UsageError
+Verdict Volume WatchSummary __version__ calibrate calibrate_scores decide_score
 evaluate evaluate_scores load open_log read_point scan watch"""
 
 

@@ -3,4 +3,4 @@
 `make certificates` makes a key for the occasion, signs with it, writes its public part here and discards the rest.
 """
 
-MAKER_KEY = "b18b9cbd05484e47e62c952351c21d269efd5dc38a5d4e728416c1d37d1feecd"
+MAKER_KEY = "b336ad8f1d729459999973c6aaa03f66481902832fb1b1464f01192c1cda2212"

@@ -73,6 +73,13 @@ class CertificateRows:
             self._known[asked] = self._derived(task, certificate_sha256)
         return self._known[asked]
 
+    def knows(self, task: str, certificate_sha256: str) -> bool:
+        """Tell whether a certificate of a task came into force here before, or was revoked."""
+        return any(
+            note.certificate_sha256 == certificate_sha256 and note.action in (Action.ISSUED, Action.REVOKED)
+            for _, note in self._of_task[task]
+        )
+
     def standing(self, entry: Entry) -> Standing:
         """Derive the standing of a decision of this log. Raises UsageError for an entry that is none."""
         if entry.kind != Kind.DECISION:
@@ -123,7 +130,7 @@ def issued_after(entry: Entry, note: CertificateNote, suspension: Entry) -> bool
     An older certificate that is only put in the place of the suspended one does not count.
     """
     issued = note.action is Action.ISSUED and bool(note.certificate_sha256) and bool(note.trust)
-    return issued and entry.id > suspension.id and note.date[:19] >= suspension.time[:19]  # both UTC, to the second
+    return issued and entry.id > suspension.id and note.date[:19] > suspension.time[:19]  # both UTC, to the second
 
 
 def told(status: CertificateStatus) -> str:

@@ -12,7 +12,7 @@ import marshal
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.util import cache_from_source
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -57,6 +57,8 @@ NOT_PART_OF_A_SCORE = {
     "signature": "signs and checks certificates and heads",
     "whole_file": "writes files whole",
 }
+
+CHECKING = ("certificates.*",)  # bound by nothing, and compared in memory all the same
 
 # Libraries that decode, prepare and score pictures. The engine's own version is in its name.
 LIBRARIES = (
@@ -111,16 +113,18 @@ def code_sha256(task_module: str) -> str:
 
 
 def code_changes(task_modules: Iterator[str] | tuple[str, ...] = ()) -> list[str]:
-    """Phrases for what runs in this process and is not what its source says: the bound modules, and those of tasks.
+    """Phrases for what runs in this process and is not what its source says: bound modules, those of tasks, the checks.
 
     Costs about a millisecond. It finds what replaced a function of these modules; code that runs in this process can
     change this check as well, or a library, and is not found then.
     """
     prefix = f"{PACKAGE}."
     digests = set(program_digests().values())
-    bound = [name for name in sys.modules if name.startswith(prefix) and stands_in(name[len(prefix) :], VERDICT_PATH)]
+    ours = {name: name[len(prefix) :] for name in sys.modules if name.startswith(prefix)}
+    bound = [name for name, below in ours.items() if stands_in(below, VERDICT_PATH)]
+    checking = [name for name, below in ours.items() if stands_in(below, CHECKING)]
     of_tasks = [name for module in task_modules for name in task_source.code_modules(module)]
-    wanted = [name for name in dict.fromkeys([*bound, *of_tasks]) if name not in FIRST]
+    wanted = [name for name in dict.fromkeys([*bound, *checking, *of_tasks]) if name not in FIRST]
     late = [
         f"module {name} was changed before it was loaded"
         for name in bound
@@ -160,9 +164,13 @@ def _first() -> Iterator[str]:
 def _compiled_files() -> tuple[str, ...]:
     faults = []
     for name, code in _sources().items():
-        cached = Path(cache_from_source(str(sys.modules[name].__file__)))
+        source = Path(str(sys.modules[name].__file__))
+        cached = Path(cache_from_source(str(source)))
         try:
-            there = marshal.loads(cached.read_bytes()[16:])  # noqa: S302 - Python has run it already
+            data = cached.read_bytes()
+            if not _is_run(data, source):
+                continue  # out of date: Python passes it over
+            there = marshal.loads(data[16:])  # noqa: S302 - Python has run it already
         except OSError:
             continue  # nothing is cached
         except (ValueError, EOFError, TypeError):
@@ -170,6 +178,17 @@ def _compiled_files() -> tuple[str, ...]:
         if there != code:
             faults.append(f"{cached.name} in {cached.parent.name} is not what the source of {name} compiles to")
     return tuple(faults)
+
+
+def _is_run(cached: bytes, source: Path) -> bool:
+    """Tell whether Python takes a compiled file for that of this source, by its first 16 bytes (PEP 552)."""
+    flags, stat = int.from_bytes(cached[4:8], "little"), source.stat()
+    if cached[:4] != MAGIC_NUMBER:
+        return False
+    if flags & 1:
+        return not flags & 2 or cached[8:16] == source_hash(source.read_bytes())
+    when = (int(stat.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
+    return cached[8:16] == when + (stat.st_size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def _at(module: ModuleType, place: str) -> object:

@@ -128,11 +128,11 @@ def calibrate(
     else:
         _print_result(made.point)
         for sentence in made.said:
-            print(f"{sentence[:1].upper()}{sentence[1:]}.")
+            print(common.as_sentence(sentence))
         _tell_frontier(made)
         _tell_rest(made)
         if made.account is not None:
-            print(f"F{made.account.sentence[1:]}.")
+            print(common.as_sentence(made.account.sentence))
     if not made.point.certified_somewhere:
         raise CalibrationRefused(made.point.proof.refusal or "")
 

@@ -11,6 +11,7 @@ from inspect_ai.cli.certificate_keys import Reason, add_to
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Action
+    from inspect_ai.certificates.certificate import DeploymentRecord
     from inspect_ai.certificates.status import CertificateStatus
     from inspect_ai.journeys.certify import Verified
     from inspect_ai.settings import Settings
@@ -185,12 +186,21 @@ def _rows(found: Verified) -> list[tuple[Any, ...]]:
         ("covers", printable(point.covers, 500)),
         *groups,
         ("engine", printable(certificate.at_work.engine, 100)),
+        ("binds", _bound(certificate.at_work)),
         ("issued", f"{certificate.date} by {printable(certificate.operator, 60)}"),
         ("certificate", found.made.sha256),
         ("supersedes", certificate.supersedes),
         ("public key", found.made.public_key),
         ("standing", _standing(found.certificate_status)),
     ]
+
+
+def _bound(work: DeploymentRecord) -> str:
+    """Count of what the certificate binds; all of it stands in its page and in --json."""
+    from inspect_ai.text import printable
+
+    libraries = ", ".join(f"{library.name} {library.version}" for library in work.libraries)
+    return printable(f"{len(work.files)} files, {len(work.program)} modules of the program; {libraries}", 400)
 
 
 def _say_faults(found: Verified) -> None:

@@ -147,8 +147,13 @@ def _encodable(stream: Any) -> Any:
 
 def remark(sentence: str) -> None:
     """Print one sentence about the data on stderr."""
-    text = sentence.rstrip(".")
-    progress().print(f"{text[:1].upper()}{text[1:]}.", soft_wrap=True)
+    progress().print(as_sentence(sentence), soft_wrap=True)
+
+
+def as_sentence(text: str) -> str:
+    """Begin with a capital, unless the first word is a name of a file, and end with a full stop."""
+    first = text.split(" ", 1)[0].strip(",:")
+    return f"{text[:1].upper() if first.isalpha() else text[:1]}{text[1:].rstrip('.')}."
 
 
 @contextmanager

@@ -61,8 +61,8 @@ def _tell(data: Path, found: Checked) -> None:
     if skipped:
         common.table("Skipped", "reason", "files", "the first", rows=skipped)
     for sentence in found.said:
-        print(f"{sentence[:1].upper()}{sentence[1:]}.")
-    print(f"F{found.account.sentence[1:]}.")
+        print(common.as_sentence(sentence))
+    print(common.as_sentence(found.account.sentence))
     if found.page is not None:
         print(f"Copies: {found.page}.")
 

@@ -103,9 +103,9 @@ def _show(result: Evaluation, as_json: bool) -> None:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
     for sentence in result.said:
-        print(f"{sentence[:1].upper()}{sentence[1:]}.")
+        print(common.as_sentence(sentence))
     if result.account is not None:
-        print(f"F{result.account.sentence[1:]}.")
+        print(common.as_sentence(result.account.sentence))
 
 
 def as_plain(result: Evaluation) -> dict[str, Any]:

@@ -7,7 +7,6 @@ training, always the same ones. Without torch, so that calibrate and evaluate ca
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.datasets.account import BLANK, HIDDEN, LISTED_TWICE, NOT_LISTED, Skipped
+from inspect_ai.datasets.archive import extract, opened
 from inspect_ai.datasets.class_folders import Listing, files_below, read_class_folders, split_name, why_no_picture
 from inspect_ai.datasets.exports import read_coco, read_yolo
 from inspect_ai.datasets.file_names import FileNames
@@ -24,8 +24,6 @@ from inspect_ai.datasets.table import RawRow, read_table, table_in
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.formats import is_temporary
 from inspect_ai.text import printable
-
-MAX_FILE_BYTES = 256 << 20  # a picture in a zip that unpacks to more is no picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +85,10 @@ class LabelledFolder:
         if not archive.is_file():
             yield self.root
             return
-        with TemporaryDirectory(prefix="inspect_ai_") as temporary, _opened(archive) as pictures:
+        with TemporaryDirectory(prefix="inspect_ai_") as temporary, opened(archive) as pictures:
             for row in rows:
                 for name in (row.file, *row.masks):
-                    _extract(pictures, archive, name, Path(temporary))
+                    extract(pictures, archive, name, Path(temporary))
             yield Path(temporary)
 
 
@@ -234,27 +232,3 @@ def _check_groups(rows: Sequence[Row], table: Path) -> None:
         if splits.setdefault(row.group, row.split) != row.split:
             both = f"{splits[row.group]!r} and {row.split!r}"
             raise UsageError(f"{table}: group {row.group!r} stands in splits {both}; a group belongs to one split.")
-
-
-@contextmanager
-def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(archive) as pictures:
-            yield pictures
-    except zipfile.BadZipFile as e:
-        raise InputError(f"{archive} is no readable zip file ({e}). Copy it again.") from e
-
-
-def _extract(pictures: zipfile.ZipFile, archive: Path, name: str, into: Path) -> None:
-    parts = PurePosixPath(name).parts
-    if PurePosixPath(name).is_absolute() or ".." in parts:
-        raise UsageError(f"{archive}: {name!r} points out of the folder.")
-    try:
-        info = pictures.getinfo(name)
-    except KeyError as e:
-        raise InputError(f"{archive} does not hold {name!r}, which labels.csv lists.") from e
-    if info.file_size > MAX_FILE_BYTES:
-        raise InputError(f"{archive}: {name!r} unpacks to {info.file_size >> 20} MiB, more than a picture may have.")
-    target = into.joinpath(*parts)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(pictures.read(info))

@@ -24,12 +24,13 @@ ROUNDS = 3  # each looks past what is joined already, so that many copies do not
 ROWS_AT_ONCE = 512
 
 BAND_PX = (1.6, 6.0)  # standard deviations of the two Gaussians whose difference is the detail, at 128 px
-SMALL_BAND = 1.0  # at least so many pixels of the picture itself are the finer one
+SMALL_BAND, BAND_RATIO = 1.3, 2.5  # of a small picture: at least so many of its own pixels; and the coarser one
 EDGE_PX, BLOCK_PX = 8, 16
 LEAST_CONTRAST = 0.5  # grey levels: a flatter block shows noise alone
 LEAST_BLOCKS = 6
 SHARE_BELOW = 20  # per cent of the blocks that may agree less
 ALIKE = 0.975  # correlation that the other blocks reach
+MOST_SCALE = 1.08  # of the alignment: a crop scales the thumbnail a little; a whole picture's scale leaves it as it is
 HOPEFUL, COARSELY_ALIKE = 0.70, 0.93  # correlation at 64 px after a few steps of alignment, and at its end
 TURNS_TRIED, NEARLY_AS_WELL = 3, 0.02
 TINY_PX, TINY_MOVE_PX, TINY_ALIKE = 32, 4, 0.80  # a quick first look: the peak of the cross-correlation at 32 px
@@ -78,7 +79,8 @@ def near_pairs(thumbnails: Thumbnails, sides_px: Sequence[int], units: Sequence[
 
 def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
     """Least correlation that all but a fifth of the blocks reach, after alignment; 0 where they cannot be aligned."""
-    band = (max(BAND_PX[0], SMALL_BAND * one.shape[0] / max(side_px, 1)), BAND_PX[1])
+    fine = max(BAND_PX[0], SMALL_BAND * one.shape[0] / max(side_px, 1))
+    band = (fine, max(BAND_PX[1], BAND_RATIO * fine))
     a, b = one.astype(np.float32), other.astype(np.float32)
     move = _alignment(a, b)
     if move is None:
@@ -217,6 +219,9 @@ def _alignment(a: Plane, b: Plane) -> Plane | None:
         if correlation < least:
             return None
         move = np.asarray(better, np.float32)
+    scales = np.linalg.svd(move[:, :2], compute_uv=False)
+    if not 1.0 / MOST_SCALE <= scales.min() <= scales.max() <= MOST_SCALE:
+        return None
     move[:, 2] = move[:, 2] * half + (half - 1) / 2 * (1 - move[:, :2].sum(1))  # centres of pixels, not corners
     return move
 

@@ -72,27 +72,33 @@ def prepared(
     settings: Settings,
     *,
     split: bool = True,
+    train_alone: bool = False,
     progress: Progress = lambda done: None,
 ) -> Prepared:
     """Leave out what cannot be read, join the copies, split where no split is given, and leave each unit in one split.
 
-    split: False leaves a folder without splits as it is: all its rows serve. Raises InputError for listed pictures that
+    split: False leaves a folder without splits as it is: all its rows serve. train_alone: rows of other splits are
+    neither opened nor compared. Raises InputError for listed pictures that
     are not there, and where none can be read.
     """
     said = [line for folder in folders for line in folder.understood]
-    ready, looks = [], []
-    for folder in folders:
+    ready, looks, closed = [], [], []
+    for whole in folders:
+        is_closed = [train_alone and row.split not in ("", "train") for row in whole.rows]
+        closed.append(tuple(row for row, shut in zip(whole.rows, is_closed, strict=True) if shut))
+        folder = replace(whole, rows=tuple(row for row, shut in zip(whole.rows, is_closed, strict=True) if not shut))
         every = read_looks(folder, settings, progress)
         bad = [(row, look) for row, look in zip(folder.rows, every, strict=True) if look.refusal]
-        if len(bad) == len(folder.rows):
+        if bad and len(bad) == len(folder.rows):
             row, look = bad[0]
             raise InputError(f"{folder.source}: none of {len(bad)} pictures can be read; {row.file}: {look.refusal}.")
         skipped = [Skipped(file=row.file, reason=UNREADABLE, detail=look.refusal) for row, look in bad]
-        said += [f"{printable(s.file, 120)} cannot be read: {printable(s.detail, 200)}" for s in skipped[:SHOWN]]
+        said += [f"not readable: {printable(s.file, 120)} ({printable(s.detail, 200)})" for s in skipped[:SHOWN]]
         good = tuple(row for row, look in zip(folder.rows, every, strict=True) if not look.refusal)
         ready.append(replace(folder, rows=good, skipped=(*folder.skipped, *skipped)))
         looks.append([look for look in every if not look.refusal])
     ready, pairs = joined(ready, looks)
+    ready = [replace(folder, rows=(*folder.rows, *rest)) for folder, rest in zip(ready, closed, strict=True)]
     said += _of_copies(pairs)
     if split:
         said += [_of_split(folder, config) for folder in ready if _without_splits(folder)]
@@ -111,8 +117,8 @@ def _of_split(folder: LabelledFolder, config: TaskConfig) -> str:
     share = config.train.calibration_share if folder.labels.decides else 0.0
     rest = f", and {100 * share:g} % of the others calibration" if share else ""
     return (
-        f"{folder.source} names no splits: a fifth of its groups became val{rest}, chosen by their names alone, "
-        f"so always the same; the rest is train"
+        f"no splits are named in {printable(str(folder.source), 200)}: a fifth of its groups became val{rest}, chosen "
+        f"by their names alone, so always the same; the rest is train"
     )
 
 

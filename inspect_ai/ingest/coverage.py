@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 SPARSE = 2.0  # step by slice thickness from which slices are samples; the thickness is nominal, and wrong below that
+STRANGE = 10  # numbers missing for each that is there, from which they do not count slices
 OTHER_REFERENCES = (
     "FrameOfReferenceUID (0020,0052) differs between slices of one series: their positions may not belong to one "
     "space. Export the original series again"
@@ -42,7 +43,7 @@ def missing_numbers(slices: Iterable[int | None], others: Iterable[int | None] =
         return []
     first, last = min(known), max(known)
     missing = last - first + 1 - len(known | {number for number in others if number and first < number < last})
-    if missing == 0:
+    if missing == 0 or missing > STRANGE * len(known):
         return []
     return [
         f"{missing} of the Instance Numbers from {first} to {last} are not there: slices may be missing. Compare the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,7 @@ class FileEvents:
 
         self._stop()
         self._stop = _nothing
+        logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # it warns of its own end on stderr
         observer = Observer()
         try:
             observer.schedule(_handler(str(self._folder), self._touched), str(self._folder), recursive=True)

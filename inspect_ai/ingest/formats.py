@@ -95,7 +95,7 @@ def format_of(head: bytes) -> Format:
         return Format(reader="dicom", name="DICOM")
     if name := _picture_name(head):
         return Format(reader="image", name=name)
-    if refused := _foreign_refusal(head):
+    if refused := volume_refusal(head) or _foreign_refusal(head):
         return Format(refusal=refused)
     refused = _document_refusal(head)
     return Format(refusal=refused, is_document=True) if refused else Format(reader="dicom")

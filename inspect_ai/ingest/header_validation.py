@@ -40,6 +40,10 @@ ASSUMED_HOUNSFIELD = (
     "RescaleSlope (0028,1053) and RescaleIntercept (0028,1052) are missing: the stored values were taken as Hounsfield "
     "units, as the setting assume_hounsfield says"
 )
+PARTLY_RESCALED = (
+    "RescaleSlope (0028,1053) and RescaleIntercept (0028,1052) are missing in a part of the slices: their values have "
+    "no unit in common. Export the original series"
+)
 PHOTOMETRIC = {  # -> samples per pixel
     "MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1,
     "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_RCT": 3, "YBR_ICT": 3,

@@ -16,7 +16,7 @@ from inspect_ai.ingest.attributes import shared
 from inspect_ai.ingest.coverage import OTHER_REFERENCES, OWN_REFERENCES, missing_numbers
 from inspect_ai.ingest.foreign_objects import ForeignObject, reason
 from inspect_ai.ingest.header import STACKED, Header, patient_of
-from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD
+from inspect_ai.ingest.header_validation import ASSUMED_HOUNSFIELD, PARTLY_RESCALED
 from inspect_ai.ingest.volumes.aside import BESIDE_SLICES, reason_to_set_aside
 from inspect_ai.ingest.volumes.duplicates import Copy, notes_on, reencoded, without_duplicates
 from inspect_ai.ingest.volumes.folders import Part, folder_of, parts, patients
@@ -102,6 +102,8 @@ def _of_part(
     unique, copied = without_duplicates(members)
     lost = _lost(part.broken, members)
     problems = [f"a file of this series cannot be used: {why}" for why in sorted({b.header.broken or "" for b in lost})]
+    if len({ASSUMED_HOUNSFIELD in m.header.remarks for m in members}) > 1:
+        problems.append(PARTLY_RESCALED)
     notes = [*part.notes, *notes, *dict.fromkeys(remark for m in members for remark in m.header.remarks)]
     if len(lost) < len(part.broken):
         notes.append("a damaged copy of a file of this series was found; the whole one counts")

@@ -31,7 +31,7 @@ def zero_tail(f: BinaryIO, formats: frozenset[str] = frozenset(FORMATS)) -> str 
         if name in formats and head.startswith(begins):
             try:
                 end, row_bytes = last_row(f, head)
-            except (struct.error, ValueError, IndexError, OverflowError):
+            except (struct.error, ValueError, LookupError, OverflowError, OSError):  # a damaged header: others say so
                 return None
             return name if _is_zero(f, end, row_bytes) else None
     return None

@@ -81,15 +81,15 @@ class Inspectors:
 
         The first time, certificates that are unknown to this log come into force there.
         """
+        doubts = changes_of_code(self._loaded.values())
+        if self._seen is None and not doubts:
+            self._record_new(log)
         newest = next(log.entries(kind=Kind.CERTIFICATE, newest_first=True, limit=1), None)
         seen = 0 if newest is None else newest.id
-        doubts = changes_of_code(self._loaded.values())
         if seen == self._seen and doubts == self._doubts:
             return
         status = {name: held.status_in(log) if seen else UNKNOWN for name, held in self._loaded.items()}
         held = {name: loaded.with_doubts(doubts).with_status(status[name]) for name, loaded in self._loaded.items()}
-        if self._seen is None:
-            self._record_new([held[name] for name, found in status.items() if found == UNKNOWN], log)
         self._seen, self._doubts, self._held = seen, doubts, held
 
     def checked(self, decision: Decision) -> Decision:
@@ -115,13 +115,17 @@ class Inspectors:
             if held is not None and modality not in reads:
                 raise UsageError(f"{gives}, which reads only {', '.join(filter(None, reads)) or 'image files'}.")
 
-    def _record_new(self, unknown: Iterable[Inspector], log: Log) -> None:
+    def _record_new(self, log: Log) -> None:
         """Record the certificates that are unknown to the log and cover what is at work, with their signers."""
-        trusted = trusted_by(certificate_rows(log), self._settings)
+        rows = certificate_rows(log)
+        trusted = trusted_by(rows, self._settings)
         notes = [
             issued_note(held.signed, f"came into force here: {held.point.promise}", trusted)
-            for held in unknown
-            if held.point is not None and held.signed is not None and not held.mismatches
+            for name, held in self._loaded.items()
+            if held.point is not None
+            and held.signed is not None
+            and not held.mismatches
+            and not rows.knows(name, held.signed.sha256)
         ]
         if notes:
             log.append(notes)

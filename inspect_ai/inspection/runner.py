@@ -182,14 +182,16 @@ class Runner:
     def _start(self, job: Job, observer: Observer[Event]) -> Iterator[Event]:
         """Answer one study from the log, leave it to a person, or give it to the workers."""
         route = self._inspectors.route(job.ref)
+        reason = job.problem or route.refusal
         entry = self._inspectors.known(job.ref, route, self._log) if self._lookup else None
+        if entry is None and self._lookup and reason is not None:
+            entry = self._log.find(job.ref.digest, self._unclaimed)
         if entry is not None and (not self._force or entry.id in self._fresh):
             yield from observer.known(job, entry)
             return
         if entry is not None:
             self._superseded[job.ref.digest] = entry.id
         self._under_way += 1
-        reason = job.problem or route.refusal
         if reason is not None:
             decision = abstained(job.ref, self._unclaimed, reason)
             self._inbox.put((job, StudyResult(ref=job.ref, decision=decision)))
@@ -255,9 +257,8 @@ class Runner:
             if result.decision is not None:
                 entry = next(entries)
                 self._fresh |= {entry.id} if self._force else set()
-                stored = self.image_store.save(entry, result.picture, result.heat, self._log)
                 yield from observer.decided(job, self._as_logged(result.decision, entry), entry)
-                yield from stored
+                yield from self.image_store.save(entry, result.picture, result.heat, self._log)
             for rejection in result.rejections:
                 yield from observer.rejected(rejection, next(entries))
 

@@ -81,7 +81,7 @@ def verdict(scored: Prediction, study: StudyRef, rules: Rules) -> Judgement:
         distance = out_of_distribution.measure(rules.reference, scored.units, scored.outputs, measures)
         measures += () if distance is None else (distance,)
     score = scored.score if scored.finite else None
-    found = _decided(score, point, rules, _problems(scored, study), measures, scored.unseen)
+    found = _decided(score, point, rules, scored.unseen, _problems(scored, study), measures)
     return Judgement(verdict=found, point=point, measures=measures, score=score, findings=scored.findings)
 
 
@@ -98,11 +98,11 @@ def _by_picture(scored: Prediction, study: StudyRef, rules: Rules, point: Operat
         score = max((each for each in scores if each is not None), default=None)
         findings = chosen.among(findings)
     problems, remarks = _problems(scored, study), chosen.remarks
-    found = _decided(score, point, rules, problems)
+    found = _decided(score, point, rules, scored.unseen, problems)
     if chosen.deciding and found.outcome is Outcome.FLAG:
         remarks += chosen.lacking
     elif chosen.lacking:
-        found = _decided(score, point, rules, [*problems, *chosen.lacking])
+        found = _decided(score, point, rules, scored.unseen, [*problems, *chosen.lacking])
     return Judgement(
         verdict=found, point=point, measures=chosen.measures, score=score, findings=findings, remarks=remarks
     )
@@ -112,9 +112,9 @@ def _decided(
     score: float | None,
     point: OperatingPoint,
     rules: Rules,
+    unseen: Sequence[str],
     problems: Sequence[str],
     measures: Sequence[Measure] = (),
-    unseen: Sequence[str] = (),
 ) -> Verdict:
     return decide(
         score,

@@ -28,12 +28,13 @@ from inspect_ai.settings import Settings
 
 LOOK_S = 0.05  # longest pause with `once`
 POLL_S = 1.0  # longest pause else
+MOST_OLD_ONCE = 1 << 16  # with `once`, files that were there at the start are all there is
 ONCE_AWAY_S = 10.0  # with `once`, a folder that went away is waited for so long
 AWAY = "the folder went away before it was decided"
 
 
 class Fate(Enum):
-    """Fate of a file while its part was decoded and scored."""
+    """State in which the file of a part is found after its pixels were decoded and scored."""
 
     AS_READ = "as read"
     AGAIN = "again"  # still being written, or away: it is looked at again
@@ -84,7 +85,7 @@ class WatchedFolder:
         """True, with `once`, when a whole round of the listing has found nothing left to do."""
         if not self._once or self.arrivals.told or self.arrivals.busy:
             return False
-        return self.abandoned or (self._listing.rounds >= self._quiet_from + 2 and not self.arrivals.left)
+        return not self.arrivals.left and (self.abandoned or self._listing.rounds >= self._quiet_from + 2)
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
         """Take what changed, read what settled, and yield parts and rejections while there is room."""
@@ -103,7 +104,7 @@ class WatchedFolder:
         while self.arrivals.told:
             yield self.arrivals.told.popleft()
         while self._away_since is None and room > 0:
-            part = self.arrivals.next_part(2 * self._settings.workers)
+            part = self.arrivals.next_part(MOST_OLD_ONCE if self._once else 2 * self._settings.workers)
             if part is None:
                 return
             room -= 1

@@ -41,7 +41,9 @@ def read_corpus(
     ready = prepare(data, task.config, settings)
     folders = ready.folders
     counts = ready.account(["train", "val"])
-    for sentence in (*ready.said, counts.sentence, *refuse_too_few(ready)):
+    for sentence in (*ready.said, counts.sentence):
+        tell(sentence)
+    for sentence in refuse_too_few(ready):
         tell(sentence)
     train: list[Sample] = []
     val: list[Sample] = []

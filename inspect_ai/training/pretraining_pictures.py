@@ -1,8 +1,8 @@
 """Pictures for pretraining: the train part of labelled folders, decoded as their tasks decode it, and folders without
 labels as they are.
 
-Of calibration and val pictures nothing but their content is compared, so that no copy of one is in train: each folder
-is split as training splits it, by itself, which sets at least as many groups aside as training it together with others.
+Calibration and val pictures that a table names are never opened: each folder is split as training splits it, by itself,
+which sets at least as many groups aside as training it together with others does.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _known(place: Path, settings: Settings) -> tuple[Task, Prepared] | None:
             raise UsageError(f"{root} is of no installed task. " + " ".join(dict.fromkeys(refusals)))
         return None
     ((task, folder),) = folders
-    return task, prepared([folder], task.config, settings)
+    return task, prepared([folder], task.config, settings, train_alone=True)
 
 
 def _root(place: Path) -> Path:

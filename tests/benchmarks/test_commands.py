@@ -9,7 +9,21 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NAMES = ("accuracy", "fuzz", "gate", "guarantee", "heat", "index", "monitor", "moves", "mutants", "speed", "volumes")
+NAMES = (
+    "accuracy",
+    "fuzz",
+    "gate",
+    "guarantee",
+    "heat",
+    "index",
+    "line_soak",
+    "monitor",
+    "moves",
+    "mutants",
+    "near_copies",
+    "speed",
+    "volumes",
+)
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:

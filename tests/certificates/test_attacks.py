@@ -143,8 +143,6 @@ def test_what_python_would_take_for_the_source_is_not_run(mode: py_compile.PycIn
     compiled(site.package / "plugins.py", NO_SCORE, mode)
     compiled(site.package / "decide.py", NO_FLAG, mode)
     compiled(site.package / "cli" / "scan.py", PATCH, mode)
-    (site.package / "decide").mkdir()
-    (site.package / "decide" / "__init__.py").write_text(PATCH)
     (site.package / f"quality{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"\x7fELF")
     compiled(site.task / "task.py", PATCH, mode)
     compiled(site.task / "candidates.py", PATCH, mode)
@@ -154,16 +152,40 @@ def test_what_python_would_take_for_the_source_is_not_run(mode: py_compile.PycIn
     assert [(study["outcome"], study["certified"]) for study in studies] == [("flag", True)], said
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "source_loader.py"])
-def test_a_prepared_compiled_file_of_the_first_modules_certifies_nothing(name: str, site: Site) -> None:
+def test_a_folder_beside_a_module_of_the_program_is_not_run_and_certifies_nothing(site: Site) -> None:
+    (site.package / "decide").mkdir()
+    (site.package / "decide" / "__init__.py").write_text(f"open({str(site.root / 'it ran')!r}, 'w')\n{PATCH}")
+
+    _, (study,), _ = site.scan()
+
+    assert (study["outcome"], study["certified"]) == ("flag", False)
+    assert "inspect_ai/decide/__init__.py was not there when it was certified" in str(study["reason"])
+    assert not (site.root / "it ran").exists()
+
+
+@pytest.mark.parametrize(("name", "mode"), [("__init__.py", MODES[0]), ("source_loader.py", MODES[1])])
+def test_a_prepared_compiled_file_of_the_first_modules_certifies_nothing(
+    name: str, mode: py_compile.PycInvalidationMode, site: Site
+) -> None:
     """Python runs these before anything can see to it that they come from their source."""
     late = f"\ndef _late(code={PATCH!r}):\n    exec(code, {{}})\nimport atexit, threading\n"
-    compiled(site.package / name, late, MODES[0])
+    compiled(site.package / name, late, mode)
 
     _, (study,), _ = site.scan()
 
     assert study["certified"] is False
     assert "is not what the source of" in str(study["reason"])
+
+
+def test_a_compiled_file_that_is_out_of_date_is_no_fault(site: Site) -> None:
+    """After an update, or where Python may not write: it is passed over."""
+    loader = site.package / "source_loader.py"
+    compiled(loader, NO_SCORE, MODES[1])
+    os.utime(loader, (1, 1))
+
+    _, studies, said = site.scan()
+
+    assert [(study["outcome"], study["certified"]) for study in studies] == [("flag", True)], said
 
 
 def beside_as_folder(task: Path) -> None:

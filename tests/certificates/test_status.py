@@ -80,16 +80,21 @@ def force(certificate: str, *, date: str, trust: str = "trusted by entry 1") -> 
 def test_a_certificate_issued_after_a_suspension_is_free_of_it_alone(tmp_path: Path) -> None:
     new, old, foreign = "1" * 64, "2" * 64, "3" * 64
     with open_log(tmp_path / "log.db") as log:
-        log.append([note(ISS), note(SUS)])
+        _, suspended = log.append([note(ISS), note(SUS)])
+        log.append(
+            [force("4" * 64, date=f"{suspended.time[:19]}Z")]
+        )  # in the same second: nobody knows which was first
         log.append([
             force(new, date="2999-01-31T23:59:59Z"),
             force(old, date="2001-01-31T23:59:59Z"),  # an older one, put in its place
             force(foreign, date="2999-01-31T23:59:59Z", trust=""),
         ])  # fmt: skip
 
-        states = [certificate_status(log, "caps", which).state for which in (new, old, foreign, CERTIFICATE, "")]
+        states = [
+            certificate_status(log, "caps", which).state for which in (new, old, foreign, CERTIFICATE, "", "4" * 64)
+        ]
 
-    assert states == [CertificateState.IN_FORCE, *4 * [CertificateState.SUSPENDED]]
+    assert states == [CertificateState.IN_FORCE, *5 * [CertificateState.SUSPENDED]]
 
 
 def test_a_key_that_lost_its_trust_certifies_nothing_until_it_is_trusted_again(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ PATCHES = {
     "sneaked was added to inspect_ai.quality": "import inspect_ai.quality as m; m.sneaked = 1",
     "module inspect_ai.decide was replaced": "import sys; sys.modules['inspect_ai.decide'] = type(sys)('x')",
     "module inspect_ai.ingest.x was not loaded": "import sys; sys.modules['inspect_ai.ingest.x'] = type(sys)('x')",
+    "checks of inspect_ai.certificates.deployment": "import inspect_ai.certificates.deployment as m; m.checks = list",
     "changes of inspect_ai.source_loader": "import inspect_ai.source_loader as m; m.changes = lambda names: iter(())",
 }
 IN_A_CHILD_EACH = """

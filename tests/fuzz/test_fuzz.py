@@ -40,6 +40,12 @@ def test_every_mutant_ends_as_a_study_or_a_rejection_with_a_sentence() -> None:
     assert found.together == MUTANTS // study.TOGETHER * study.TOGETHER
 
 
+def test_where_even_sound_files_are_not_read_the_fuzzing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "originals", lambda: {"PNG": b"no picture at all, but a text"})
+
+    assert fuzz(1, 0, SETTINGS).faults == ("PNG is not read even unchanged",)
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_what_is_mutated_is_a_sound_file_before(name: str, ingest: Ingest) -> None:
     ended = ingest.alone(SOUND[name])
@@ -125,3 +131,12 @@ def touches(secret: str, allowed: str) -> tuple[str, ...]:
     Path(secret).read_text()
     (Path(allowed) / "new").write_text("x")
     return loaded(Path(allowed), ref, SETTINGS, allowed).touched
+
+
+def test_a_tiff_without_its_width_is_looked_at_by_a_watch_as_any_other(ingest: Ingest) -> None:
+    content = bytearray(SOUND["TIFF"])
+    at = content.index(b"\x00\x01\x04\x00\x01\x00\x00\x00") if b"\x00\x01\x04\x00\x01\x00\x00\x00" in content else -1
+    at = at if at >= 0 else content.index(b"\x00\x01\x03\x00\x01\x00\x00\x00")  # ImageWidth, LONG or SHORT
+    content[at : at + 2] = b"\xfe\xff"
+
+    assert ingest.alone(bytes(content)).faults == ()

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import RLELossless
 
 from inspect_ai.ingest import DecoderPool, discover, load
-from inspect_ai.ingest.data_set import GUESSED
+from inspect_ai.ingest.data_set import GUESSED, NOT_RECOGNISED
 from inspect_ai.settings import Settings
 from tests.ingest.conftest import Given
 from tests.support.dicom_factory import ct_slice, save, save_series
@@ -78,6 +78,7 @@ def test_bytes_that_happen_to_parse_are_no_picture(tmp_path: Path, ingest: Inges
 
     assert given.studies == []
     assert len(given.rejections) == 40
+    assert {r.reason for r in given.rejections} <= {NOT_RECOGNISED, "text: no picture"}
 
 
 def test_a_file_meta_without_transfer_syntax_is_no_obstacle(
@@ -352,3 +353,32 @@ def test_a_decision_without_the_assumption_is_another_than_one_with_it(tmp_path:
 
     assert digest("without") != digest("without", assume_hounsfield=True)
     assert digest("with") == digest("with", assume_hounsfield=True)
+
+
+def test_slices_with_a_decimal_comma_at_one_end_do_not_shorten_the_volume(tmp_path: Path, ingest: Ingest) -> None:
+    def with_commas(i: int, content: bytes) -> bytes:
+        at = content.index(struct.pack("<HH", 0x20, 0x32) + b"DS")
+        length = struct.unpack("<H", content[at + 6 : at + 8])[0]
+        value = content[at + 8 : at + 8 + length]
+        return content.replace(value, value.replace(b".", b",")) if i == 5 else content
+
+    given = ingest(rewritten(tmp_path, with_commas))
+
+    (study,) = given.studies
+    assert len(study.ref.files) == 6
+    assert study.volumes == ()
+    assert "comma" in given.problems[0]
+
+
+def test_slices_without_rescale_among_others_are_not_assumed_to_be_in_hounsfield_units(
+    tmp_path: Path, pool: DecoderPool
+) -> None:
+    for i, z in enumerate(REGULAR):
+        ds = ct_slice(z, number=i + 1)
+        for name in ("RescaleSlope", "RescaleIntercept") if i == 2 else ():
+            delattr(ds, name)
+        save(ds, tmp_path / f"{i}")
+
+    (ref,) = discover(tmp_path, settings=Settings(assume_hounsfield=True), pool=pool)
+
+    assert any("in a part of the slices" in problem for problem in ref.problems)  # type: ignore[union-attr]

@@ -95,7 +95,8 @@ def test_a_slice_thickness_that_is_missing_or_only_inexact_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("numbers", "missing"), [([1, 3, 5, 7, 9, 11], 5), ([1, 2, 3, 10, 11, 12], 6), ([4, 5, 6, 7, 8, 9], 0)]
+    ("numbers", "missing"),
+    [([1, 3, 5, 7, 9, 11], 5), ([1, 2, 3, 10, 11, 12], 6), ([4, 5, 6, 7, 8, 9], 0), ([1, 2, 3, 1001, 1002, 1003], 0)],
 )
 def test_numbers_that_are_missing_among_regular_slices_are_a_remark(
     numbers: list[int], missing: int, tmp_path: Path, ingest: Ingest

@@ -101,7 +101,7 @@ def test_each_thread_that_scores_has_an_engine_of_its_own(
     class Watched:
         def __init__(self, folder: Path, *, kind: str, threads: int, config: TaskConfig) -> None:
             self.own = open_engine(folder, kind=kind, threads=threads, config=config)
-            self.manifest = self.own.manifest
+            self.manifest, self.read = self.own.manifest, self.own.read
 
         def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
             entered.append((id(self), threading.get_ident()))

@@ -97,7 +97,8 @@ def test_a_certificate_lies_beside_the_point_and_a_reference_of_other_pictures_d
     assert not (tmp_path / "typical.npz").exists()  # 48 pictures tell too little
     assert "Unlike pictures cannot be told" in done.stdout
     with open_log(tmp_path / "inspect_ai.db") as log:
-        (row,) = log.entries(kind="certificate")
+        trusted, row = log.entries(kind="certificate")
+    assert (trusted.subject, trusted.outcome) == (made.public_key, "trusted")  # by whoever calibrates here
     assert (row.subject, row.outcome) == (made.sha256, "issued")
 
 

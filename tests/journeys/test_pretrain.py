@@ -30,9 +30,10 @@ QUICK = "epochs: 3\nsamples_per_epoch: 16\nbatch: 4\ncrop: 64\n"
 
 
 def write_picture(path: Path, seed: int) -> str:
-    """A striped plate; returns the digest of the file."""
+    """A striped plate with clouds of its own; returns the digest of the file."""
     random = np.random.default_rng(seed)
     stripes = 120 + 60 * np.sin(np.arange(80) / random.uniform(2, 6))[None, :] + random.normal(0, 8, (80, 80))
+    stripes += 40 * cv2.resize(random.normal(0, 1, (8, 8)), (80, 80), interpolation=cv2.INTER_CUBIC)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), stripes.clip(0, 255).astype(np.uint8))
     return hashlib.sha256(path.read_bytes()).hexdigest()

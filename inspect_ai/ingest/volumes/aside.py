@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from inspect_ai.ingest.header_validation import NO_RESCALE
 from inspect_ai.ingest.plane_geometry import Plane
 from inspect_ai.ingest.series_attributes import PROJECTION
 from inspect_ai.ingest.slice_order import FEWEST_SLICES
@@ -37,7 +38,7 @@ def _page_or_view(stack: Stack) -> str:
     """
     if len(stack.frames) > MOST_PAGES or stack.frames[0].member.header.modality != "CT":
         return ""
-    if all(f.plane is None and f.member.header.problems for f in stack.frames):
+    if all(f.plane is None and f.member.header.problems == (NO_RESCALE,) for f in stack.frames):
         return BESIDE_SLICES.format("a page without a position")
     views = len(stack.frames) < FEWEST_SLICES and all(f.plane and _is_upright(f.plane) for f in stack.frames)
     return BESIDE_SLICES.format("a view like a localizer") if views else ""

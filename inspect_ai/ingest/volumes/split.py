@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from inspect_ai.ingest.header_validation import NO_RESCALE
 from inspect_ai.ingest.slice_order import FEWEST_SLICES, SAME_POSITION_MM
 from inspect_ai.ingest.volumes.clusters import (
     SAME_DIRECTION,
@@ -65,7 +66,7 @@ def _without_pages(whole: Stack, placed: list[Frame]) -> list[Stack]:
         return [whole]
     sizes = {_size(f) for f in placed}
     loose = [f for f in whole.frames if f.plane is None]
-    if not all(_size(f) not in sizes or f.member.header.problems for f in loose):
+    if not all(_size(f) not in sizes or f.member.header.problems == (NO_RESCALE,) for f in loose):
         return [whole]
     page = Stack(frames=loose, aside="a picture without a position beside slices: a screen capture or dose page")
     return [*split(placed), page]

@@ -24,6 +24,8 @@ def stack(members: Sequence[Instance], selected: Mapping[str, str] | None = None
         if plane is not None:
             path = frame.member.file.path
             slices.append(Slice(path=path, frame=frame.index, sop_instance_uid=header.sop_instance_uid, plane=plane))
+    if missing and any(m.header.problems for m in members):
+        return [], []  # these say more
     if missing or not slices:
         return [], ["slices without position, orientation or spacing: no volume in millimetres can be built"]
     problems = _shape_problems(members, slices)

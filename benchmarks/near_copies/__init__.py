@@ -1,0 +1,1 @@
+"""Near copies: how often changed copies are found, and which pictures of real data sets are joined."""
