@@ -259,7 +259,7 @@ def test_a_case_is_found_shown_and_decided_from_the_terminal(db: Path, tmp_path:
     assert "operator" in text  # showing takes none
     text = run("review", "--db", db, "show", "5").stdout
     assert "a crack" in text
-    assert re.search(r"source +[0-9a-f]{12}/[0-9a-f]{12}\.png", text)
+    assert re.search(r"source\s+[0-9a-f]{12}/[0-9a-f]{12}\.png", text)
     assert lines(run("review", "show", "5", "--reveal", "--db", db, "--json"))[0]["source"] == "parts/5.png"
     assert "parts/5.png" in run("review", "show", "5", "--reveal", "--db", db).stdout
     named = lines(run("audit", "show", "5", "--reveal", "--db", db, "--json"))[0]["document"]
