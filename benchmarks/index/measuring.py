@@ -51,6 +51,11 @@ def bench_index(out: Path, sizes: Sequence[int], *, seed: int, on_progress: Call
             folders = make_files(folder / "in", files, seed)
             on_progress(f"planning a scan of {files:,} files")
             found.append(_dry_run(folder, files, folders))
+        _write(out, found)  # after each size, since the last ones take long
+    return found
+
+
+def _write(out: Path, found: Sequence[DryRun]) -> None:
     rows = [tuple(getattr(run, column) for column in COLUMNS) for run in found]
     texts = {
         f"{NAME}.md": table(found),
@@ -58,7 +63,6 @@ def bench_index(out: Path, sizes: Sequence[int], *, seed: int, on_progress: Call
         f"{NAME}.json": json_text([dict(zip(COLUMNS, row, strict=True)) for row in rows]),
     }
     write_files(out, texts)
-    return found
 
 
 def table(runs: Sequence[DryRun]) -> str:

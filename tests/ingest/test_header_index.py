@@ -21,7 +21,7 @@ def file(path: str) -> SourceFile:
 
 @pytest.fixture
 def header(tmp_path: Path) -> Header:
-    (found,) = read_headers([save(ct_slice(2.5), tmp_path / "slice")], 10**8, None)
+    (found,) = read_headers([save(ct_slice(2.5), tmp_path / "slice")], 10**8, None, False)
     assert isinstance(found, Header)
     return found
 

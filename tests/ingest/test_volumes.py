@@ -84,11 +84,20 @@ def test_two_passes_are_told_apart_by_times_alone(tmp_path: Path, ingest: Ingest
 
 
 @pytest.mark.parametrize(
-    "name", ["AcquisitionNumber", "TemporalPositionIdentifier", "ConvolutionKernel", "EchoTime", "SliceThickness"]
+    ("name", "value"),
+    [
+        ("AcquisitionNumber", 1),
+        ("TemporalPositionIdentifier", 1),
+        ("ConvolutionKernel", "B30f"),
+        ("EchoTime", 4.6),
+        ("SliceThickness", 8),
+    ],
 )
-def test_an_attribute_that_some_slices_lack_parts_nothing(tmp_path: Path, ingest: Ingest, name: str) -> None:
+def test_an_attribute_that_some_slices_lack_parts_nothing(
+    tmp_path: Path, ingest: Ingest, name: str, value: Any
+) -> None:
     for i, z in enumerate(FIRST):
-        save(ct_slice(z, number=i + 1, **({} if i % 2 else {name: "8"})), tmp_path / f"{i}")
+        save(ct_slice(z, number=i + 1, **({} if i % 2 else {name: value})), tmp_path / f"{i}")
 
     (study,) = ingest(tmp_path).studies
 
@@ -369,13 +378,14 @@ def test_two_enhanced_objects_of_one_range_are_two_volumes(tmp_path: Path, inges
 
 
 def test_an_empty_frame_of_reference_in_a_part_of_a_series_parts_nothing(tmp_path: Path, ingest: Ingest) -> None:
-    for i, z in enumerate(FIRST):
+    zs = [8.0 * i for i in range(8)]  # enough for two volumes
+    for i, z in enumerate(zs):
         save(ct_slice(z, number=i + 1, **({"FrameOfReferenceUID": ""} if i % 2 else {})), tmp_path / f"{i}")
 
     (study,) = ingest(tmp_path).studies
 
     assert study.ref.problems == ()
-    assert heights(study) == FIRST
+    assert heights(study) == zs
 
 
 def test_an_empty_patient_in_a_part_of_a_series_is_no_second_patient(tmp_path: Path, ingest: Ingest) -> None:

@@ -76,8 +76,8 @@ def _by_patient(
         there[folder_of(m)].append(m)
     folders = {folder: patients(members) for folder, members in there.items()}
     names = set().union(*folders.values())
-    alone = len(folders) == len(good)
-    if len(patients(good)) < 2 or alone or not all(len(found) == 1 for found in folders.values()):
+    alone = len(folders) == len(good)  # with a folder for each file, folders say nothing
+    if alone or len(patients(good)) < 2 or not all(len(found) == 1 for found in folders.values()):
         yield list(good), list(broken)
         return
     for name in sorted(names):
