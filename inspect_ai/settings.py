@@ -37,6 +37,7 @@ class Settings:
     settle_ms: float = 50.0  # a watched file counts when nothing was written to it for so long, by this machine's clock
     completeness: str = "all"  # formats whose end a watched file must have; all, none, or names
     zero_tail: str = "all"  # uncompressed formats whose zero last rows are taken for reserved space; likewise
+    zero_tail_s: float = 10.0  # longest wait for such a file to change; then it counts as it is, with a remark
     log_wait_s: float = 600.0  # longest wait of a scan for a log that is locked or full; a watch waits without end
     tasks: str = ""  # folders with task plugins, separated as in PATH
     cache: str = ""  # folder where training keeps decoded pictures for the next one; none if empty

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -162,6 +162,10 @@ class Checks:
 
     structure: frozenset[str] = frozenset(formats_checked())
     zero_tail: frozenset[str] = frozenset(RESERVABLE)
+
+    def without_zero_tail(self, format_name: str) -> Checks:
+        """The same checks, but for zero rows at the end of this format."""
+        return replace(self, zero_tail=frozenset(self.zero_tail - {format_name.removeprefix("Big")}))
 
 
 def checks_set(settings: Settings) -> Checks:

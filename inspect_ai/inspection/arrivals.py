@@ -30,6 +30,18 @@ NOT_A_FILE = {
 SIDECAR_ENDINGS = (".json", ".xml", ".txt", ".csv", ".log", ".yaml", ".yml", ".ini", ".md", ".html", ".db-journal")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """A file that does not count yet. until: when it counts as it is, in monotonic seconds.
+
+    is_reserved: its structure is whole, but its last rows are zero, as of space that is reserved and not written yet.
+    """
+
+    state: FileState
+    until: float
+    is_reserved: bool = False
+
+
 @dataclass
 class Arrivals:
     """State of the files that have no decision yet. read: makes the part of a file; None for a
@@ -44,7 +56,7 @@ class Arrivals:
     found: int = 0  # files seen that are no sidecars; one that is written again counts again
     sidecars: int = 0
     told: deque[Rejection] = field(default_factory=deque)
-    waiting: dict[str, FileState] = field(default_factory=dict)  # known not to be whole
+    waiting: dict[str, Waited] = field(default_factory=dict)  # known or thought not to be whole
     busy: dict[str, WatchedFile] = field(default_factory=dict)  # given to the runner
     _unread: dict[str, FileState] = field(default_factory=dict)
     _settling: dict[str, float] = field(default_factory=dict)  # path -> since, in this order
@@ -79,7 +91,7 @@ class Arrivals:
             if read is not None:
                 self.tell(path, "deleted before it was decided", read.sha256)
             elif is_open:
-                self._tell_gone(path, unread or waited)
+                self._tell_gone(path, unread or (waited.state if waited else None))
             return
         if read is not None and (read.ref.kind == "image" or read.state.inode != state.inode):
             self.tell(path, "written again before it was decided: the new content is looked at", read.sha256)
@@ -165,13 +177,13 @@ class Arrivals:
         self._settling.pop(path, None)
         self._settling[path] = self._unread[path].since
 
-    def overdue(self, patience_s: float) -> None:
+    def overdue(self) -> None:
         """Let files count as they are that were waited for long enough."""
         now = time.monotonic()
-        for path, state in list(self.waiting.items()):
-            if now - state.since >= patience_s:
+        for path, waited in list(self.waiting.items()):
+            if now >= waited.until:
                 del self.waiting[path]
-                self._unread[path] = state
+                self._unread[path] = waited.state
                 self._new.append(path)
 
     def tell(self, path: str, reason: str, sha256: str | None = None) -> None:
@@ -182,7 +194,8 @@ class Arrivals:
         """Tell of every file that is not decided, waited for or under way."""
         for path, part in [*self._ready.items(), *self._ready_old.items()]:
             self.tell(path, reason, part.sha256)
-        for path, state in [*self._unread.items(), *self.waiting.items()]:
+        waited = ((path, waited.state) for path, waited in self.waiting.items())
+        for path, state in [*self._unread.items(), *waited]:
             self.tell(path, f"{reason} {_seen(state)}")
         for paths in (self._ready, self._ready_old, self._unread, self.waiting, self._settling):
             paths.clear()

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Notice:
     """An obstacle that a person should know of while the run goes on by itself; with `over`, that it has passed.
 
-    subject: "log", "heads", "pictures" or "folder".
+    subject: "log", "heads", "pictures", "folder" or "format".
     """
 
     subject: str

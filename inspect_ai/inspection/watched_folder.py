@@ -18,7 +18,7 @@ from inspect_ai.ingest.attributes import attributes_set
 from inspect_ai.ingest.file_events import FileEvents
 from inspect_ai.ingest.folder_listing import FolderListing
 from inspect_ai.ingest.watched_files import FileState, WatchedFile, checks_set, state_of, watched_file
-from inspect_ai.inspection.arrivals import Arrivals
+from inspect_ai.inspection.arrivals import Arrivals, Waited
 from inspect_ai.inspection.events import PartWaiting
 from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.outages import Notice
@@ -30,6 +30,7 @@ LOOK_S = 0.05  # longest pause with `once`
 POLL_S = 1.0  # longest pause else
 MOST_OLD_ONCE = 1 << 16  # with `once`, files that were there at the start are all there is
 ONCE_AWAY_S = 10.0  # with `once`, a folder that went away is waited for so long
+BLACK_ENDS = 3  # pictures waited for in vain, after which a camera is known to make pictures that end in black
 AWAY = "the folder went away before it was decided"
 
 
@@ -68,6 +69,9 @@ class WatchedFolder:
         self.abandoned = False  # with `once`: the folder went away and did not come back
         self._settings, self._pool, self._listing, self._events = settings, pool, listing, events
         self._once, self._patience_s = once, patience_s
+        self._reserved_s = min(patience_s, settings.zero_tail_s)
+        self._reserved: set[str] = set()  # paths of pictures whose last rows were zero when they were looked at
+        self._in_vain = 0  # pictures with zero last rows, one after another, that were waited for and did not change
         self._own = OwnFiles(settings, folder)
         self._checks = checks_set(settings)
         self._news: list[PartWaiting | Notice] = []
@@ -85,6 +89,8 @@ class WatchedFolder:
         """True, with `once`, when a whole round of the listing has found nothing left to do."""
         if not self._once or self.arrivals.told or self.arrivals.busy:
             return False
+        if any(waited.is_reserved for waited in self.arrivals.waiting.values()):
+            return False  # for a few seconds only
         return not self.arrivals.left and (self.abandoned or self._listing.rounds >= self._quiet_from + 2)
 
     def items(self, room: int) -> Iterator[Job | Rejection]:
@@ -97,7 +103,7 @@ class WatchedFolder:
             self._quiet_from = self._listing.rounds
         self._notice_folder()
         if self._away_since is None:
-            self.arrivals.overdue(self._patience_s)
+            self.arrivals.overdue()
             self.arrivals.read_settled()
         if room <= 0:
             return
@@ -126,9 +132,10 @@ class WatchedFolder:
         """Note the row that decided this content of the file."""
         self.last_entry[part.path] = entry
 
-    def wait_for(self, path: str, state: FileState, reason: str) -> None:
+    def wait_for(self, path: str, state: FileState, reason: str, *, is_reserved: bool = False) -> None:
         """Report a file that does not count yet."""
-        self.arrivals.waiting[path] = state
+        until = state.since + (self._reserved_s if is_reserved else self._patience_s)
+        self.arrivals.waiting[path] = Waited(state=state, until=until, is_reserved=is_reserved)
         self._news.append(PartWaiting(path=path, reason=reason))
 
     def news(self) -> list[PartWaiting | Notice]:
@@ -191,7 +198,18 @@ class WatchedFolder:
             return self._unreadable(path, state, str(e))
         if part is None:
             return None
-        reason = part.unfinished or part.remark
+        if part.remark is None and path in self._reserved:
+            self._reserved.discard(path)
+            self._in_vain = 0  # this camera does reserve space
+        if part.remark is not None and part.unfinished is None:
+            if time.monotonic() - state.since < self._reserved_s:
+                self._reserved.add(path)
+                self.wait_for(path, state, part.remark, is_reserved=True)
+                return part.remark
+            self._reserved.discard(path)
+            self._waited_in_vain(part.format)
+            return self._with_notes(part)
+        reason = part.unfinished
         if part.ref.kind == "dicom" and (reason is None or not young):
             part = self._with_header(part)
             reason = part.problem if part.is_dicom else None
@@ -199,6 +217,18 @@ class WatchedFolder:
             self.wait_for(path, state, reason)
             return reason
         return self._with_notes(part)
+
+    def _waited_in_vain(self, format_name: str) -> None:
+        """Count a picture whose last rows stayed zero; after some, no more is waited for in this format."""
+        self._in_vain += 1
+        if self._in_vain == BLACK_ENDS:
+            self._checks = self._checks.without_zero_tail(format_name)
+            message = (
+                f"{BLACK_ENDS} {format_name} pictures whose last rows are zero were waited for in vain: this camera's "
+                "pictures end in black. They are waited for no more until the next start; take the format out of the setting "
+                "zero_tail to have it so for good."
+            )
+            self._news.append(Notice(subject="format", message=message))
 
     def _unreadable(self, path: str, state: FileState, reason: str) -> str | None:
         """Wait for the right to read a file, which its writer may still give; then, and with `once`, tell of it."""

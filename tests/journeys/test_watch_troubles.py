@@ -134,14 +134,32 @@ def test_a_picture_that_ends_in_black_is_decided_with_a_remark_after_patience_or
     picture[:2] = 0  # a BMP holds its rows from below
     cv2.imwrite(str(line / "part.bmp"), picture)
 
-    first = list(watch(line, settings, once=True))
-    late = [e for e in watch(line, settings, once=True, patience_s=0.0) if isinstance(e, PartDecided)]
+    waited = list(watch(line, changed(settings, zero_tail_s=1.0), once=True))
+    late = [e for e in waited if isinstance(e, PartDecided)]
     (line / "part.bmp").rename(line / "other.bmp")
     free = [e for e in watch(line, changed(settings, zero_tail="TIFF"), once=True) if isinstance(e, PartDecided)]
 
-    assert (summed(first).waiting, summed(first).parts) == (1, 0)
+    assert [event.path for event in waited if isinstance(event, PartWaiting)] == ["part.bmp"]
+    assert (summed(waited).waiting, summed(waited).parts) == (0, 1)
     assert any("all zero" in note for note in late[0].decision.study.notes)
     assert not any("all zero" in note for note in free[0].decision.study.notes)
+
+
+def test_a_camera_whose_pictures_end_in_black_is_known_after_three_of_them(settings: Settings, line: Path) -> None:
+    picture = cv2.imdecode(np.frombuffer(bmp(flag=True), np.uint8), cv2.IMREAD_COLOR)
+    picture[:2] = 0
+    events = watch(line, changed(settings, zero_tail_s=0.5))
+    for number in range(3):
+        picture[10, 10] = number
+        cv2.imwrite(str(line / f"part{number}.bmp"), picture)
+        until(events, lambda event: isinstance(event, PartDecided))
+    picture[10, 10] = 9
+    cv2.imwrite(str(line / "part9.bmp"), picture)
+
+    seen = until(events, lambda event: isinstance(event, PartDecided))
+
+    events.close()
+    assert not [event for event in seen if isinstance(event, PartWaiting)]
 
 
 def test_the_completeness_of_a_format_need_not_be_checked_and_no_unknown_format_is_named(
