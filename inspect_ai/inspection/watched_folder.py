@@ -225,8 +225,8 @@ class WatchedFolder:
             self._checks = self._checks.without_zero_tail(format_name)
             message = (
                 f"{BLACK_ENDS} {format_name} pictures whose last rows are zero were waited for in vain: this camera's "
-                "pictures end in black. They are waited for no more until the next start; take the format out of the setting "
-                "zero_tail to have it so for good."
+                "pictures end in black. They are waited for no more until the next start; take the format out of "
+                "setting zero_tail to have it so for good."
             )
             self._news.append(Notice(subject="format", message=message))
 
