@@ -17,7 +17,7 @@ from benchmarks.fuzz.watching import loaded
 from inspect_ai.domain import Rejection, StudyRef
 from inspect_ai.errors import InspectError
 from inspect_ai.ingest import DecoderDied, DecoderPool, DecoderTimeout, discover
-from inspect_ai.ingest.watched_files import list_files, watched_file
+from inspect_ai.ingest.watching.watched_files import list_files, watched_file
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 

@@ -190,7 +190,7 @@ def _is_name(part: str) -> bool:
 
 
 def _covers_path(study: StudyRef) -> bool:
-    """True for a part of a watched folder, whose digest covers path and content (ingest.watched_files)."""
+    """True for a part of a watched folder, whose digest covers path and content (ingest.watching.watched_files)."""
     if len(study.files) != 1:
         return False
     file = study.files[0]

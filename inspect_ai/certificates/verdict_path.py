@@ -27,9 +27,10 @@ VERDICT_PATH = (
     "", "source_loader", "task_source", "plugins", "quality", "decide", "operating_point", "domain", "canonical",
     "config", "settings", "errors", "text", "version",
     "ingest.*",
-    "inspection", "inspection.decision", "inspection.inspector", "inspection.inspectors", "inspection.loading",
-    "inspection.out_of_distribution", "inspection.own_files", "inspection.predict", "inspection.preprocess",
-    "inspection.runner", "inspection.sources", "inspection.study_source", "inspection.verdict", "inspection.workers",
+    "inspection", "inspection.decision", "inspection.file_counts", "inspection.inspector", "inspection.inspectors",
+    "inspection.loading", "inspection.out_of_distribution", "inspection.own_files", "inspection.picture_choice",
+    "inspection.predict", "inspection.preprocess", "inspection.runner", "inspection.scan_results", "inspection.sources",
+    "inspection.study_source", "inspection.verdict", "inspection.watching.*", "inspection.workers",
     "model", "model.attention", "model.backbone", "model.baselines.*", "model.convolution", "model.engine",
     "model.foreign_graph", "model.manifest", "model.network", "model.readout", "model.trunk", "model.weights",
     "calibration", "calibration.groups", "calibration.out_of_distribution", "calibration.point",
@@ -48,9 +49,7 @@ NOT_PART_OF_A_SCORE = {
     "calibration.planning": "proves thresholds",
     "calibration.threshold": "proves thresholds",
     "inspection.events": "carries what was decided",
-    "inspection.last_entries": "finds what was decided before",
     "inspection.outages": "waits for the log",
-    "inspection.scan_results": "counts what was decided",
     "inspection.pictures.*": "draws pictures of what was decided",
     "model.imagenet": "starts a training",
     "secret": "keeps keys",
@@ -91,8 +90,8 @@ def program_digests() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that a score depends on; "not installed" for one that is missing."""
-    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    """Versions of the libraries that a score depends on; "not installed" for one that is missing."""
+    found = {}
     for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)

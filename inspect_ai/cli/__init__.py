@@ -60,7 +60,7 @@ def _say(sentence: str) -> None:
 def _fault(error: Exception) -> int:
     if _debug():
         traceback.print_exc()
-    from inspect_ai.cli.fault_log import write_fault
+    from inspect_ai.cli.shown.fault_log import write_fault
 
     where = write_fault(error)
     if where is None:

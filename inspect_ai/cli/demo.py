@@ -24,8 +24,8 @@ def demo(
 
     Example: inspect-ai demo --dir ./demo
     """
-    from inspect_ai.cli import output
     from inspect_ai.cli.scan import following
+    from inspect_ai.cli.shown import output
     from inspect_ai.journeys import demo as journey
     from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary
 

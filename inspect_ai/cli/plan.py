@@ -56,7 +56,7 @@ def plan(
     Example: inspect-ai plan --sensitivity 0.987 --confidence 0.95
     """
     from inspect_ai import calibration
-    from inspect_ai.cli import sample_size_tables as parts
+    from inspect_ai.cli.tables import sample_sizes as parts
 
     promise = parts.Promise(sensitivity=sensitivity, confidence=confidence, misses=range(misses + 1))
     rows = calibration.plan(sensitivity, confidence, promise.misses)

@@ -94,7 +94,7 @@ def tell_tasks(settings: Settings, as_json: bool) -> None:
 
 def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
     """Print events as they come; progress goes to stderr. Returns the summary."""
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
     from inspect_ai.cli.tables.decisions import DecisionTable
     from inspect_ai.journeys.scan import FileRejected, StudyDecided, Summary
 
@@ -118,7 +118,7 @@ def show(events: Iterator[ScanEvent], as_json: bool) -> Summary:
 
 def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileRejected | Summary]:
     """Pass on all events but progress, which moves a bar on stderr, and notices, which are lines there."""
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
     from inspect_ai.journeys.scan import Notice, Progress
 
     with _bar() as bar:
@@ -132,7 +132,7 @@ def following(events: Iterator[ScanEvent]) -> Iterator[StudyDecided | FileReject
 
 
 def _plan(path: Path, settings: Settings, names: bool | None, as_json: bool) -> int:
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
     from inspect_ai.domain import Rejection
     from inspect_ai.journeys.plan_scan import plan_scan
 

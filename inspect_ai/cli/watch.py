@@ -83,7 +83,7 @@ def watch(
 
 def _show(event: WatchEvent, table: DecisionTable | None) -> None:
     """Print one event: as a row of the table, or as JSON without one."""
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
     from inspect_ai.journeys.watch import FileRejected, Notice, PartDecided, PartWaiting
 
     if isinstance(event, PartWaiting):
@@ -105,7 +105,7 @@ def _waiting(event: PartWaiting) -> None:
 
 
 def _rejected(event: FileRejected, table: DecisionTable | None) -> None:
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
 
     if table is None:
         common.emit(output.as_json(event))
@@ -114,7 +114,7 @@ def _rejected(event: FileRejected, table: DecisionTable | None) -> None:
 
 
 def _decided(event: PartDecided, table: DecisionTable | None) -> None:
-    from inspect_ai.cli import output
+    from inspect_ai.cli.shown import output
     from inspect_ai.cli.tables.footnotes import remark_lines
     from inspect_ai.text import printable
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from inspect_ai.audit import HeadKeeper, Log
 from inspect_ai.errors import InputError, UsageError
-from inspect_ai.ingest.file_events import FileEvents
-from inspect_ai.ingest.folder_listing import FolderListing
-from inspect_ai.ingest.watched_files import checks_set
+from inspect_ai.ingest.watching.file_events import FileEvents
+from inspect_ai.ingest.watching.folder_listing import FolderListing
+from inspect_ai.ingest.watching.watched_files import checks_set
 from inspect_ai.inspection.events import FileRejected, PartDecided, PartWaiting, WatchEvent, WatchSummary
 from inspect_ai.inspection.inspectors import Inspectors
-from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.loading import load_all
 from inspect_ai.inspection.outages import LogOutage, Notice, open_patiently
 from inspect_ai.inspection.runner import Runner
-from inspect_ai.inspection.watch_results import WatchResults
-from inspect_ai.inspection.watched_folder import WatchedFolder
+from inspect_ai.inspection.watching.last_entries import LastEntries
+from inspect_ai.inspection.watching.watch_results import WatchResults
+from inspect_ai.inspection.watching.watched_folder import WatchedFolder
 from inspect_ai.settings import Settings
 
 __all__ = ["FileRejected", "Notice", "PartDecided", "PartWaiting", "WatchEvent", "WatchSummary", "watch"]

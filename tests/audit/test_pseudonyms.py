@@ -12,7 +12,7 @@ import pytest
 from inspect_ai.audit import Pseudonyms, key_path, open_log, patient_key, verify
 from inspect_ai.domain import Rejection, SourceFile, StudyRef
 from inspect_ai.errors import AuditError
-from inspect_ai.ingest.watched_files import part_digest
+from inspect_ai.ingest.watching.watched_files import part_digest
 from tests.support.logs import decision, raw_rows
 
 NAMES = Pseudonyms(b"k" * 32)

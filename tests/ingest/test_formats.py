@@ -16,7 +16,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.ingest import DecoderPool, discover, load
 from inspect_ai.ingest.formats import PICTURE_ENDINGS, TEMPORARY_ENDINGS
 from inspect_ai.ingest.walk import walk
-from inspect_ai.ingest.watched_files import WatchedFile, list_files, watched_file
+from inspect_ai.ingest.watching.watched_files import WatchedFile, list_files, watched_file
 from tests.ingest.conftest import SETTINGS, Given
 from tests.support.dicom_factory import ct_slice, save
 from tests.support.pictures import bigtiff, encoded, moving

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from inspect_ai.ingest.watched_files import list_files, part_digest, watched_file
+from inspect_ai.ingest.watching.watched_files import list_files, part_digest, watched_file
 from tests.support.pictures import encoded
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from inspect_ai.domain import Rejection
-from inspect_ai.ingest.folder_listing import Change, FolderListing
 from inspect_ai.ingest.formats import has_picture_ending
-from inspect_ai.ingest.watched_files import CLOSED_FOLDER, LINK, SPECIAL, FileState, WatchedFile
+from inspect_ai.ingest.watching.folder_listing import Change, FolderListing
+from inspect_ai.ingest.watching.watched_files import CLOSED_FOLDER, LINK, SPECIAL, FileState, WatchedFile
 
 READ_S = 0.02  # time of one pass for reading files, so that no other work waits for long
 READ_AHEAD = 256  # parts that are read and wait for room

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from inspect_ai.audit import Entry
 from inspect_ai.domain import Decision, Outcome, Provenance, Rejection
-from inspect_ai.ingest.watched_files import WatchedFile
+from inspect_ai.ingest.watching.watched_files import WatchedFile
 from inspect_ai.inspection.decision import abstained
 from inspect_ai.inspection.events import FileRejected, PartDecided, WatchEvent, WatchSummary
 from inspect_ai.inspection.runner import Job
-from inspect_ai.inspection.watched_folder import Fate, WatchedFolder
+from inspect_ai.inspection.watching.watched_folder import Fate, WatchedFolder
 from inspect_ai.inspection.workers import StudyResult
 
 

@@ -23,8 +23,8 @@ from inspect_ai.ingest.formats import (
     is_temporary,
 )
 from inspect_ai.ingest.walk import ANYBODY, opened, too_large
-from inspect_ai.ingest.zero_tail import FORMATS as RESERVABLE
-from inspect_ai.ingest.zero_tail import zero_tail
+from inspect_ai.ingest.watching.zero_tail import FORMATS as RESERVABLE
+from inspect_ai.ingest.watching.zero_tail import zero_tail
 from inspect_ai.settings import Settings
 
 SHORTEST_PICTURE_BYTES = 8

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-from inspect_ai.ingest.watched_files import FileState, is_hidden_below, state_of, walk_entries
+from inspect_ai.ingest.watching.watched_files import FileState, is_hidden_below, state_of, walk_entries
 
 STATES_S = 0.05  # of each round, for the states of files that are known
 FAST_ROUND_S = 0.25  # between rounds where events do not come

@@ -15,15 +15,15 @@ from inspect_ai.domain import Rejection
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool, discover
 from inspect_ai.ingest.attributes import attributes_set
-from inspect_ai.ingest.file_events import FileEvents
-from inspect_ai.ingest.folder_listing import FolderListing
-from inspect_ai.ingest.watched_files import FileState, WatchedFile, checks_set, state_of, watched_file
-from inspect_ai.inspection.arrivals import Arrivals, Waited
+from inspect_ai.ingest.watching.file_events import FileEvents
+from inspect_ai.ingest.watching.folder_listing import FolderListing
+from inspect_ai.ingest.watching.watched_files import FileState, WatchedFile, checks_set, state_of, watched_file
 from inspect_ai.inspection.events import PartWaiting
-from inspect_ai.inspection.last_entries import LastEntries
 from inspect_ai.inspection.outages import Notice
 from inspect_ai.inspection.own_files import OwnFiles
 from inspect_ai.inspection.runner import Job
+from inspect_ai.inspection.watching.arrivals import Arrivals, Waited
+from inspect_ai.inspection.watching.last_entries import LastEntries
 from inspect_ai.settings import Settings
 
 LOOK_S = 0.05  # longest pause with `once`

@@ -1,0 +1,1 @@
+"""Files of a watched folder: changes, states, and the study of each part."""

@@ -1,0 +1,1 @@
+"""Watch of a folder: parts as they arrive, and what became of each."""
