@@ -13,6 +13,7 @@ from inspect_ai.domain import Measure, Outcome, Verdict
 from inspect_ai.operating_point import PROMISES, OperatingPoint, ScoreScale, Thresholds
 
 NOT_CERTIFIED = "not certified: "
+MOST_DOUBTS = 3  # that one sentence names
 GRID = 2.0**-16  # probabilities are compared on it; within one step below a threshold counts as at it, the safe side
 
 
@@ -92,7 +93,15 @@ def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | N
     """Reasons why the promise does not hold for the verdict."""
     # The first sentence of a refusal names the lack; the rest is shown once, with the point itself.
     refusal = [] if point.proof.refusal is None else [point.proof.refusal.split(". ")[0]]
-    return [*([] if suspended is None else [suspended]), *mismatches, *refusal]
+    return [*([] if suspended is None else [suspended]), *listed_doubts(mismatches), *refusal]
+
+
+def listed_doubts(doubts: Sequence[str]) -> list[str]:
+    """First doubts of many, and the number of the others: another version of the program differs in every file."""
+    more = len(doubts) - MOST_DOUBTS
+    if more <= 1:
+        return list(doubts)
+    return [*doubts[:MOST_DOUBTS], f"and {more} more reasons, which `inspect-ai certificate verify` lists"]
 
 
 def failure(measure: Measure) -> str:

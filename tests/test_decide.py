@@ -244,3 +244,13 @@ def test_what_a_study_does_not_show_stops_a_clear_and_no_flag() -> None:
     assert half[0] in stopped.reason
     assert decide(0.9, POINT, unseen=half) == decide(0.9, POINT)
     assert decide(0.3, POINT, unseen=half) == decide(0.3, POINT)
+
+
+def test_of_many_doubts_a_sentence_names_the_first_and_counts_the_others() -> None:
+    many = [f"module{i}.py is not the one that was certified" for i in range(40)]
+
+    reason = decide(0.9, POINT, mismatches=many).reason
+
+    assert "module2.py" in reason
+    assert "module3.py" not in reason
+    assert "and 37 more reasons" in reason

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.audit import Log, keep_head
+from inspect_ai.decide import listed_doubts
 from inspect_ai.inspection.events import FileRejected, Progress, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.inspectors import Inspectors
@@ -105,5 +106,5 @@ def _has_decisions(log: Log) -> bool:
 
 def _backing(inspector: Inspector) -> Backing:
     assert inspector.point is not None  # noqa: S101 - load_all takes none without; for the type checker
-    doubts = [*([inspector.suspended] if inspector.suspended else []), *inspector.mismatches]
+    doubts = [*([inspector.suspended] if inspector.suspended else []), *listed_doubts(inspector.mismatches)]
     return Backing(point=inspector.point, doubts=tuple(doubts), certificate=inspector.provenance.certificate_sha256)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspect_ai.cli import common
+from tests.support.dicom_factory import ct_slice, save, save_series
 from tests.support.tasks import make_pictures, make_task
 
 STUDY = {
@@ -137,3 +138,15 @@ def test_the_head_of_the_log_is_kept_elsewhere_printed_and_reported(folder: Path
     head = json.loads(file.read_text())["head"]
     assert f"Head of the log: 4 entries, {head} (kept in heads, not signed)." in result.stdout
     assert f"{head} (4 entries)" in (folder / "inspect_ai_out" / "report.html").read_text()
+
+
+def test_the_text_counts_files_that_are_set_aside_by_themselves(folder: Path) -> None:
+    save_series(folder / "studies" / "ct", [10.0, 12.0, 14.0])
+    report = ct_slice(0.0, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.67", Modality="SR")
+    del report.PixelData
+    save(report, folder / "studies" / "ct" / "report")
+
+    result = scan(folder)
+
+    assert "set aside\t" in result.stdout
+    assert "Files: 7 consumed + 1 set aside + 0 rejected = 8 found." in result.stdout

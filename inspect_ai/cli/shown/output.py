@@ -96,7 +96,8 @@ def summary_text(summary: Summary) -> None:
     common.say(
         f"\n{summary.studies} studies: {summary.flag} flag, {summary.abstain} abstain, {summary.clear} clear"
         f"{f' ({summary.known} of them already in the log)' if summary.known else ''}, in {summary.seconds:.1f} s.\n"
-        f"Files: {summary.consumed} consumed + {summary.rejected} rejected = {summary.files} found.\n{common.CAUTION}"
+        f"Files: {summary.consumed} consumed{f' + {summary.set_aside} set aside' if summary.set_aside else ''}"
+        f" + {summary.rejected} rejected = {summary.files} found.\n{common.CAUTION}"
     )
 
 

@@ -11,9 +11,9 @@ from inspect_ai.cli.tables.layout import Column, Listing
 from inspect_ai.decide import parted
 from inspect_ai.domain import Decision, Rejection
 
-STYLES = {"clear": "green", "flag": "bold red", "abstain": "yellow", "rejected": "magenta"}
+STYLES = {"clear": "green", "flag": "bold red", "abstain": "yellow", "rejected": "magenta", "set aside": "dim"}
 COLUMNS = (
-    Column(name="decision", width=8),
+    Column(name="decision", width=9),
     Column(name="entry", width=7),
     Column(name="score", width=6, since=56),
     Column(name="flag at", width=7, since=120),
@@ -70,7 +70,13 @@ class DecisionTable:
 
     def rejected(self, rejection: Rejection, entry: int) -> None:
         """Print the row of a file that is not decided on."""
-        self._row("rejected", str(entry), "", ("", "", "", "", rejection.file, rejection.reason), "")
+        self._row(
+            "set aside" if rejection.expected else "rejected",
+            str(entry),
+            "",
+            ("", "", "", "", rejection.file, rejection.reason),
+            "",
+        )
 
     def _row(self, outcome: str, entry: str, time: str, cells: Sequence[str], remarks: str) -> None:
         timed = (time,) if self._timed else ()
