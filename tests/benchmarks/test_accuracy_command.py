@@ -31,7 +31,7 @@ PLAN = {
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT), "INSPECT_AI_TASKS": "tasks"}
     return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, env=env, check=False)
 
 

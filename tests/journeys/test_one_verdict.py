@@ -57,10 +57,10 @@ class Bright(Task):
 '''
 
 
-def picture(folder: Path, brightness: float, name: str = "part.png") -> Path:
+def picture(folder: Path, brightness: float, name: str = "part.png", seed: int = 0) -> Path:
     """FOLDER/NAME: noise around a brightness of 0..1."""
     folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0).integers(-20, 21, (96, 96, 3))
+    noise = np.random.default_rng(seed).integers(-20, 21, (96, 96, 3))
     cv2.imwrite(str(folder / name), np.clip(round(255 * brightness) + noise, 0, 255).astype(np.uint8))
     return folder / name
 
@@ -220,7 +220,7 @@ def test_pictures_without_a_score_are_counted_and_in_no_figure(settings: Setting
     make_task(tmp_path / "tasks", made_graph=graph_without_answer_for_dark_pictures())
     rows = [["file", "label", "split", "group"]]
     for number, brightness in enumerate([0.2, 0.6, 0.7, 0.8]):
-        picture(tmp_path / "in", brightness, f"{number}.png")
+        picture(tmp_path / "in", brightness, f"{number}.png", seed=number)  # else they were one picture, relit
         rows.append([f"{number}.png", "flag" if number > 1 else "pass", "val", str(number)])
     with (tmp_path / "in" / "labels.csv").open("w", newline="") as f:
         csv.writer(f).writerows(rows)

@@ -252,7 +252,8 @@ def test_files_set_aside_are_logged_and_counted_apart(settings: Settings, tmp_pa
         assert (summary.files, summary.consumed, summary.set_aside, summary.rejected) == (13, 7, 6, 0)
     with open_log(settings.db) as log:
         logged = [entry.rejection() for entry in log.entries(kind="rejection")]
-    assert sorted(rejection.file for rejection in logged) == sorted(FOREIGN)
+        names = sorted(log.names.path(file) for file in FOREIGN)
+    assert sorted(rejection.file for rejection in logged) == names
     assert all(rejection.expected for rejection in logged)
 
 

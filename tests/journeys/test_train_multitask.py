@@ -18,7 +18,7 @@ NAMES = {"bolts": ("sound", "bent"), "nuts": ("whole", "cracked")}
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1"}
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "INSPECT_AI_TASKS": "tasks"}
     return subprocess.run([*MAIN, *words], cwd=folder, capture_output=True, text=True, env=env, check=False)
 
 
