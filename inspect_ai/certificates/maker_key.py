@@ -3,4 +3,4 @@
 `make certificates` makes a key for the occasion, signs with it, writes its public part here and discards the rest.
 """
 
-MAKER_KEY = "b336ad8f1d729459999973c6aaa03f66481902832fb1b1464f01192c1cda2212"
+MAKER_KEY = "a30d1abb666685a191736f425fb37f70feac1660a34551f2a8bcbc297d2c931b"
