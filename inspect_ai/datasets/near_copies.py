@@ -3,8 +3,9 @@
 Two steps. First the low frequencies of each picture (64 numbers of the DCT of a 64 x 64 thumbnail, as in perceptual
 hashes; C. Zauner 2010) are compared in all eight turns and mirror images: their cosine finds candidates, as one product
 of matrices. Then each candidate is aligned (phase correlation; ECC, Evangelidis and Psarakis 2008) and its detail is
-compared block by block: parts of one type agree in their outlines and differ in the texture of some blocks, copies
-agree everywhere. The limits were chosen on real parts: docs/decisions/018-one-content-one-unit.md.
+compared block by block: parts of one type agree in their outlines and differ in the texture of some blocks, or in the one
+block with another defect; copies agree everywhere. The limits were chosen on real parts
+(docs/decisions/018-one-content-one-unit.md).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LEAST_CONTRAST = 0.5  # grey levels: a flatter block shows noise alone
 LEAST_BLOCKS = 6
 SHARE_BELOW = 20  # per cent of the blocks that may agree less
 ALIKE = 0.975  # correlation that the other blocks reach
+SHOWS_MUCH, WORST_ALIKE = 1.0, 0.80  # grey levels; blocks of such contrast inside both pictures reach this, all of them
 MOST_SCALE = 1.08  # of the alignment: a crop scales the thumbnail a little; a whole picture's scale leaves it as it is
 HOPEFUL, COARSELY_ALIKE = 0.70, 0.93  # correlation at 64 px after a few steps of alignment, and at its end
 TURNS_TRIED, NEARLY_AS_WELL = 3, 0.02
@@ -78,7 +80,10 @@ def near_pairs(thumbnails: Thumbnails, sides_px: Sequence[int], units: Sequence[
 
 
 def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
-    """Least correlation that all but a fifth of the blocks reach, after alignment; 0 where they cannot be aligned."""
+    """Least correlation that all but a fifth of the blocks reach, after alignment.
+
+    0 where they cannot be aligned, or where a block shows much in one of them and something else in the other.
+    """
     fine = max(BAND_PX[0], SMALL_BAND * one.shape[0] / max(side_px, 1))
     band = (fine, max(BAND_PX[1], BAND_RATIO * fine))
     a, b = one.astype(np.float32), other.astype(np.float32)
@@ -89,6 +94,7 @@ def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
     moved = cv2.warpAffine(
         b, move, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
+    covered = cv2.warpAffine(np.ones_like(b), move, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     first, second = _blocks(_detail(a, *band)), _blocks(_detail(np.asarray(moved, np.float32), *band))
     power_a, power_b = (first**2).sum(1), (second**2).sum(1)
     shows = np.minimum(power_a, power_b) >= LEAST_CONTRAST**2 * BLOCK_PX**2
@@ -97,6 +103,10 @@ def likeness(one: Thumbnails, other: Thumbnails, side_px: int) -> float:
     if shows.sum() < LEAST_BLOCKS:
         return 0.0
     correlation = (first * second).sum(1) / np.sqrt(power_a * power_b + 1e-6)
+    inside = _blocks(np.asarray(covered, np.float32)).min(1) > 0
+    marked = inside & (np.maximum(power_a, power_b) >= SHOWS_MUCH**2 * BLOCK_PX**2)
+    if (correlation[marked] < WORST_ALIKE).any():
+        return 0.0
     return float(np.percentile(correlation[counted], SHARE_BELOW))
 
 

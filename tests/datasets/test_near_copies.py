@@ -70,6 +70,19 @@ def test_parts_of_one_type_with_a_surface_of_their_own_are_not_joined() -> None:
     assert np.corrcoef(outline)[0, 1] > 0.99  # they are as alike as parts of one type are
 
 
+def test_parts_that_differ_by_one_defect_each_are_not_joined() -> None:
+    """A printed board or a fixtured part: all pictures agree but for a small spot, which is what it is about."""
+    base = texture(3)
+    pictures = []
+    for number in range(6):
+        noise = np.random.default_rng(number).normal(0.0, 2.0, base.shape)
+        part = np.clip(base + noise, 0, 255).astype(np.uint8)
+        cv2.circle(part, (36 + 18 * number, 130 - 14 * number), 6, 255 if number % 2 else 0, -1)
+        pictures.append(part)
+
+    assert near_pairs(thumbnails(pictures), [160] * 6, range(6)) == []
+
+
 def test_pictures_of_one_unit_are_not_compared() -> None:
     one = texture(1)
 
