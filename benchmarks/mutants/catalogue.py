@@ -151,8 +151,8 @@ OF_VERDICTS = (
         rule="a refused point promises nothing",
         name="the refusal is no doubt",
         file="inspect_ai/decide.py",
-        old="*mismatches, *refusal]",
-        new="*mismatches]",
+        old="*listed_doubts(mismatches), *refusal]",
+        new="*listed_doubts(mismatches)]",
         tests=(DECIDE + "test_whatever_comes_in_the_verdict_is_sound",),
     ),
     Mutant(

@@ -3,7 +3,7 @@
 Two steps. First the low frequencies of each picture (64 numbers of the DCT of a 64 x 64 thumbnail, as in perceptual
 hashes; C. Zauner 2010) are compared in all eight turns and mirror images: their cosine finds candidates, as one product
 of matrices. Then each candidate is aligned (phase correlation; ECC, Evangelidis and Psarakis 2008) and its detail is
-compared block by block: parts of one type agree in their outlines and differ in the texture of some blocks, or in the one
+compared block by block: parts of one type agree in their outlines and differ in the texture of some blocks, or in one
 block with another defect; copies agree everywhere. The limits were chosen on real parts
 (docs/decisions/018-one-content-one-unit.md).
 """
