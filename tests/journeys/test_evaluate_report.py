@@ -282,4 +282,5 @@ def test_memory_stays_flat_over_many_pictures(tmp_path: Path, settings: Settings
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 
-    assert peaks[1] < peaks[0] + 3_000_000  # 26 pictures more; the unit of each is 600 kB
+    # 52 pictures more: the unit of each is 600 kB and not kept; its look is (16 kB, and again while looks are compared)
+    assert peaks[1] < peaks[0] + 5_000_000
