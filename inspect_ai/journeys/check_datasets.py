@@ -9,21 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from inspect_ai.datasets.account import Skipped
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder
-from inspect_ai.datasets.joining import CopyPair
-from inspect_ai.datasets.prepare import Prepared, prepared
-from inspect_ai.datasets.samples import study_of
+from inspect_ai.datasets.prepare import prepared
 from inspect_ai.domain import Account
-from inspect_ai.errors import InspectError, UsageError
+from inspect_ai.errors import UsageError
 from inspect_ai.plugins import Task, find_tasks, task_named
-from inspect_ai.report.copies import CopyPicture, CopySet, write_copies_page
+from inspect_ai.report.copy_sheet import write_copy_sheet
 from inspect_ai.settings import Settings
-
-SETS_MOST, PICTURES_MOST, VIEW_PX = 80, 8, 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +62,7 @@ def check_dataset(
     (kept,) = ready.folders
     place = page or settings.out / "copies.html"
     if ready.pairs:
-        _write_page(place, data, folder, ready, settings)
+        write_copy_sheet(place, data, folder, ready, settings)
     return Checked(
         task=task.name,
         labels=kept.labels.name,
@@ -109,80 +102,6 @@ def _counted(rows: Sequence[Row]) -> tuple[Counted, ...]:
         for split, label in keys
         if (own := [row for row in rows if (row.split, row.label) == (split, label)])
     )
-
-
-def _write_page(place: Path, data: Path, folder: LabelledFolder, ready: Prepared, settings: Settings) -> None:
-    every = _sets(ready.pairs)
-    shown = [(rows[:PICTURES_MOST], len(rows), alike) for rows, alike in every[:SETS_MOST]]
-    splits = {row.file: row.split for row in ready.folders[0].rows}
-    views = _views(folder, [row for rows, _, _ in shown for row in rows], settings)
-    sets = [
-        CopySet(
-            pictures=tuple(
-                CopyPicture(
-                    file=row.file,
-                    split=row.split or splits.get(row.file, ""),
-                    label=row.label,
-                    group=row.group,
-                    jpeg=views[row.file],
-                )
-                for row in rows
-            ),
-            alike=alike,
-            more=n - len(rows),
-        )
-        for rows, n, alike in shown
-    ]
-    sentences = [*ready.said, ready.account().sentence]
-    write_copies_page(place, data=data.resolve().name, sentences=sentences, sets=sets, more=len(every) - len(sets))
-
-
-def _sets(pairs: Sequence[CopyPair]) -> list[tuple[list[Row], float]]:
-    """Rows of one content and the least likeness among their pairs; those across labels and splits first."""
-    rows: dict[str, Row] = {}
-    of: dict[str, str] = {}
-    least: dict[str, float] = {}
-    for pair in pairs:
-        names = []
-        for row in (pair.first[1], pair.second[1]):
-            rows[row.file] = row
-            of.setdefault(row.file, row.file)
-            names.append(of[row.file])
-        keep, gone = names
-        for file, name in of.items():
-            if name == gone:
-                of[file] = keep
-        least[keep] = min(least.get(keep, 1.0), least.get(gone, 1.0), pair.alike)
-    members: dict[str, list[Row]] = {}
-    for file, name in of.items():
-        members.setdefault(name, []).append(rows[file])
-    return sorted(
-        ((own, least[name]) for name, own in members.items()),
-        key=lambda one: (-len({r.label for r in one[0]}), -len({r.split for r in one[0]}), -len(one[0])),
-    )
-
-
-def _views(folder: LabelledFolder, rows: Sequence[Row], settings: Settings) -> dict[str, bytes]:
-    """Small JPEG views; empty for what has no picture to draw."""
-    views = {}
-    with folder.unpacked([row for row in rows]) as root:
-        for row in rows:
-            try:
-                study = study_of(root, row.file, settings)
-            except InspectError:
-                views[row.file] = b""
-                continue
-            views[row.file] = _jpeg(study.images[0].unit_range()) if study.images else b""
-    return views
-
-
-def _jpeg(picture: np.ndarray) -> bytes:
-    """[H, W] or [H, W, 3] in 0..1 -> JPEG of at most 150 px."""
-    scale = VIEW_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    shown = np.clip(np.asarray(small) * 255.0, 0, 255).astype(np.uint8)
-    return bytes(cv2.imencode(".jpg", shown if shown.ndim == 2 else np.ascontiguousarray(shown[..., ::-1]))[1])
 
 
 def by_reason(skipped: Sequence[Skipped]) -> list[tuple[str, int, str]]:
