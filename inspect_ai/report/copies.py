@@ -53,7 +53,7 @@ def write_copies_page(path: Path, *, data: str, sentences: Sequence[str], sets: 
     """Write the page whole or not at all. more: sets that are not shown. Raises SetupError if it cannot be written."""
     values = {"data": data, "sentences": sentences, "sets": sets, "more": more}
     try:
-        with whole_file(path) as partial:
+        with whole_file(path, private=True) as partial:
             partial.write_text(environment().get_template("copies.html").render(**values), "utf-8")
     except OSError as e:
         raise SetupError(f"{path} cannot be written ({e.strerror}). Choose another place with --report.") from e

@@ -43,7 +43,9 @@ def test_the_check_counts_splits_and_reasons_and_shows_copies_on_a_page(site: Pa
     flat = " ".join(done.stdout.split())
     assert "calibration flag 2 2 2 calibration pass 2 2 2 train flag 2 2 2 train pass 2 2 2" in flat
     assert "Found 10 files: 8 used, 2 skipped (1 no picture, 1 copy of pictures in another split)." in flat
-    page = (site / "inspect_ai_out" / "copies.html").read_text("utf-8")
+    place = site / "inspect_ai_out" / "copies.html"
+    page = place.read_text("utf-8")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600  # it shows pictures
     assert "again &lt;b&gt;.png" in page
     assert "<b>.png" not in page
     assert page.count("data:image/jpeg;base64,") == 2

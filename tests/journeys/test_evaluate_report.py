@@ -78,6 +78,10 @@ def page(whole: Path) -> Page:
     return Page(whole.read_text("utf-8"))
 
 
+def test_the_page_shows_pictures_so_its_owner_alone_can_read_it(whole: Path) -> None:
+    assert whole.stat().st_mode & 0o777 == 0o600
+
+
 def with_masks(name: str, tasks: Path) -> None:
     """A written task whose label set has a column of masks."""
     write_task(name, tasks)

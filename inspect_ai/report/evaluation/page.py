@@ -65,7 +65,7 @@ def write_evaluation(
     try:
         stream = environment().get_template("evaluation.html").stream(**page)
         stream.enable_buffering(20)
-        with whole_file(path) as partial, partial.open("w", encoding="utf-8") as f:
+        with whole_file(path, private=True) as partial, partial.open("w", encoding="utf-8") as f:
             f.writelines(stream)
     except OSError as e:
         raise UsageError(f"{path} cannot be written ({e.strerror}). Choose another file with --report.") from e
