@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`: speed and memory of scans, and cost of the attention kinds."""
+"""`python -m benchmarks.speed`: speed and memory of scans, cost of the attention kinds, and time of a watched part."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ class Measurement(StrEnum):
 
     SCAN = "scan"
     ATTENTION = "attention"
+    PART = "part"
 
 
 @app.command()
 def speed(
     only: Annotated[
-        Measurement | None, typer.Option("--only", help="One of the measurements.", show_default="both")
+        Measurement | None, typer.Option("--only", help="One of the measurements.", show_default="all")
     ] = None,
     task: Annotated[
         str, typer.Option("--task", envvar="BENCH_TASK", help="Task to scan with; `bright` is made by hand.")
@@ -35,23 +36,30 @@ def speed(
     studies: Annotated[
         int, typer.Option("--studies", envvar="BENCH_STUDIES", min=1, help="Studies to make, or at most to compare.")
     ] = 1000,
+    others: Annotated[
+        int, typer.Option("--others", min=0, help="Old files in the watched folder, beside an empty one.")
+    ] = 100_000,
     strict: Annotated[
         bool,
         typer.Option("--strict", envvar="BENCH_STRICT", help="Leave with 1 for a slow scan; for an idle machine."),
     ] = False,
 ) -> None:
-    """Measure start-up, one study, a thousand studies, memory, and what each kind of attention costs.
+    """Measure start-up, one study, many studies, memory, what each kind of attention costs, and one part of a line.
 
     Nothing is stored, and nothing fails for being slow unless --strict says so.
 
     Example: python -m benchmarks.speed --only scan --task metal_surface --pictures ./pictures
     """
     from benchmarks.speed.attention import measure_attention
+    from benchmarks.speed.part import measure_part
     from benchmarks.speed.scan import measure_scan
 
-    ratio = measure_scan(task, pictures, studies) if only is not Measurement.ATTENTION else 0.0
-    if only is not Measurement.SCAN:
+    wanted = set(Measurement) if only is None else {only}
+    ratio = measure_scan(task, pictures, studies) if Measurement.SCAN in wanted else 0.0
+    if Measurement.ATTENTION in wanted:
         measure_attention()
+    if Measurement.PART in wanted:
+        measure_part(task, others)
     if strict and ratio > STRICT_RATIO:
         print(f"A scan takes {ratio:.2f} times the slower of decoding and inference; {STRICT_RATIO} is allowed.")
         raise typer.Exit(exit_codes.FINDINGS)
