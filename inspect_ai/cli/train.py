@@ -21,7 +21,8 @@ def train(
         str | None, typer.Option("--backbone", help="A baseline in the trunk's place, such as resnet18.")
     ] = None,
     init: Annotated[
-        str | None, typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` or `joint` wrote.")
+        str | None,
+        typer.Option("--init", help="scratch, imagenet, general, or a folder that `pretrain` or `joint` wrote."),
     ] = None,
     teacher: Annotated[
         list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")

@@ -24,8 +24,8 @@ from inspect_ai.training.run import TrainingRun
 from inspect_ai.version import __version__
 
 if TYPE_CHECKING:
+    from inspect_ai.training.fit_trunk import Pretrainer
     from inspect_ai.training.held_out import HeldOut
-    from inspect_ai.training.masked import MaskedModelling
 
 PRETRAINING_RECORD, _ = TRUNK_RECORDS
 SHEET = "reconstruction.png"
@@ -54,7 +54,7 @@ def pretrain(
 
     tell: called with each sentence on the data, before training starts. Raises UsageError, InputError or SetupError.
     """
-    from inspect_ai.training.fit_masked import fit_masked
+    from inspect_ai.training.fit_trunk import fit_trunk
     from inspect_ai.training.held_out import held_out_losses
 
     config = read_pretraining(config_file)
@@ -65,7 +65,7 @@ def pretrain(
         tell(sentence)
     if not pool.held_out:
         raise UsageError("There are too few pictures to hold one out; give at least two that do not belong together.")
-    module, steps = fit_masked(pool, config, run)
+    module, steps = fit_trunk(pool, config, run)
     losses = held_out_losses(module, pool.held_out, config)
     pretrained = Pretrained(
         folder=run.out, steps=steps, held_out=losses, rejected=len(pool.rejections), account=pool.account
@@ -75,7 +75,7 @@ def pretrain(
 
 
 def _save(
-    module: MaskedModelling,
+    module: Pretrainer,
     pool: PretrainingPictures,
     config: Pretraining,
     pretrained: Pretrained,
@@ -84,13 +84,14 @@ def _save(
     seconds: float,
 ) -> None:
     """Write trunk, sheet and, last, the record that names them."""
-    from safetensors.torch import save_file
-
+    from inspect_ai.model.sharing import save_trunk
+    from inspect_ai.training.masked import MaskedModelling
     from inspect_ai.training.reconstruction_sheet import reconstruction_sheet
 
     out = pretrained.folder
-    save_file({name: tensor.contiguous() for name, tensor in module.trunk.state_dict().items()}, str(out / TRUNK))
-    cv2.imwrite(str(out / SHEET), reconstruction_sheet(module, pool.held_out, config))
+    save_trunk(module.trunk, out)
+    if isinstance(module, MaskedModelling):
+        cv2.imwrite(str(out / SHEET), reconstruction_sheet(module, pool.held_out, config))
     record = {
         "software": f"inspect-ai-vision {__version__}",
         "versions": {"python": platform.python_version()}

@@ -12,15 +12,13 @@ from inspect_ai.config import read_config, with_network
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
+from inspect_ai.model.starts import trunk_folder
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings
 from inspect_ai.training.run import TrainingRun
 
 if TYPE_CHECKING:
     from inspect_ai.model.network import Network
-
-
-STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +58,8 @@ def train_task(
     run.prepare()
     started = time.monotonic()
     corpus = read_corpus(task, data, settings, tell)
-    if task.config.network.init not in STARTS:
-        corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
+    if (trunk := trunk_folder(task.config)) is not None:
+        corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
     network = fresh_network(task.config)
     epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)

@@ -17,6 +17,7 @@ from inspect_ai.model.convolution import forget_sooner
 from inspect_ai.model.imagenet import imagenet_state, kept_blocks, our_name
 from inspect_ai.model.manifest import TRUNK, WEIGHTS
 from inspect_ai.model.network import Network, for_work
+from inspect_ai.model.starts import IMAGENET, trunk_folder
 
 
 def save_weights(network: Network, folder: Path) -> None:
@@ -48,13 +49,13 @@ def load_network(folder: Path, config: TaskConfig) -> Network:
 def fresh_network(config: TaskConfig) -> Network:
     """Make an untrained network with the start that the config names. Raises SetupError if there is no such start."""
     network = Network(config)
-    if config.network.init == "imagenet":
+    folder = trunk_folder(config)
+    if config.network.init == IMAGENET:
         start_from_imagenet(network)
-    elif config.network.init == "scratch":
-        forget_sooner(network)
     else:
-        start_from_folder(network, Path(config.network.init))
-        forget_sooner(network)  # its statistics are those of other pictures
+        if folder is not None:
+            start_from_folder(network, folder)
+        forget_sooner(network)  # a trunk's statistics are those of other pictures
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

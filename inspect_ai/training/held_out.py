@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inspect_ai.training.feature_distillation import FeatureDistillation
 from inspect_ai.training.masked import MaskedModelling
 from inspect_ai.training.masked_views import MaskedSet, every_picture
 from inspect_ai.training.pretraining import Pretraining
@@ -19,8 +20,8 @@ from inspect_ai.training.pretraining_pictures import Picture
 class HeldOut:
     """Losses over the held-out pictures of one task.
 
-    `loss` is the mean distance of the predicted to the normalised hidden pixels, `block_mean` that of each block's own
-    mean in their place.
+    `loss` is the mean distance of the prediction to the normalised hidden pixels, or to the teacher's features;
+    `block_mean` that of each block's own mean, or of each cell's, in its place.
     """
 
     task: str
@@ -29,7 +30,9 @@ class HeldOut:
     block_mean: float
 
 
-def held_out_losses(module: MaskedModelling, pictures: Sequence[Picture], config: Pretraining) -> tuple[HeldOut, ...]:
+def held_out_losses(
+    module: MaskedModelling | FeatureDistillation, pictures: Sequence[Picture], config: Pretraining
+) -> tuple[HeldOut, ...]:
     """Mean losses by task, each picture once."""
     sums: dict[str, NDArray[np.float64]] = {}
     views_of = MaskedSet(pictures, config)

@@ -82,20 +82,27 @@ class MaskedModelling(L.LightningModule):
         return with_cosine(optimizer, steps, warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["pretraining"] = self._recipe()
+        checkpoint["pretraining"] = recipe_of(self.config, self.seed)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        begun = checkpoint.get("pretraining", {})
-        other = [
-            f"{name} {begun.get(name)} then, {value} now"
-            for name, value in self._recipe().items()
-            if begun.get(name) != value
-        ]
-        if other:
-            raise UsageError(f"--resume: this run began otherwise ({'; '.join(other)}). Give what it began with.")
+        refuse_other_recipe(checkpoint, self.config, self.seed)
 
-    def _recipe(self) -> dict[str, Any]:
-        return self.config.model_dump(mode="json") | {"seed": self.seed}
+
+def recipe_of(config: Pretraining, seed: int) -> dict[str, Any]:
+    """Recipe and seed, as a checkpoint keeps them."""
+    return config.model_dump(mode="json") | {"seed": seed}
+
+
+def refuse_other_recipe(checkpoint: dict[str, Any], config: Pretraining, seed: int) -> None:
+    """Check that a resumed run goes on as it began. Raises UsageError naming what differs."""
+    begun = checkpoint.get("pretraining", {})
+    other = [
+        f"{name} {begun.get(name)} then, {value} now"
+        for name, value in recipe_of(config, seed).items()
+        if begun.get(name) != value
+    ]
+    if other:
+        raise UsageError(f"--resume: this run began otherwise ({'; '.join(other)}). Give what it began with.")
 
 
 def fresh_trunk(config: Pretraining) -> Trunk:

@@ -1,4 +1,4 @@
-"""Batches of masked-image modelling: drawn pictures, their crops and flips, and the hidden blocks.
+"""Batches of pretraining: drawn pictures, their crops and flips, and the hidden blocks.
 
 Crops, flips and masks follow from seed, epoch and step alone, so that a resumed run equals the uninterrupted one.
 """
@@ -107,14 +107,23 @@ class MaskedSet(Dataset[Views]):
         random = np.random.default_rng(draw.key)
         block = self.config.block if draw.side_px > SMALL_CROP_PX else self.config.small_block
         chosen = [self.pictures[i] for i in draw.indices]
-        pixels = np.stack([crop_of(p.pixels, draw.side_px, random) for p in chosen])  # [B, S, S, C]
+        pixels = np.stack([crop_of(p.pixels, draw.side_px, random, self.config.zoom) for p in chosen])  # [B, S, S, C]
         masks = np.stack([draw_mask(draw.side_px // block, self.config.mask_share, random) for _ in chosen])
         planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0  # [B, C, S, S]
         return Views(planes, torch.from_numpy(masks), chosen[0].task)
 
 
-def crop_of(pixels: NDArray[np.uint8], side: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """[H, W, C] -> [side, side, C] from anywhere, mirrored or not; the border is mirrored where the picture ends."""
+def crop_of(pixels: NDArray[np.uint8], side: int, random: np.random.Generator, zoom: float = 0.0) -> NDArray[np.uint8]:
+    """[H, W, C] -> [side, side, C] from anywhere, mirrored or not; the border is mirrored where the picture ends.
+
+    zoom: the crop covers a side between 1 - zoom and 1 + zoom of `side`, as far as the picture reaches.
+    """
+    if zoom:
+        factor = float(random.uniform(1.0 - zoom, 1.0 + zoom))
+        covered = max(SMALLEST_PX, round(min(side * factor, max(side, min(pixels.shape[:2])))))
+        cut = crop_of(pixels, covered, random)
+        how = cv2.INTER_AREA if covered > side else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(cut, (side, side), interpolation=how), np.uint8).reshape(side, side, -1)
     missing = [max(0, side - length) for length in pixels.shape[:2]]
     if any(missing):
         padded = cv2.copyMakeBorder(pixels, 0, missing[0], 0, missing[1], cv2.BORDER_REFLECT_101)

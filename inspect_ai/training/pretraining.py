@@ -12,11 +12,13 @@ from inspect_ai.settings import bundled
 
 
 class Pretraining(Strict):
-    """Recipe of masked-image modelling. Defaults and their reasons are in configs/pretrain.yaml alone."""
+    """Recipe of pretraining. Defaults and their reasons are in configs/pretrain.yaml alone."""
 
     size: Literal["tiny", "small"]
     attention: Attention
     init: Literal["scratch", "imagenet"]
+    target: Literal["pixels", "features"]
+    zoom: float = Field(ge=0, lt=1)
     crop: int = Field(ge=32, multiple_of=32)  # px
     block: Literal[8, 16, 32]  # px
     small_block: Literal[8, 16, 32]  # px
