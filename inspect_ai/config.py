@@ -139,6 +139,19 @@ class Training(Strict):
         return {key: value for key, value in raw.items() if key not in RETIRED} if isinstance(raw, dict) else raw
 
 
+class Promise(Strict):
+    """Promise that a folder's calibration part should carry: groups of train are set aside for it before training.
+
+    So many positives stand in calibration that `misses` of them may lie below the threshold, or as few misses as train
+    can give positives for (datasets/topping_up.py).
+    """
+
+    sensitivity: float = Field(default=0.987, gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    misses: int = Field(default=0, ge=0, le=100)  # 229, 364, 483 positives at 0.987 and 0.95 for 0, 1, 2 misses
+    most_taken: float = Field(default=1 / 3, ge=0, lt=1)  # share of train's positives that may go to calibration
+
+
 class TaskConfig(Strict):
     """Everything about a task that a person may want to change; shipped as configs/NAME.yaml."""
 
@@ -149,6 +162,7 @@ class TaskConfig(Strict):
     network: Network = Network()
     augment: Augment = Augment()
     train: Training = Training()
+    promise: Promise | None = None  # None takes nothing from train
     options: dict[str, float | int | str | bool] = {}  # the plugin's own numbers, each explained beside its use
 
     @property

@@ -178,7 +178,10 @@ def _best_of(calibrations: int, models: int, sensitivity: float, confidence: flo
     n = smallest_n(0, sensitivity, confidence)
     shared = split_confidence(confidence, models)
     enough = smallest_n(0, sensitivity, shared)
-    for count, each, how in ((n, confidence, "each at the full doubt"), (enough, shared, "each at 1/K of it")):
+    for count, each, how in (
+        (n, confidence, "each at the full doubt"),
+        (enough, shared, "each at 1/K of it (--looks K)"),
+    ):
         random = np.random.default_rng([count, models, 4])
         best = np.full(calibrations, -np.inf)
         for _ in range(models):

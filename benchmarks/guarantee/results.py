@@ -39,6 +39,33 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrossFitted:
+    """One way to a line with models that learn: how often it broke the promise, and its price in false alarms.
+
+    misses, broken, reached, flagged: None where so few positives prove nothing.
+    """
+
+    data: str  # a name, and the positives of train and of calibration
+    way: str
+    deployed: str
+    exact: bool  # proved whatever the learner is
+    sensitivity: float
+    confidence: float
+    calibrations: int
+    n: int  # positives behind each line
+    misses: int | None  # of them that may lie below
+    broken: float | None
+    reached: float | None  # mean true sensitivity
+    flagged: float | None  # mean share of negatives at or above the line
+
+    @property
+    def within(self) -> bool:
+        """No more often broken than the doubt allows, but for chance."""
+        se = math.sqrt((1.0 - self.confidence) * self.confidence / self.calibrations)
+        return self.broken is None or self.broken <= 1.0 - self.confidence + ALLOWED_SE * se
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Boundary:
     """Fewest positives with `misses`: accepted at n, refused at n - 1, here and by binomial and beta."""
 
@@ -174,6 +201,7 @@ class GuaranteeResult:
     chosen: tuple[ChosenThreshold, ...]
     real: tuple[SplitResult, ...]
     certifiable: tuple[Certifiable, ...]
+    cross_fitted: tuple[CrossFitted, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -181,6 +209,11 @@ class GuaranteeResult:
         must = [d for d in (*self.kept, *self.broken) if d.keeps]
         return (
             *(f"{d.case}, n = {d.n}: broken {d.broken:.4f}, allowed {d.allowed:g}" for d in must if not d.within),
+            *(
+                f"{c.data}, {c.way}, {c.deployed}: broken {c.broken:.4f}"
+                for c in self.cross_fitted
+                if c.exact and not c.within
+            ),
             *(f"boundary {b.n} of {b.sensitivity:g} with {b.misses} missed" for b in self.boundaries if not b.agrees),
             *(f"{c.what}: {c.ours:g}, by scipy {c.scipy:g}" for c in self.checked if not c.agrees),
             *(

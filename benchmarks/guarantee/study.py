@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.guarantee import bounds, draws, with_mapie
+from benchmarks.guarantee import bounds, crossfit, draws, with_mapie
 from benchmarks.guarantee.picture import draw
 from benchmarks.guarantee.results import Certifiable, GuaranteeResult
 from benchmarks.guarantee.splits import split_often
@@ -58,6 +58,8 @@ def bench_guarantee(
     kept = tuple(draws.kept(draws.families(), PROMISES, calibrations))
     on_progress("procedures that break the promise")
     broken = tuple(draws.broken(calibrations, *PROMISE))
+    on_progress("topping up and cross-fitting, with models that learn")
+    fitted = tuple(crossfit.cross_fitted(max(calibrations // crossfit.SHARE, 100), *PROMISE))
     on_progress("exact figures, and MAPIE")
     found = GuaranteeResult(
         calibrations=calibrations,
@@ -80,6 +82,7 @@ def bench_guarantee(
             )
             for one in real
         ),
+        cross_fitted=(*fitted, *crossfit.contrived(calibrations, *PROMISE)),
     )
     write_files(out, texts(found))
     with output_folder(out):

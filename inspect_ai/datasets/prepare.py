@@ -11,6 +11,7 @@ from inspect_ai.datasets.account import OTHER_SPLIT, UNREADABLE, Skipped, accoun
 from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
 from inspect_ai.datasets.joining import ORDER, CopyPair, joined, without_seen
 from inspect_ai.datasets.looks import read_looks
+from inspect_ai.datasets.topping_up import ToppedUp, topped_up
 from inspect_ai.domain import Account
 from inspect_ai.errors import InputError
 from inspect_ai.settings import Settings
@@ -23,11 +24,20 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Folders whose rows may be used, the copies that were joined, and sentences on what was done."""
+    """Folders whose rows may be used, the copies that were joined, and sentences on what was done.
+
+    topped_up: of each folder, what its calibration part got from train; None where no promise asks for it.
+    """
 
     folders: tuple[LabelledFolder, ...]
     pairs: tuple[CopyPair, ...]
     said: tuple[str, ...]
+    topped_up: tuple[ToppedUp | None, ...] = ()
+
+    def positives_taken(self, folder: int = 0) -> int:
+        """Number of independent positives that one folder's calibration part got from train."""
+        found = self.topped_up[folder] if self.topped_up else None
+        return found.taken if found else 0
 
     def account(self, splits: Collection[str] | None = None) -> Account:
         """Count the files of all folders; rows of other splits than these are skipped. None: all splits."""
@@ -77,9 +87,11 @@ def prepared(
 ) -> Prepared:
     """Leave out what cannot be read, join the copies, split where no split is given, and leave each unit in one split.
 
+    Where the config states a promise, groups of train go to calibration for it (topping_up.py).
+
     split: False leaves a folder without splits as it is: all its rows serve. train_alone: rows of other splits are
-    neither opened nor compared. Raises InputError for listed pictures that
-    are not there, and where none can be read.
+    neither opened nor compared, so how many positives they hold is not known, and all that a promise may take is taken.
+    Raises InputError for listed pictures that are not there, and where none can be read.
     """
     said = [line for folder in folders for line in folder.understood]
     ready, looks, closed = [], [], []
@@ -106,7 +118,15 @@ def prepared(
     ready, taken = without_seen(ready, pairs)
     ready = [replace(f, skipped=(*f.skipped, *out)) for f, out in zip(ready, taken, strict=True)]
     said += _of_seen([skipped for out in taken for skipped in out])
-    return Prepared(folders=tuple(ready), pairs=pairs, said=tuple(said))
+    # After the copies: moved earlier, a picture could lose its place in calibration to its copy in train.
+    moved = [topped_up(folder, config.promise, everything=train_alone) for folder in ready]
+    said += [found.sentence for _, found in moved if found is not None]
+    return Prepared(
+        folders=tuple(folder for folder, _ in moved),
+        pairs=pairs,
+        said=tuple(said),
+        topped_up=tuple(found for _, found in moved),
+    )
 
 
 def _without_splits(folder: LabelledFolder) -> bool:

@@ -81,10 +81,12 @@ def proved_point(
     engine: Engine,
     request: CalibrationRequest,
     copies: int = 0,
+    taken: int = 0,
 ) -> OperatingPoint:
     """Operating point of one model on these pictures, with its proof or its refusal.
 
-    copies: pictures that count as one unit with another, since they show the same.
+    copies: pictures that count as one unit with another, since they show the same. taken: independent positives that
+    came from the groups of train, before training.
     """
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
@@ -94,7 +96,7 @@ def proved_point(
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
         task=task.name,
-        covers=_covers(pictures, labels, task, request, copies, training_known=not engine.manifest.foreign),
+        covers=_covers(pictures, labels, task, request, copies, taken, training_known=not engine.manifest.foreign),
         thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
@@ -113,6 +115,7 @@ def _covers(
     task: Task,
     request: CalibrationRequest,
     copies: int,
+    taken: int,
     *,
     training_known: bool,
 ) -> str:
@@ -122,7 +125,9 @@ def _covers(
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
     unknown = "" if training_known else TRAINING_UNKNOWN
     once = f"{copies} pictures that are copies of others count as one unit with them" if copies else ""
-    return "; ".join(word for word in (unit, task.covers, unknown, once, *limits(pictures, request)) if word)
+    aside = f"{taken} of the positives were set aside from the groups of train, by name, before training"
+    words = (unit, task.covers, unknown, once, aside if taken else "", *limits(pictures, request))
+    return "; ".join(word for word in words if word)
 
 
 def _whole(labels: LabelSet) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inspect_ai.config import LabelSet
+from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import study_of
 from inspect_ai.domain import Floats, Measure, Study, StudyRef, Verdict
@@ -57,6 +57,17 @@ class Unscored:
     row: Row
     reason: str
     verdict: Verdict | None
+
+
+def split_config(inspector: Inspector) -> TaskConfig:
+    """Configuration to split a labelled folder by: the task's, with the splits that trained its model.
+
+    A configuration that was edited after the training would set other groups aside than those that it left out.
+    """
+    config, trained = inspector.task.config, inspector.engine.manifest.config
+    share = trained.train.calibration_share
+    train = config.train.model_copy(update={"calibration_share": share})
+    return config.model_copy(update={"promise": trained.promise, "train": train})
 
 
 def score_rows(

@@ -28,7 +28,7 @@ from inspect_ai.inspection.calibration_data import (
     refuse_without_answer,
     share_left_to_a_person,
 )
-from inspect_ai.inspection.dataset_scoring import score_rows
+from inspect_ai.inspection.dataset_scoring import score_rows, split_config
 from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.reference import fit
 from inspect_ai.operating_point import OperatingPoint
@@ -55,7 +55,7 @@ def calibrate_task(
     """
     inspector = load(task_name, model, settings=settings, points="none")
     task, engine = inspector.task, inspector.engine
-    ready = prepare([data], task.config, settings)
+    ready = prepare([data], split_config(inspector), settings)
     (folder,) = ready.folders
     rows = folder.part(split)
     refuse_without_answer(folder, rows, request)
@@ -63,8 +63,8 @@ def calibrate_task(
     refuse_seen(scored, engine, data)
     fitted = fit(scored)
     pictures = calibration_scores(scored, folder.labels, request)
-    copies = ready.copies_within(split)
-    point = proved_point(scored, pictures, folder.labels, task, engine, request, copies)
+    copies, taken = ready.copies_within(split), ready.positives_taken() if split == "calibration" else 0
+    point = proved_point(scored, pictures, folder.labels, task, engine, request, copies, taken)
     path = out or inspector.model / POINT_FILE
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)

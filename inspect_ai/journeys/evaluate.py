@@ -14,7 +14,7 @@ from inspect_ai.evaluation.assembly import cases_of, positions_of, sheets_of, st
 from inspect_ai.evaluation.measure import Evaluation, measure
 from inspect_ai.evaluation.results import Subject
 from inspect_ai.evaluation.score_table import write_scores
-from inspect_ai.inspection.dataset_scoring import Unscored, one_of_each_content, score_rows
+from inspect_ai.inspection.dataset_scoring import Unscored, one_of_each_content, score_rows, split_config
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.report.evaluation.page import write_evaluation
@@ -45,7 +45,7 @@ def evaluate_task(
     """
     inspector = load(task_name, model, operating_point, settings=settings, points="optional")
     task = inspector.task
-    ready = prepare([data], task.config, settings, split=False)
+    ready = prepare([data], split_config(inspector), settings, split=False)
     (folder,) = ready.folders
     unscored: list[Unscored] = []
     scored = score_rows(folder, folder.part(split), inspector, unscored=unscored.append, progress=progress)

@@ -22,13 +22,15 @@ SHORT = 16  # hex digits of a training picture's digest that the manifest keeps:
 class DataUse:
     """One labelled folder that the model met.
 
-    `seen` are the first digits of the SHA-256 of each train and val picture.
+    `seen` are the first digits of the SHA-256 of each train and val picture. `topped_up` counts the independent
+    positives that were set aside for calibration out of train, as the config's promise asks for.
     """
 
     name: str
     labels: str
     rows: dict[str, int]  # split -> pictures
     seen: tuple[str, ...]
+    topped_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,13 +49,13 @@ def read_corpus(
     val: list[Sample] = []
     names: list[str] = []
     use = []
-    for folder in folders:
+    for at, folder in enumerate(folders):
         train_part = cached_samples(folder, "train", task, settings)
         val_part = cached_samples(folder, "val", task, settings)
         train += train_part
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
-        use.append(_data_use(folder, [*train_part, *val_part]))
+        use.append(_data_use(folder, [*train_part, *val_part], ready.positives_taken(at)))
     return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
 
 
@@ -84,11 +84,12 @@ def refuse_too_few(ready: Prepared) -> list[str]:
     return []
 
 
-def _data_use(folder: LabelledFolder, samples: list[Sample]) -> DataUse:
+def _data_use(folder: LabelledFolder, samples: list[Sample], topped_up: int) -> DataUse:
     splits = sorted({row.split for row in folder.rows})
     return DataUse(
         name=folder.root.resolve().name,
         labels=folder.labels.name,
         rows={split: sum(row.split == split for row in folder.rows) for split in splits},
         seen=tuple(sorted({s.sha256[:SHORT] for s in samples})),
+        topped_up=topped_up,
     )

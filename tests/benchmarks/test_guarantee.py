@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import binom, gamma, multivariate_normal, norm
 from typer.testing import CliRunner
 
-from benchmarks.guarantee import draws, study
+from benchmarks.guarantee import crossfit, draws, study
 from benchmarks.guarantee import splits as guarantee_splits
 from benchmarks.guarantee.__main__ import app
 from benchmarks.guarantee.bounds import boundaries, checked
@@ -298,3 +298,53 @@ def test_a_promise_that_is_broken_too_often_is_a_fault(tmp_path: Path, monkeypat
     found = study.bench_guarantee(tmp_path, settings=load(), calibrations=500, mapie=False)
 
     assert any(fault.startswith("normal, n = 59: broken") for fault in found.faults)
+
+
+def test_the_worst_mean_of_miss_rates_is_that_of_the_beta_distribution() -> None:
+    rates = np.sort(np.random.default_rng(8).beta(2, 452, size=400_000))
+
+    assert crossfit.worst_mean(2, 453, 0.05) == pytest.approx(float(rates[-20_000:].mean()), rel=0.005)
+    assert [crossfit.misses_in_the_worst_case(n, S, C) for n in (305, 306, 452, 453)] == [-1, 0, 0, 1]
+
+
+def test_no_dependence_of_the_folds_breaks_the_worst_case_and_one_keeps_it_barely() -> None:
+    """Models whose miss rates are worst together: in so many draws all are the mean of the worst ones, else nothing."""
+    random = np.random.default_rng(9)
+    rates = np.sort(random.beta(1, 306, size=100_000))  # no miss of 306, as each model has it by itself
+    doubt = 0.05
+    worst = rates[-round(doubt * len(rates)) :]
+    many = random.choice(worst, size=(200, 5_000)).mean(axis=1)  # 5,000 models share the worst draws evenly
+
+    assert np.all(many < 0.013 * 1.01)
+    assert np.all(many > 0.013 * 0.97)  # so a smaller n would not do
+    assert crossfit.worst_mean(1, 305, doubt) > 1 - S >= crossfit.worst_mean(1, 306, doubt)
+
+
+def test_the_learners_true_rates_are_those_of_fresh_pictures() -> None:
+    random = np.random.default_rng(10)
+    site = crossfit._drawn(random, 200, 40_000)
+    model = crossfit.learnt(site.train, site.negatives)
+    line = float(np.quantile(model.scores(site.calibration), 0.05))
+    fresh = random.normal(size=(40_000, crossfit.DIMENSIONS))
+
+    assert model.sensitivity(line) == pytest.approx(0.95, abs=0.005)
+    assert model.reached(line, 0.0) == pytest.approx(float(np.mean(model.scores(fresh) >= line)), abs=0.01)
+
+
+def test_topping_up_spares_false_alarms_and_exact_cross_fitting_does_not() -> None:
+    found = [c for c in crossfit.cross_fitted(150, S, C) if "luna16" in c.data]
+    as_it_is, topped, _, split, worst, pooled, *_ = found
+
+    assert [(c.n, c.misses) for c in (as_it_is, topped, split, worst, pooled)] == [
+        (315, 0), (483, 2), (422, 0), (422, 0), (850, 5),
+    ]  # fmt: skip
+    assert all(c.within for c in found if c.exact)
+    flagged = [c.flagged or 0.0 for c in (topped, as_it_is, worst)]
+    assert flagged == sorted(flagged)
+    assert not pooled.exact
+
+
+def test_a_learner_can_be_made_for_which_counting_all_folds_as_one_set_fails() -> None:
+    five, fifty = crossfit.contrived(20_000, S, C)
+
+    assert (five.within, fifty.within) == (True, False)
