@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from inspect_ai.calibration.bounds import lower_bound, smallest_n
 from inspect_ai.config import Training
 from inspect_ai.planning import recipe
@@ -16,7 +18,29 @@ def proof_choices(data: Fingerprint) -> list[Choice]:
     if not data.decides:
         return []
     positives = sum(data.units(split, positive=True) for split in ("train", "val", "calibration"))
-    return [] if data.given_splits else [_share(positives)]
+    return [_promise(data)] if data.given_splits else [_share(positives)]
+
+
+def _promise(data: Fingerprint) -> Choice:
+    """Misses that calibration shall allow: as many as it can with what train may give (datasets/topping_up.py)."""
+    there, of = data.units("calibration", positive=True), data.units("train", positive=True)
+    most = there + math.floor(recipe.MOST_TAKEN * of)
+    has = f"calibration holds {there} independent positives and train {of}, of which a third may go to calibration"
+    for misses in range(recipe.MOST_MISSES, -1, -1):
+        needed = smallest_n(misses, recipe.SENSITIVITY, recipe.CONFIDENCE)
+        if needed <= most:
+            return Choice(
+                key="promise.misses",
+                value=misses,
+                because=f"{has}: {needed} prove {recipe.SENSITIVITY:g} with {misses or 'none'} missed, and each miss "
+                f"that is allowed spares many false alarms",
+            )
+    best = f"at most {lower_bound(there, there, recipe.CONFIDENCE):.3f} can be proved" if there else "nothing is proved"
+    return Choice(
+        key="promise.misses",
+        value=0,
+        because=f"{has}: {needed} would prove {recipe.SENSITIVITY:g}, so nothing is taken from train; {best}",
+    )
 
 
 def _share(positives: int) -> Choice:

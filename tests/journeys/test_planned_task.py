@@ -1,4 +1,4 @@
-"""A task of one's own with nothing edited: tasks new reads the classes, the plan says why, train keeps to its budget."""
+"""A task of one's own with nothing edited: tasks new reads the classes, the plan says why, train keeps to it."""
 
 import json
 import os

@@ -40,7 +40,7 @@ def test_every_choice_is_a_setting_of_a_config_and_has_a_reason() -> None:
 
     config = config_of(plan).model_dump()
     for choice in plan.choices:
-        section, name = choice.key.split(".")
+        section, _, name = choice.key.partition(".")
         assert config[section][name] == choice.value, choice.key
         assert len(choice.because) > 15, choice.key
 
@@ -162,6 +162,23 @@ def test_a_folder_without_splits_gives_calibration_what_the_promise_needs() -> N
     assert share <= recipe.MOST_CALIBRATION_SHARE
     assert value(planned("parts", few, means()), "train.calibration_share") == recipe.MOST_CALIBRATION_SHARE
     assert "229 would prove 0.987" in reason(planned("parts", few, means()), "train.calibration_share")
+
+
+@pytest.mark.parametrize(
+    ("there", "train", "misses"),
+    [(229, 0, 0), (362, 147, 1), (315, 536, 2), (363, 2, 0)],  # 229, 364 and 483 positives allow 0, 1 and 2 misses
+)
+def test_calibration_is_topped_up_as_far_as_a_third_of_train_allows(there: int, train: int, misses: int) -> None:
+    data = fingerprint(counts=counts((train, 400), (50, 50), (there, 240)))
+
+    assert value(planned("parts", data, means()), "promise.misses") == misses
+
+
+def test_a_promise_that_cannot_be_kept_is_said() -> None:
+    data = fingerprint(counts=counts((100, 400), (50, 50), (100, 240)))
+
+    assert "229 would prove 0.987" in reason(planned("parts", data, means()), "promise.misses")
+    assert "at most 0.970" in reason(planned("parts", data, means()), "promise.misses")
 
 
 def test_what_the_config_says_stays_and_is_marked() -> None:
