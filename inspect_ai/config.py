@@ -205,9 +205,31 @@ def laid_over(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def read_config(path: Path) -> TaskConfig:
-    """Read and check one YAML file. Raises UsageError naming file, key, and the nearest known key."""
-    return parse_config(read_yaml(path), str(path))
+PLAN = "plan.yaml"  # beside a task's config; its `choices` lie over it (planning/plan.py writes it)
+PLAN_KEYS = frozenset({"budget", "expected_minutes", "tried", "choices"})
+
+
+def read_config(path: Path, plan: Path | None = None) -> TaskConfig:
+    """Read and check one YAML file, with the choices of a plan laid over it.
+
+    Raises UsageError naming file, key, and the nearest known key.
+    """
+    raw = read_yaml(path)
+    if plan is None:
+        return parse_config(raw, str(path))
+    return parse_config(laid_over(raw, read_yaml_plan(plan)["choices"]), f"{path} with {plan}")
+
+
+def read_yaml_plan(path: Path) -> dict[str, Any]:
+    """Read a plan.yaml, with `choices` a mapping. Raises UsageError naming file and key."""
+    raw = read_yaml(path)
+    if unknown := sorted(set(raw) - PLAN_KEYS):
+        raise UsageError(
+            f"{path}: {unknown[0]!r} is no part of a plan. Settings of the training stand below `choices`."
+        )
+    if not isinstance(raw.get("choices", {}), dict):
+        raise UsageError(f"{path}: `choices` must be a mapping of settings, as in a config.")
+    return {**raw, "choices": raw.get("choices", {})}
 
 
 def parse_config(raw: dict[str, Any], where: str) -> TaskConfig:

@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 import cv2
 import numpy as np
 
-from inspect_ai.config import TaskConfig, read_config
+from inspect_ai.config import PLAN, TaskConfig, read_config
 from inspect_ai.domain import Finding, Floats, Measure, Study, StudyRef, Unit, UnitOutput
 from inspect_ai.errors import UsageError
 from inspect_ai.quality import luma
@@ -261,7 +261,8 @@ def _config(name: str, folder: Path) -> TaskConfig:
     file = config_file(name, folder)
     if file is None:
         raise UsageError(f"{folder} has no config: write {folder / 'config.yaml'} or configs/{name}.yaml.")
-    return read_config(file)
+    plan = folder / PLAN
+    return read_config(file, plan if plan.is_file() else None)
 
 
 def config_file(name: str, folder: Path) -> Path | None:

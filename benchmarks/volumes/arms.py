@@ -23,7 +23,8 @@ from inspect_ai.config import TaskConfig
 from inspect_ai.model.network import Network
 from inspect_ai.model.weights import fresh_network
 from inspect_ai.training.losses import decision
-from inspect_ai.training.module import cosine, parameter_groups, pretrained_parts
+from inspect_ai.training.module import parameter_groups, pretrained_parts
+from inspect_ai.training.schedule import Cosine
 
 TEST_BATCH = 16
 
@@ -80,7 +81,7 @@ def _fit(
     batches = len(_order(train, config, np.random.default_rng(0))) // schedule.batch
     steps = max(1, schedule.epochs * batches)
     optimizers = {arm: torch.optim.AdamW(parameter_groups(n, config), lr=schedule.lr) for arm, n in networks.items()}
-    pace = cosine(steps, max(1, round(schedule.warmup_epochs * batches)))
+    pace = Cosine(steps, max(1, round(schedule.warmup_epochs * batches)))
     schedulers = {arm: torch.optim.lr_scheduler.LambdaLR(o, pace) for arm, o in optimizers.items()}
     curves: dict[Arm, list[float]] = {arm: [] for arm in networks}
     batches_of = _Batches(train, config, seed)

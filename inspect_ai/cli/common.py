@@ -18,6 +18,7 @@ from inspect_ai.cli import exit_codes
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from inspect_ai.planning.plan import Plan
     from inspect_ai.settings import Settings
     from inspect_ai.training.run import TrainingRun
 
@@ -182,6 +183,17 @@ def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     results().print(shown)
+
+
+def plan(made: Plan) -> None:
+    """Print the short form of a plan: what was measured, and each choice with its reason."""
+    from inspect_ai.planning.budget import minutes
+    from inspect_ai.planning.plan import short_form
+
+    for sentence in made.measured:
+        remark(sentence)
+    table(f"Plan of {made.task}", "setting", "value", "because", rows=list(short_form(made)))
+    say(f"Training will take about {minutes(made.expected_s)} of the {made.budget} allowed, on {made.threads} threads.")
 
 
 def _piped(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

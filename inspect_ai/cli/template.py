@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
+import yaml
+
+from inspect_ai.config import LabelSet
 from inspect_ai.errors import UsageError
+from inspect_ai.text import printable
 
 TASK = '''"""{title}: which pictures are this task's own, and what its network looks at."""
 
@@ -32,6 +37,7 @@ class {class_name}(Task):
 '''
 
 CONFIG = """# Everything about {name} that you may want to change. `inspect-ai train {name} --data DIR` reads it.
+# Where `input`, `network`, `augment` and `train` are all left out, `train` measures the pictures and plans them.
 name: {name}
 title: {title}
 labels:
@@ -47,6 +53,14 @@ network:
   init: scratch          # imagenet needs the extra `imagenet`
 train:
   epochs: 20
+"""
+
+PLANNED = """# Labels of {name}, read off {source}: {because}.
+# How it learns stands in plan.yaml, each choice with its reason; what that file says counts.
+name: {name}
+title: {title}
+labels:
+{labels}
 """
 
 CARD = """# Data of {name}
@@ -82,7 +96,8 @@ def test_a_picture_becomes_one_unit_of_the_configured_size() -> None:
     units = list(TASK.units(study(pixels)))
 
     size = TASK.config.input.size
-    assert [unit.pixels.shape for unit in units] == [(TASK.config.input.channels, size, size)]
+    height, width = (300, 400) if size is None else (size, size)
+    assert [unit.pixels.shape for unit in units] == [(TASK.config.input.channels, height, width)]
     assert all(measure.passed for measure in TASK.quality(study(pixels)))
 
 
@@ -93,13 +108,31 @@ def test_a_black_picture_is_refused() -> None:
 
 def write_task(name: str, into: Path) -> list[Path]:
     """Write INTO/NAME and return its files. Raises UsageError for a bad name or where a file exists already."""
+    return _written(name, into, CONFIG)
+
+
+def write_planned_task(name: str, into: Path, labels: LabelSet, because: str, source: str) -> list[Path]:
+    """Write INTO/NAME as `write_task` does, with a config that holds these labels alone; a plan says the rest.
+
+    because: how the sides of the decision were told apart; source: the folder whose labels they are.
+    """
+    values = labels.model_dump(mode="json", exclude_defaults=True)
+    text = textwrap.indent(yaml.safe_dump([values], sort_keys=False, allow_unicode=True, width=110), "  ")
+    named = {"{labels}": text.rstrip(), "{because}": printable(because, 300), "{source}": printable(source, 200)}
+    config = PLANNED
+    for mark, value in named.items():
+        config = config.replace(mark, value.replace("{", "{{").replace("}", "}}"))
+    return _written(name, into, config)
+
+
+def _written(name: str, into: Path, config: str) -> list[Path]:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
         raise UsageError(f"{name!r} is no name for a task: use small letters, digits and _, beginning with a letter.")
     folder = into / name
     if folder.exists():
         raise UsageError(f"{folder} is there already. Choose another name or remove it.")
     title = name.replace("_", " ").capitalize()
-    texts = {"task.py": TASK, "config.yaml": CONFIG, "DATA_CARD.md": CARD, f"test_{name}.py": TEST}
+    texts = {"task.py": TASK, "config.yaml": config, "DATA_CARD.md": CARD, f"test_{name}.py": TEST}
     folder.mkdir(parents=True)
     for file, text in texts.items():
         filled = text.format(name=name, title=title, class_name="".join(part.capitalize() for part in name.split("_")))

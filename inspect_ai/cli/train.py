@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from inspect_ai.planning.using import Recipe
 
 app = common.app()
 
@@ -17,6 +20,12 @@ def train(
     task: Annotated[str, typer.Argument(help="Name of an installed task.")],
     data: Annotated[list[Path], typer.Option("--data", help="Labelled folder; give it again for a further one.")],
     config: Annotated[Path | None, typer.Option("--config", help="YAML in place of the task's own.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="plan.yaml that counts.", show_default="the one in the task's folder")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Time that it may take: 10m, 1h.", show_default="the plan's")
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="A baseline in the trunk's place, such as resnet18.")
     ] = None,
@@ -37,7 +46,8 @@ def train(
 ) -> None:
     """Train TASK on labelled folders.
 
-    Weights, ONNX graph and manifest go to a run folder.
+    How it learns stands in the task's plan.yaml; a task whose config leaves that open and that has no plan yet gets one
+    first. Weights, ONNX graph and manifest go to a run folder.
 
     Example: inspect-ai train metal_surface --data ./magnetic_tile --out runs/metal
     """
@@ -50,10 +60,13 @@ def train(
         run,
         settings=common.settings(tasks=tasks),
         config_file=config,
+        plan_file=plan,
+        budget=budget,
         backbone=backbone,
         init=init,
         teachers=teacher or (),
         tell=common.remark,
+        show=lambda recipe: _show(recipe, as_json),
     )
     metrics = trained.manifest.metrics
     if as_json:
@@ -65,4 +78,19 @@ def train(
     asked = f" --tasks {tasks}" if tasks else ""
     print(
         f"Weights: {trained.folder}\nNext: inspect-ai calibrate {task}{asked} --model {trained.folder} --data {data[0]}"
+    )
+
+
+def _show(recipe: Recipe, as_json: bool) -> None:
+    """Say what the training follows, before it starts."""
+    train, network = recipe.config.train, recipe.config.network
+    if recipe.plan is not None and not as_json:
+        common.plan(recipe.plan)
+    side = recipe.config.augment.crop or recipe.config.input.size
+    size = f"{network.size} " if network.backbone == "trunk" else ""
+    where = f"plan {recipe.file}: " if recipe.file is not None else ""
+    within = f", within {recipe.budget}" if recipe.budget is not None else ""
+    common.remark(
+        f"{where}{size}{network.backbone} from {network.init} at {f'{side} px' if side else 'full size'}, "
+        f"{train.epochs} epochs of batch {train.batch}{within}"
     )

@@ -94,19 +94,9 @@ class LabelledFolder:
 
 def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
     """Read and check one labelled folder. Raises UsageError or InputError naming file, line and remedy."""
-    if not root.is_dir():
-        raise InputError(f"{root} is no folder. Give the folder that holds labels.csv, or one folder a class.")
+    listing, source = listed(root)
     path = table_in(root)
     names = FileNames(root)
-    if path is not None:
-        table = read_table(path)
-        blank = [Skipped(file="", reason=BLANK)] * table.blank
-        listing = Listing(rows=table.rows, skipped=tuple(blank), understood=table.understood)
-    else:
-        listing = read_coco(root) or read_yolo(root) or read_class_folders(root)
-    source = path or root
-    if not listing.rows:
-        raise InputError(f"{source} lists no pictures.")
     found = labelled(listing.rows, config, source, listing.any_defect)
     files = [names.find(raw.values["file"], f"{source} line {raw.line}") for raw in listing.rows]
     every = [
@@ -124,6 +114,25 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
         skipped=(*listing.skipped, *again, *unlisted),
         understood=(*listing.understood, *_other_names(listing.rows, files), *found.understood),
     )
+
+
+def listed(root: Path) -> tuple[Listing, Path]:
+    """Rows of a labelled folder as they are written, and the table or folder that says so.
+
+    Raises UsageError or InputError naming file and line.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder. Give the folder that holds labels.csv, or one folder a class.")
+    path = table_in(root)
+    if path is not None:
+        table = read_table(path)
+        blank = [Skipped(file="", reason=BLANK)] * table.blank
+        listing = Listing(rows=table.rows, skipped=tuple(blank), understood=table.understood)
+    else:
+        listing = read_coco(root) or read_yolo(root) or read_class_folders(root)
+    if not listing.rows:
+        raise InputError(f"{path or root} lists no pictures.")
+    return listing, path or root
 
 
 def _other_names(raw: Sequence[RawRow], files: Sequence[str]) -> list[str]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspect_ai.config import read_config, with_network
+from inspect_ai.config import with_network
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
 from inspect_ai.model.starts import trunk_folder
+from inspect_ai.planning.budget import budget_seconds
+from inspect_ai.planning.making import cores
+from inspect_ai.planning.using import Recipe, recipe_of
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings
 from inspect_ai.training.run import TrainingRun
 
 if TYPE_CHECKING:
     from inspect_ai.model.network import Network
+
+
+RESERVE_S, RESERVE_SHARE = 10.0, 0.03  # of a budget, for the graph, its check and the figures on val
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +42,20 @@ def train_task(
     *,
     settings: Settings,
     config_file: Path | None = None,
+    plan_file: Path | None = None,
+    budget: str | None = None,
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
     tell: Callable[[str], None] = lambda sentence: None,
+    show: Callable[[Recipe], None] = lambda recipe: None,
 ) -> Trained:
     """Train one task on labelled folders; the best epoch on val is kept.
 
-    backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt too.
-    tell: called with each sentence on the data, before training starts. Raises UsageError or SetupError.
+    What is followed: see `planning.using.recipe_of`. budget: time that all of it may take, such as 45m; the plan's if
+    None. backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt.
+    tell: called with each sentence on the data, before training starts. show: called with what is followed, before
+    anything is decoded. Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
@@ -53,18 +63,39 @@ def train_task(
     from inspect_ai.training.package_model import TrainingRecord, package_model
 
     task = task_named(task_name, settings.tasks)
-    config = task.config if config_file is None else read_config(config_file)
-    task = task.with_config(with_network(config, backbone=backbone, init=init))
+    started = run.clock()
+    recipe = recipe_of(
+        task,
+        data,
+        settings,
+        config_file_named=config_file,
+        plan_file=plan_file,
+        budget=budget,
+        threads=run.threads,
+        run_folder=run.out,
+        tell=tell,
+    )
+    task = task.with_config(with_network(recipe.config, backbone=backbone, init=init))
+    if recipe.budget is not None:
+        run = replace(run, threads=run.threads or cores())
     run.prepare()
-    started = time.monotonic()
+    show(recipe)
     corpus = read_corpus(task, data, settings, tell)
     if (trunk := trunk_folder(task.config)) is not None:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
     network = fresh_network(task.config)
+    if recipe.budget is not None:
+        run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
     epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
-    record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
+    record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
+
+
+def _left_for_fitting(budget: str, spent_s: float) -> float:
+    """Seconds of a budget that are left for the epochs."""
+    whole = budget_seconds(budget)
+    return max(1.0, whole - spent_s - RESERVE_S - RESERVE_SHARE * whole)
 
 
 def _teacher(folder: Path, task: Task) -> Network:

@@ -20,8 +20,8 @@ from inspect_ai.model.network import Network, normalised
 from inspect_ai.model.trunk import Trunk
 from inspect_ai.model.weights import start_from_imagenet
 from inspect_ai.training.masked_views import Views
-from inspect_ai.training.module import with_cosine
 from inspect_ai.training.pretraining import Pretraining
+from inspect_ai.training.schedule import with_cosine
 
 FLAT = (2 * 2 / 255) ** 2  # variance in -1..1 of two grey levels: a flatter block is not amplified to full contrast
 BETAS = (0.9, 0.95)  # MAE's

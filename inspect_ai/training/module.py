@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,8 +18,7 @@ from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
 from inspect_ai.training.losses import TaskLoss
 from inspect_ai.training.metrics import validation_metrics
-
-FINAL_LR = 0.01  # of the peak
+from inspect_ai.training.schedule import with_cosine
 
 
 class TaskModule(L.LightningModule):
@@ -111,24 +109,6 @@ def mean_readings(readings: Sequence[Readings]) -> Readings:
         logits=torch.stack([one.logits for one in readings]).mean(dim=0),
         evidence=torch.stack(evidence).mean(dim=0) if len(evidence) == len(readings) else None,
     )
-
-
-def with_cosine(optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> dict[str, Any]:
-    """Wrap the optimizer in a cosine schedule by step, as Lightning's configure_optimizers returns it."""
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(steps, warmup))
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def cosine(steps: int, warmup: int) -> Callable[[int], float]:
-    """Share of the peak learning rate at each step: a linear rise, then half a cosine down to FINAL_LR."""
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
-        return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
-
-    return factor
 
 
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 
 from inspect_ai.training.data import Batch
 from inspect_ai.training.metrics import validation_metrics
-from inspect_ai.training.module import TaskModule, parameter_groups, with_cosine
+from inspect_ai.training.module import TaskModule, parameter_groups
+from inspect_ai.training.schedule import with_cosine
 
 
 class Interleaved:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ class TrainingRun:
     """Folder, seed and computing of one training.
 
     out: folder of checkpoints, logs and results. device: auto, cpu or cuda. resume: continue from the last checkpoint
-    in `out`. threads: of torch, None for its default. progress: show a progress bar.
+    in `out`. threads: of torch, None for its default. progress: show a progress bar; with a budget, `tell` gets a
+    sentence after each epoch in its place. budget_s: seconds that fitting may take, None for as long as it takes.
     """
 
     out: Path
@@ -27,6 +29,9 @@ class TrainingRun:
     resume: bool = False
     threads: int | None = None
     progress: bool = True
+    budget_s: float | None = None
+    tell: Callable[[str], None] = field(default=lambda sentence: None, compare=False, repr=False)
+    clock: Callable[[], float] = field(default=time.monotonic, compare=False, repr=False)
 
     @property
     def checkpoints(self) -> Path:
@@ -73,15 +78,20 @@ class TrainingRun:
         from lightning.pytorch.callbacks import RichProgressBar
         from lightning.pytorch.loggers import CSVLogger
 
+        from inspect_ai.training.time_budget import TimeBudget
+
+        budget = [] if self.budget_s is None else [TimeBudget(self.budget_s, self.tell, self.clock)]
+        shown = [RichProgressBar(leave=True)] if self.progress and not budget else []
+
         trainer = lightning.Trainer(
             accelerator="gpu" if self.device == "cuda" else self.device,
             devices=1,
             precision=_precision(precision, self.device),
             max_epochs=epochs,
             gradient_clip_val=clip,
-            callbacks=[*callbacks, *([RichProgressBar(leave=True)] if self.progress else [])],
+            callbacks=[*callbacks, *budget, *shown],
             logger=CSVLogger(self.out, name="", version=log),
-            enable_progress_bar=self.progress,
+            enable_progress_bar=bool(shown),
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=10,

@@ -1,0 +1,63 @@
+"""Numbers of the planner in one place: each with its meaning, and its source or the data that it was tried on."""
+
+from __future__ import annotations
+
+# Time
+DEFAULT_BUDGET = "1h"
+START_S = 15.0  # starting, exporting the graph and checking it
+DECODE_S_PER_MPX = 0.02  # reading and preparing one megapixel of a picture
+SAFETY = 0.9  # share of the budget that is planned; the machine may do other things
+
+# How much is learnt. A picture seen is one augmented picture in one step.
+LEAST_SEEN = 15_000  # below it a larger input costs more than it gives
+LEAST_EPOCHS = 20  # likewise
+MOST_SEEN = 120_000  # from here on a schedule gains little on thousands of pictures
+MOST_EPOCHS = 120
+SMALLEST_EPOCH = 400  # pictures; shorter epochs spend their time on validation
+LARGEST_EPOCH = 2_000  # pictures; longer ones leave too few weights to choose from
+
+# Input. Convolutions stop at strides 8, 16 and 32: what covers less than one cell of 8 px is hardly seen
+# ("smallest lesion >= 8 px": resolution was the largest single gain on 224 px against 28 px, MedMNIST+).
+SMALLEST_OBJECT_PX = 8.0
+STEP_PX = 32  # sides are multiples of it: the coarsest stride
+LEAST_SIDE_PX, MOST_SIDE_PX = 64, 1024
+LEAST_SCALE = 0.4  # of the wanted side, below which `tiny` at a larger side is taken instead of `small`
+CROP_PX = 224  # side of training crops where masks tell what a crop shows
+WHOLE_UP_TO_PX = 1600  # longer pictures are shrunk even where masks are
+
+# Network: `small` is the better one wherever it can be trained long enough (docs/comparison.md).
+SMALL, TINY = "small", "tiny"
+DROP_PATH = 0.05
+
+# Symmetry: areas under the curve of "turned or not" (symmetry.py); 0.5 is chance.
+FREELY_TURNED = 0.60  # look: below it pictures may be turned by any angle
+SAME_SHAPE = 0.65  # shape: below it a quarter turn leaves grain and edges as they are
+FIXED_POSE = 0.85  # shape: from it on the parts lie so alike that mirrored ones never come
+CROSSING = 0.65  # from it on turning makes one side of the decision look like the other
+
+# Augmentation: strengths that the shipped tasks use (configs/), widened by what the folder itself shows.
+SMALL_TURN_DEGREES = 5.0
+SCALE, SHIFT = 0.1, 0.05
+LEAST_LIGHT, MOST_LIGHT = 0.1, 0.3  # of brightness and contrast
+GAMMA = 0.15
+BLUR, NOISE, NOISE_WHERE_NOISY = 0.1, 0.05, 0.15
+NOISY = 1.5  # grey levels of 255
+PASTE = 0.5  # share of negatives that get a defect of another picture, where masks are
+
+# Learning
+BATCH, SMALL_BATCH, FEW_PICTURES = 32, 16, 400
+LR = 1e-3  # of AdamW at batch 32, as in all shipped configs; scaled by the square root of the batch
+LABEL_SMOOTHING = 0.03
+BALANCED = (0.35, 0.65)  # shares of positives that are left as they are
+RARE_SHARE, COMMON_SHARE = 0.4, 0.5  # shares that are drawn outside of it
+PATIENCE_SHARE = 0.5  # of the epochs, without a better val, end a training
+
+# Views at work cost time with each picture: eight of a small picture, four of a middle one.
+EIGHT_VIEWS_UP_TO_PX = 160
+FOUR_VIEWS_UP_TO_PX = 512
+
+# Calibration (calibration/planning.py gives the counts for these)
+SENSITIVITY, CONFIDENCE = 0.987, 0.95
+MOST_MISSES = 2
+MOST_CALIBRATION_SHARE = 0.4  # of train's groups, where a folder has no calibration split
+MOST_TAKEN = 1 / 3  # of train's positives, where it has one that is too small
