@@ -6,19 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from inspect_ai.config import read_config, with_network
 from inspect_ai.domain import Account
-from inspect_ai.errors import UsageError
-from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
-from inspect_ai.plugins import Task, task_named
+from inspect_ai.model.manifest import Manifest, met_by_trunk
+from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
 from inspect_ai.training.run import TrainingRun
-
-if TYPE_CHECKING:
-    from inspect_ai.model.network import Network
-
 
 STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a trunk
 
@@ -42,38 +36,38 @@ def train_task(
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
+    ensemble: int = 0,
+    exclude: Path | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> Trained:
     """Train one task on labelled folders; the best epoch on val is kept.
 
-    backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt too.
-    tell: called with each sentence on the data, before training starts. Raises UsageError or SetupError.
+    backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt too;
+    ensemble: so many more teachers are trained first, into OUT/teachers. exclude: list of pictures that training leaves
+    out. tell: called with each sentence on the data, before training starts. Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
+    from inspect_ai.training.ensemble import train_teachers
     from inspect_ai.training.fit import fit_task
     from inspect_ai.training.package_model import TrainingRecord, package_model
+    from inspect_ai.training.teachers import met_by_teachers, open_teachers
 
     task = task_named(task_name, settings.tasks)
     config = task.config if config_file is None else read_config(config_file)
     task = task.with_config(with_network(config, backbone=backbone, init=init))
+    run = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
     run.prepare()
     started = time.monotonic()
-    corpus = read_corpus(task, data, settings, tell)
+    corpus = read_corpus(task, data, settings, tell, exclude=exclude)
     if task.config.network.init not in STARTS:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
+    if ensemble:
+        teachers = [*teachers, *train_teachers(ensemble, corpus, task, run, tell)]
+        run.prepare()  # the teachers have moved the seeds of the process
+    corpus = replace(corpus, use=(*corpus.use, *met_by_teachers(teachers, corpus.use)))
     network = fresh_network(task.config)
-    epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
+    epoch, steps = fit_task(network, corpus, task.config, run, open_teachers(teachers, task, corpus.train))
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
-
-
-def _teacher(folder: Path, task: Task) -> Network:
-    """Load the teacher. Raises UsageError if its outputs are not the task's."""
-    from inspect_ai.model.weights import load_network
-
-    config = read_manifest(folder).config
-    if (config.name, config.outputs) != (task.config.name, task.config.outputs):
-        raise UsageError(f"{folder} answers other questions than {task.name}; a teacher must have the same outputs.")
-    return load_network(folder, config)
