@@ -43,6 +43,8 @@ class LabelSet(Strict):
     independent: Literal["picture", "group"] = "group"  # the unit of a statement about sensitivity
     independent_name: str = "group"  # its name in sentences: patient, tile, candidate
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
+    soft_column: str | None = None  # how sure the positive side is: votes, or a share; where empty, the label counts
+    soft_of: float = Field(default=1.0, gt=0)  # the value of that column that means certainty: the number of readers
 
     @property
     def decides(self) -> bool:
@@ -121,9 +123,24 @@ class Training(Strict):
     ema: float = 0.99
     label_smoothing: float = 0.0
     focal: float = 0.0  # exponent of the focal loss of the decision; 0 is cross-entropy
+    decision_loss: Literal["cross_entropy", "generalised", "symmetric", "bootstrap"] = (
+        "cross_entropy"  # the others bear wrong labels; training/decision_loss.py
+    )
+    pair_weight: float = Field(
+        default=0.0, ge=0
+    )  # of the loss over pairs, beside the decision's; training/pair_loss.py
+    pair_share: float = Field(default=0.1, gt=0, le=1)  # hardest positives paired with all negatives; 1 is the AUC
+    pair_kind: Literal["logistic", "squared_hinge"] = "logistic"
+    pair_memory: int = Field(default=512, ge=0)  # recent scores of each side that the pairs reach back to
+    mining: float = Field(
+        default=1.0, ge=1
+    )  # how often a hard sample is drawn at most, 1 is its side's mean: no mining
+    mining_suspect: float = Field(default=0.02, ge=0, le=0.5)  # hardest share of a side, held back: wrong labels maybe
     mixup: float = 0.0  # both parameters of the Beta distribution from which mixing shares are drawn; 0 mixes nothing
     distil_weight: float = 1.0  # beside the labels, where a teacher is given
     distil_temperature: float = 2.0
+    distil_views: Literal["same", "whole"] = "same"  # whole: teachers answer once for each picture, not for each view
+    distil_unseen: bool = False  # a picture is taught by the teachers alone that did not train on it, if there are any
     mask_weight: float = 0.5  # weight of the auxiliary mask loss, where masks are
     class_weight: float = 1.0
     grade_weight: float = 1.0
@@ -137,6 +154,14 @@ class Training(Strict):
     @classmethod
     def _without_retired(cls, raw: Any) -> Any:
         return {key: value for key, value in raw.items() if key not in RETIRED} if isinstance(raw, dict) else raw
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Training:
+        if self.focal and self.decision_loss != "cross_entropy":
+            raise ValueError(f"focal bends cross_entropy; with decision_loss {self.decision_loss} set it to 0")
+        if self.mixup and (self.pair_weight or self.mining > 1):
+            raise ValueError("mixup leaves no picture on one side, which pair_weight and mining need; set it to 0")
+        return self
 
 
 class Promise(Strict):

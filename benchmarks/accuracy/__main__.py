@@ -13,6 +13,7 @@ import typer
 from inspect_ai.cli import common, exit_codes, main
 
 if TYPE_CHECKING:
+    from benchmarks.accuracy.estimate import Expected
     from benchmarks.accuracy.plan import Job
     from benchmarks.accuracy.results import JobOutcome
     from benchmarks.accuracy.study import Comparison
@@ -43,18 +44,24 @@ def accuracy(
 
     What is finished is not made again, so the same command goes on after an interruption. Leaves with 3 if a training
     failed; the others are done nevertheless. Speeds are measured once; remove OUT/cost.json to measure them again.
+    The processor time of what is to do is estimated before it starts. tail.yaml beside the bundled plan compares what
+    helps at high sensitivity.
 
     Example: python -m benchmarks.accuracy --data ./data --out bench --only lung_nodule/tiny
     """
     from benchmarks.accuracy import study
+    from benchmarks.accuracy.estimate import expected
 
     settings = common.settings()
     comparison = study.planned(config, data, out, settings=settings, only=only or (), device=device.value)
+    to_come = [] if collect else expected(comparison.wanted, device.value)
     if dry_run:
-        _list(study.states(comparison), as_json)
+        _list(study.states(comparison), to_come, as_json)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside ends the children too
     at_once = jobs or len(os.sched_getaffinity(0))
+    if to_come:
+        _say(f"{_cost(to_come)}, {at_once} at a time.")
     failed = [] if collect else _trained(comparison, at_once)
     study.score_all(comparison, settings=settings, at_once=at_once, on_progress=_say)
     written = study.collect(comparison, on_progress=_say)
@@ -83,13 +90,30 @@ def _trained(comparison: Comparison, at_once: int) -> list[JobOutcome]:
         raise
 
 
-def _list(states: list[tuple[Job, bool]], as_json: bool) -> None:
-    rows = [(job.name, "finished" if finished else "to do") for job, finished in states]
+def _list(states: list[tuple[Job, bool]], to_come: Sequence[Expected], as_json: bool) -> None:
+    minutes = {one.job.folder: one.cpu_s / 60 for one in to_come}
+    rows = [
+        (job.name, "finished" if finished else "to do", minutes.get(job.folder) if not finished else None)
+        for job, finished in states
+    ]
     if as_json:
-        common.emit([{"job": name, "state": state} for name, state in rows])
+        common.emit([{"job": name, "state": state, "cpu_minutes": cost} for name, state, cost in rows])
         return
-    to_do = sum(not finished for _, finished in states)
-    common.table(f"{len(rows)} trainings, {to_do} to do", "job", "state", rows=rows)
+    shown = [(name, state, None if cost is None else f"{cost:.1f}") for name, state, cost in rows]
+    title = f"{len(rows)} trainings, {len(to_come)} to do"
+    common.table(title, "job", "state", "minutes of a core", rows=shown)
+    if to_come:
+        print(f"{_cost(to_come)}.")
+
+
+def _cost(to_come: Sequence[Expected]) -> str:
+    """Sentence without its end on what the trainings will cost, and how that is known."""
+    total = sum(one.cpu_s for one in to_come)
+    known = sum(one.measured for one in to_come)
+    return (
+        f"{len(to_come)} trainings to do: at most about {_minutes(total)} of one core ({known} by finished runs like "
+        f"them, {len(to_come) - known} by a few timed steps, without augmentation and scoring)"
+    )
 
 
 class _Clock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.accuracy.figures import SENSITIVITIES, figures, resampled
+from benchmarks.accuracy.line import line_of
 from benchmarks.accuracy.plan import BenchPlan, Job
 from benchmarks.accuracy.results import Against, DataSet, ModelFigures
 from benchmarks.accuracy.scores import Scores, read_scores, scores_file
@@ -14,7 +15,7 @@ from benchmarks.statistics import Estimate, Values, difference, ratio, spread
 from inspect_ai.errors import InputError
 
 DIFFERENCES = ("auc", "accuracy")
-RATIOS = (*(f"false_positives_at_{share}" for share in SENSITIVITIES), "wrong")
+RATIOS = (*(f"false_positives_at_{share}" for share in SENSITIVITIES), "false_positives_at_line", "wrong")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ def compare(
 def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> DataSet:
     first = read_scores(scores_file(jobs[0], data))
     runs: dict[str, dict[int, _RunFigures]] = {}
+    promised: set[float | None] = set()  # the same for all: the number of calibration positives alone decides
     for job in jobs:
         scores = read_scores(scores_file(job, data))
         if scores.files != first.files or scores.groups != first.groups:
@@ -47,7 +49,11 @@ def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> Dat
                 f"{scores_file(job, data)} lists other pictures than {scores_file(jobs[0], data)}. "
                 "Remove both; the same command scores again."
             )
-        runs.setdefault(job.model, {})[job.seed] = _RunFigures(figures=figures(scores), draws=resampled(scores))
+        line = None if plan.line is None else line_of(job, data, plan.line)
+        promised.add(None if line is None else line.sensitivity)
+        at = None if line is None else line.threshold
+        drawn = resampled(scores, line=at)
+        runs.setdefault(job.model, {})[job.seed] = _RunFigures(figures=figures(scores, at), draws=drawn)
     names = [model.name for model in plan.models if model.name in runs]
     references = [model.name for model in plan.models if model.against and model.name in runs]
     return DataSet(
@@ -57,6 +63,7 @@ def _data_set(plan: BenchPlan, task: str, data: str, jobs: Sequence[Job]) -> Dat
         positives=_positives(first),
         groups=len(set(first.groups)),
         models=tuple(_model_figures(name, runs, references) for name in names),
+        line=promised.pop() if len(promised) == 1 else None,
     )
 
 
@@ -85,10 +92,10 @@ def _against(mine: Mapping[int, _RunFigures], name: str, other: Mapping[int, _Ru
         draws = [{seed: runs[seed].draws[kind] for seed in seeds} for runs in (mine, other)]
         return how(*draws, here=(here[0], here[1]))
 
-    there = next(iter(mine.values())).figures
+    there, theirs = next(iter(mine.values())).figures, next(iter(other.values())).figures
     return Against(
         other=name,
         seeds=tuple(seeds),
         differences={kind: compared(kind, difference) for kind in DIFFERENCES if kind in there},
-        ratios={kind: compared(kind, ratio) for kind in RATIOS if kind in there},
+        ratios={kind: compared(kind, ratio) for kind in RATIOS if kind in there and kind in theirs},
     )

@@ -42,6 +42,7 @@ class ModelPlan(Strict):
     tasks: tuple[str, ...] | None = None
     weights_of: str | None = None  # that model's weights with other `network.views` at work: nothing is trained
     teacher: str | None = None  # distilled from that model's run of the same task and seed
+    teacher_seeds: tuple[int, ...] | None = None  # or from its runs of these seeds, all of them
     init_from: str | None = None  # folder of a pretrained trunk, in place of network.init
 
     @property
@@ -51,7 +52,8 @@ class ModelPlan(Strict):
             f"{part}.{key} = {value}" for part in ("train", "augment") for key, value in getattr(self, part).items()
         ]
         same = [f"the weights of {self.weights_of}, {self.network.get('views')} views"] if self.weights_of else []
-        taught = [f"taught by {self.teacher} of the same task and seed"] if self.teacher else []
+        seeds_of = f"seeds {', '.join(map(str, self.teacher_seeds))}" if self.teacher_seeds else "the same seed"
+        taught = [f"taught by {self.teacher} of the same task and {seeds_of}"] if self.teacher else []
         started = [f"starts from {self.init_from}"] if self.init_from else []
         seeds = [f"seeds {', '.join(map(str, self.seeds))}"] if self.seeds is not None else []
         return (*changed, *same, *taught, *started, *seeds)
@@ -64,6 +66,7 @@ class BenchPlan(Strict):
     tasks: Annotated[dict[str, TaskPlan], Field(min_length=1)]
     changes: dict[str, dict[str, Any]] = Field({})
     models: Annotated[tuple[ModelPlan, ...], Field(min_length=1)]
+    line: float | None = Field(default=None, gt=0, lt=1)  # also compare at the line that calibration proves for this
 
     @model_validator(mode="after")
     def _names_are_known(self) -> BenchPlan:
@@ -83,7 +86,17 @@ class BenchPlan(Strict):
             teacher = by_name.get(model.teacher or "")
             if teacher is not None and teacher.teacher is not None:
                 raise ValueError(f"the teacher of {model.name} has a teacher itself ({teacher.teacher}); one step only")
+            self._teacher_seeds_are_planned(model, teacher)
         return self
+
+    def _teacher_seeds_are_planned(self, model: ModelPlan, teacher: ModelPlan | None) -> None:
+        if model.teacher_seeds is None:
+            return
+        there = () if teacher is None else teacher.seeds or self.seeds
+        if not model.teacher_seeds or not set(model.teacher_seeds) <= set(there):
+            raise ValueError(
+                f"teacher_seeds of {model.name} must be seeds of its teacher ({', '.join(map(str, there))})"
+            )
 
     def model(self, name: str) -> ModelPlan:
         """The model of that name."""
@@ -103,13 +116,13 @@ class Job:
     data: tuple[str, ...]
     config: TaskConfig
     folder: Path
-    teacher: Path | None = None  # folder of the run that teaches
+    teachers: tuple[Path, ...] = ()  # folders of the runs that teach
     source: Path | None = None  # folder of the run whose weights these are
 
     @property
-    def needed(self) -> Path | None:
-        """The run that must be finished before this one."""
-        return self.teacher or self.source
+    def needed(self) -> tuple[Path, ...]:
+        """The runs that must be finished before this one."""
+        return self.teachers if self.source is None else (self.source,)
 
     @property
     def name(self) -> str:
@@ -135,7 +148,9 @@ def jobs_of(plan: BenchPlan, bases: Mapping[str, TaskConfig], root: Path, out: P
             data=plan.tasks[task].data,
             config=config_of(plan, model, bases[task]),
             folder=out / task / f"{model.name}-{seed}",
-            teacher=out / task / f"{model.teacher}-{seed}" if model.teacher else None,
+            teachers=tuple(out / task / f"{model.teacher}-{one}" for one in model.teacher_seeds or (seed,))
+            if model.teacher
+            else (),
             source=out / task / f"{model.weights_of}-{seed}" if model.weights_of else None,
         )
         for seed, task, model in _grid(plan)

@@ -51,6 +51,7 @@ class DataSet:
     positives: int | None  # None where every picture or none is positive: classes are asked for, no decision
     groups: int
     models: tuple[ModelFigures, ...]
+    line: float | None = None  # sensitivity that the line is proved for, where there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

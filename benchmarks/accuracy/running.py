@@ -59,8 +59,14 @@ def description(job: Job, device: str) -> dict[str, Any]:
         "seed": job.seed,
         "device": device,
         "data": {data: _digest(job.root / data) for data in job.data},
-        "teacher": file_sha256(job.teacher / MANIFEST) if job.teacher else None,
+        "teacher": _of_teachers(job),
     } | _start_from(job)
+
+
+def _of_teachers(job: Job) -> str | list[str] | None:
+    """Digests of the teachers; that of one teacher by itself, as runs of earlier versions noted it."""
+    digests = [file_sha256(teacher / MANIFEST) for teacher in job.teachers]
+    return digests if len(digests) > 1 else next(iter(digests), None)
 
 
 def _start_from(job: Job) -> dict[str, str]:
@@ -79,7 +85,7 @@ def _digest(folder: Path) -> str:
 
 def is_finished(job: Job, device: str) -> bool:
     """True if the job's folder holds what this job would make."""
-    if job.needed is not None and not (job.needed / MANIFEST).is_file():
+    if _missing(job):
         return False
     try:
         manifest = read_manifest(job.folder)
@@ -122,7 +128,12 @@ def command_of(job: Job, device: str) -> list[str]:
         train += ["--data", str(job.root / data)]
     train += ["--config", str(job.folder / CONFIG), "--out", str(job.folder)]
     train += ["--seed", str(job.seed), "--device", device, "--threads", "1", "--json"]
-    return [*train, "--teacher", str(job.teacher)] if job.teacher else train
+    return [*train, *(word for teacher in job.teachers for word in ("--teacher", str(teacher)))]
+
+
+def _missing(job: Job) -> list[Path]:
+    """Runs that a job needs and that are not finished."""
+    return [folder for folder in job.needed if not (folder / MANIFEST).is_file()]
 
 
 def run_jobs(
@@ -164,7 +175,7 @@ def run_jobs(
 def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
     """Take the first job that waits for no other."""
     to_come = {job.folder for job in waiting} | {one.job.folder for one in running}
-    job = next((job for job in waiting if job.needed not in to_come), None)
+    job = next((job for job in waiting if to_come.isdisjoint(job.needed)), None)
     if job is not None:
         waiting.remove(job)
     return job
@@ -172,9 +183,9 @@ def _next(waiting: deque[Job], running: Iterable[_Running]) -> Job | None:
 
 def _start(job: Job, device: str, command: Callable[[Job, str], list[str]]) -> _Running | JobOutcome:
     """Start a child; or the outcome of a job that needs none."""
-    if job.needed is not None and not (job.needed / MANIFEST).is_file():
+    if missing := _missing(job):
         return JobOutcome(
-            job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"{job.needed} is not trained, which it needs"
+            job=job, skipped=True, wall_s=0.0, cpu_s=0.0, error=f"{missing[0]} is not trained, which it needs"
         )
     job.folder.mkdir(parents=True, exist_ok=True)
     lock = (job.folder / LOCK).open("w")

@@ -15,10 +15,12 @@ from typing import Any
 from benchmarks.accuracy import picture, tables
 from benchmarks.accuracy.compare import compare
 from benchmarks.accuracy.cost import costs_of
+from benchmarks.accuracy.line import line_file, score_line
 from benchmarks.accuracy.plan import BenchPlan, Job, chosen, jobs_of, read_plan
 from benchmarks.accuracy.results import DataSet, JobOutcome
 from benchmarks.accuracy.running import is_finished, noted_code, noted_times, run_jobs
 from benchmarks.accuracy.scores import score_run, scores_file
+from benchmarks.accuracy.summary import summary
 from benchmarks.writing import json_text, write_text
 from inspect_ai.errors import InputError
 from inspect_ai.model.manifest import read_manifest
@@ -72,15 +74,28 @@ def score_all(
     at_once: int,
     on_progress: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Score every finished run on every val part of its task, a process a run and data set."""
-    waiting = [
-        (job, data) for job in _finished(comparison) for data in job.data if not scores_file(job, data).is_file()
-    ]
+    """Score every finished run on every val part of its task, a process a run and data set.
+
+    Where the plan compares at proved lines, the positives of calibration are scored too.
+    """
+    pairs = [(job, data) for job in _finished(comparison) for data in job.data]
+    _score(score_run, [one for one in pairs if not scores_file(*one).is_file()], settings, at_once, on_progress)
+    if comparison.plan.line is not None:
+        _score(score_line, [one for one in pairs if not line_file(*one).is_file()], settings, at_once, on_progress)
+
+
+def _score(
+    work: Callable[[Job, str, Settings], None],
+    waiting: Sequence[tuple[Job, str]],
+    settings: Settings,
+    at_once: int,
+    on_progress: Callable[[str], None],
+) -> None:
     if not waiting:
         return
     with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
         try:
-            done = pool.map(score_run, *zip(*waiting, strict=True), [settings] * len(waiting))
+            done = pool.map(work, *zip(*waiting, strict=True), [settings] * len(waiting))
             for number, (_, (job, data)) in enumerate(zip(done, waiting, strict=True), 1):
                 on_progress(f"{number}/{len(waiting)} scored: {job.name} on {Path(data).name}")
         except BaseException:
@@ -114,7 +129,7 @@ def collect(comparison: Comparison, on_progress: Callable[[str], None] = lambda 
     against = [model.name for model in plan.models if model.against]
     costs = costs_of({name: first[name] for name in order}, against, out)
     missing = [job.name for job in comparison.jobs if job not in finished]
-    written = [out / f"accuracy.{kind}" for kind in ("json", "md", "csv", "png")]
+    written = [out / f"accuracy.{kind}" for kind in ("json", "md", "csv", "png")] + [out / "summary.md"]
     plain = tables.as_plain(plan, sets, costs, [_run(job) for job in finished])
     write_text(written[0], json_text(plain))
     doubts = [*_other_program(finished), *_scored_otherwise(finished, sets)]
@@ -123,6 +138,7 @@ def collect(comparison: Comparison, on_progress: Callable[[str], None] = lambda 
     write_text(written[1], tables.markdown(plan, sets, costs, missing, doubts))
     write_text(written[2], tables.as_csv(sets))
     picture.draw(written[3], plan, sets, costs)
+    write_text(written[4], summary(plan, sets))
     return written
 
 

@@ -23,7 +23,8 @@ comparison on the same pictures, from {RESAMPLES:,} drawings of whole groups (pa
 models averaged over the seeds that both have; it tells what other pictures would change, not what other seeds would.
 Below 1, a model raises fewer false positives, or gives fewer wrong answers, than the one it is compared with. A
 threshold is the largest score that the stated share of positives reaches, or the smallest at which no more than the
-stated share of negatives flags; both are counted on the same pictures, so no figure here is a promise.
+stated share of negatives flags; both are counted on the same pictures, so no figure here is a promise. A proved line is
+set by each model's own calibration positives; intervals take it as it stands, and it was looked at for every model.
 """
 
 
@@ -77,6 +78,8 @@ def _columns(one: DataSet) -> Iterator[_Column]:
     others = list(dict.fromkeys(a.other for m in one.models for a in m.against))
     if "auc" in kinds:
         yield from _decision_columns(others)
+        if "false_positive_rate_at_line" in kinds:
+            yield from _line_columns(one.line, others)
     if "accuracy" in kinds:
         yield _plain("accuracy", "accuracy", "Accuracy")
         yield from _less("accuracy", "accuracy", "Accuracy", others)
@@ -96,6 +99,13 @@ def _decision_columns(others: Sequence[str]) -> Iterator[_Column]:
         yield from _relative("false_positives", count, "False positives", others, further=further)
     for share in FALSE_POSITIVE_RATES:
         yield _plain("sensitivity", f"sensitivity_at_{share}", f"Sensitivity at FPR {share:.2f}", further=True)
+
+
+def _line_columns(promise: float | None, others: Sequence[str]) -> Iterator[_Column]:
+    title = f"at the line proved for {promise:g}" if promise is not None else "at the proved line"
+    yield _plain("false_positives", "false_positive_rate_at_line", f"FPR {title}", further=True)
+    yield from _relative("false_positives", "false_positives_at_line", "False positives there", others, further=True)
+    yield _plain("sensitivity", "sensitivity_at_line", f"Sensitivity {title}", further=True)
 
 
 def _plain(kind: FigureKind, name: str, title: str, *, further: bool = False) -> _Column:

@@ -36,6 +36,12 @@ def train(
     teacher: Annotated[
         list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")
     ] = None,
+    teachers: Annotated[
+        int, typer.Option("--teachers", min=0, help="Train so many teachers first, under the seeds after --seed.")
+    ] = 0,
+    exclude: Annotated[
+        Path | None, typer.Option("--exclude", help="Table of pictures that training leaves out (column file).")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/TASK-SEED")] = None,
     tasks: common.Tasks = None,
     seed: common.Seed = 0,
@@ -65,6 +71,8 @@ def train(
         backbone=backbone,
         init=init,
         teachers=teacher or (),
+        ensemble=teachers,
+        exclude=exclude,
         tell=common.remark,
         show=lambda recipe: _show(recipe, as_json),
     )

@@ -20,6 +20,7 @@ ANNOTATION = "annotations"
 OTHER_SPLIT = "of other splits"
 SEEN_COPY = "copies of pictures in another split"
 COUNTED_COPY = "copies of counted pictures"
+EXCLUDED = "left out of training by a list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ def together(accounts: Iterable[Account]) -> Account:
 
 def counted_copies(whole: Account, copies: int) -> Account:
     """Take further copies of counted pictures from the used files."""
-    if not copies:
+    return taken_out(whole, copies, COUNTED_COPY)
+
+
+def taken_out(whole: Account, count: int, reason: str) -> Account:
+    """Take so many files from the used ones, for one reason."""
+    if not count:
         return whole
-    return Account(used=whole.used - copies, skipped=(*whole.skipped, (COUNTED_COPY, copies)))
+    return Account(used=whole.used - count, skipped=(*whole.skipped, (reason, count)))

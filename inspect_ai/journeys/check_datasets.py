@@ -1,5 +1,5 @@
-"""Check of a labelled folder before it is used: what is counted, what is skipped and why, and which pictures are copies
-of others, on a page.
+"""Check of a labelled folder before it is used: what is counted, what is skipped and why, which pictures are copies of
+others, and which labels models doubt, on pages.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder
 from inspect_ai.datasets.prepare import prepared
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
+from inspect_ai.evaluation.suspect_results import Suspects
+from inspect_ai.evaluation.suspects import suspected_labels
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.report.copy_sheet import write_copy_sheet
+from inspect_ai.report.suspect_sheet import write_suspect_sheet
 from inspect_ai.settings import Settings
 
 
@@ -32,7 +35,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """Contents of a labelled folder. page: of the copies, None where there are none."""
+    """Contents of a labelled folder.
+
+    page: of the copies, None where there are none. suspects: where models were given, with their page and table.
+    """
 
     task: str
     labels: str
@@ -43,6 +49,9 @@ class Checked:
     copies: int
     across_splits: int
     page: Path | None
+    suspects: Suspects | None = None
+    suspects_page: Path | None = None
+    suspects_table: Path | None = None
 
 
 def check_dataset(
@@ -51,11 +60,15 @@ def check_dataset(
     settings: Settings,
     task_name: str | None = None,
     page: Path | None = None,
+    models: Sequence[Path] = (),
+    suspects_page: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Checked:
     """Read a labelled folder as training and calibration do, and write the page of its copies.
 
-    task_name: whose labels these are; None for the first installed task that knows them. Raises UsageError, InputError.
+    task_name: whose labels these are; None for the first installed task that knows them. models: folders of models that
+    doubt labels; each picture is judged by those alone that did not train on it. progress: called with the number of
+    pictures read, then with that of pictures scored. Raises UsageError, InputError.
     """
     task, folder = _task_of(data, task_name, settings)
     ready = prepared([folder], task.config, settings, progress=progress)
@@ -63,6 +76,10 @@ def check_dataset(
     place = page or settings.out / "copies.html"
     if ready.pairs:
         write_copy_sheet(place, data, folder, ready, settings)
+    suspects, sheet = None, suspects_page or settings.out / "suspects.html"
+    if models:
+        suspects = suspected_labels(kept, task, models, settings, progress)
+        write_suspect_sheet(sheet, sheet.with_suffix(".csv"), kept, suspects, settings)
     return Checked(
         task=task.name,
         labels=kept.labels.name,
@@ -73,6 +90,9 @@ def check_dataset(
         copies=len(ready.pairs),
         across_splits=sum(pair.across_splits for pair in ready.pairs),
         page=place if ready.pairs else None,
+        suspects=suspects,
+        suspects_page=sheet if models else None,
+        suspects_table=sheet.with_suffix(".csv") if models else None,
     )
 
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from inspect_ai.config import with_network
 from inspect_ai.domain import Account
-from inspect_ai.errors import UsageError
-from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
+from inspect_ai.model.manifest import Manifest, met_by_trunk
 from inspect_ai.model.starts import trunk_folder
 from inspect_ai.planning.budget import budget_seconds
 from inspect_ai.planning.making import cores
 from inspect_ai.planning.using import Recipe, recipe_of
-from inspect_ai.plugins import Task, task_named
+from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
 from inspect_ai.training.run import TrainingRun
-
-if TYPE_CHECKING:
-    from inspect_ai.model.network import Network
-
 
 RESERVE_S, RESERVE_SHARE = 10.0, 0.03  # of a budget, for the graph, its check and the figures on val
 
@@ -47,20 +41,25 @@ def train_task(
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
+    ensemble: int = 0,
+    exclude: Path | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
     show: Callable[[Recipe], None] = lambda recipe: None,
 ) -> Trained:
     """Train one task on labelled folders; the best epoch on val is kept.
 
     What is followed: see `planning.using.recipe_of`. budget: time that all of it may take, such as 45m; the plan's if
-    None. backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt.
-    tell: called with each sentence on the data, before training starts. show: called with what is followed, before
-    anything is decoded. Raises UsageError or SetupError.
+    None. backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt
+    too; ensemble: so many more teachers are trained first, into OUT/teachers. exclude: list of pictures that training
+    leaves out. tell: called with each sentence on the data, before training starts. show: called with what is
+    followed, before anything is decoded. Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
+    from inspect_ai.training.ensemble import train_teachers
     from inspect_ai.training.fit import fit_task
     from inspect_ai.training.package_model import TrainingRecord, package_model
+    from inspect_ai.training.teachers import met_by_teachers, open_teachers
 
     task = task_named(task_name, settings.tasks)
     started = run.clock()
@@ -78,15 +77,20 @@ def train_task(
     task = task.with_config(with_network(recipe.config, backbone=backbone, init=init))
     if recipe.budget is not None:
         run = replace(run, threads=run.threads or cores())
+    run = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
     run.prepare()
     show(recipe)
-    corpus = read_corpus(task, data, settings, tell)
+    corpus = read_corpus(task, data, settings, tell, exclude=exclude)
     if (trunk := trunk_folder(task.config)) is not None:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
+    if ensemble:
+        teachers = [*teachers, *train_teachers(ensemble, corpus, task, run, tell)]
+        run.prepare()  # the teachers have moved the seeds of the process
+    corpus = replace(corpus, use=(*corpus.use, *met_by_teachers(teachers, corpus.use)))
     network = fresh_network(task.config)
     if recipe.budget is not None:
         run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
-    epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
+    epoch, steps = fit_task(network, corpus, task.config, run, open_teachers(teachers, task, corpus.train))
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
@@ -96,13 +100,3 @@ def _left_for_fitting(budget: str, spent_s: float) -> float:
     """Seconds of a budget that are left for the epochs."""
     whole = budget_seconds(budget)
     return max(1.0, whole - spent_s - RESERVE_S - RESERVE_SHARE * whole)
-
-
-def _teacher(folder: Path, task: Task) -> Network:
-    """Load the teacher. Raises UsageError if its outputs are not the task's."""
-    from inspect_ai.model.weights import load_network
-
-    config = read_manifest(folder).config
-    if (config.name, config.outputs) != (task.config.name, task.config.outputs):
-        raise UsageError(f"{folder} answers other questions than {task.name}; a teacher must have the same outputs.")
-    return load_network(folder, config)

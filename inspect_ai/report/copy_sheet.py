@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.joining import CopyPair
 from inspect_ai.datasets.prepare import Prepared
-from inspect_ai.datasets.samples import study_of
-from inspect_ai.errors import InspectError
 from inspect_ai.report.copies import CopyPicture, CopySet, write_copies_page
+from inspect_ai.report.small_views import small_views
 from inspect_ai.settings import Settings
 
-SETS_MOST, PICTURES_MOST, VIEW_PX = 80, 8, 150
+SETS_MOST, PICTURES_MOST = 80, 8
 
 
 def write_copy_sheet(place: Path, data: Path, folder: LabelledFolder, ready: Prepared, settings: Settings) -> None:
@@ -24,7 +20,7 @@ def write_copy_sheet(place: Path, data: Path, folder: LabelledFolder, ready: Pre
     every = _sets(ready.pairs)
     shown = [(rows[:PICTURES_MOST], len(rows), alike) for rows, alike in every[:SETS_MOST]]
     splits = {row.file: row.split for row in ready.folders[0].rows}
-    views = _views(folder, [row for rows, _, _ in shown for row in rows], settings)
+    views = small_views(folder, [row for rows, _, _ in shown for row in rows], settings)
     sets = [
         CopySet(
             pictures=tuple(
@@ -69,26 +65,3 @@ def _sets(pairs: Sequence[CopyPair]) -> list[tuple[list[Row], float]]:
         ((own, least[name]) for name, own in members.items()),
         key=lambda one: (-len({r.label for r in one[0]}), -len({r.split for r in one[0]}), -len(one[0])),
     )
-
-
-def _views(folder: LabelledFolder, rows: Sequence[Row], settings: Settings) -> dict[str, bytes]:
-    """Small JPEG views; empty for what has no picture to draw."""
-    views = {}
-    with folder.unpacked(list(rows)) as root:
-        for row in rows:
-            try:
-                study = study_of(root, row.file, settings)
-            except InspectError:
-                views[row.file] = b""
-                continue
-            views[row.file] = _jpeg(study.images[0].unit_range()) if study.images else b""
-    return views
-
-
-def _jpeg(picture: np.ndarray) -> bytes:
-    """[H, W] or [H, W, 3] in 0..1 -> JPEG of at most 150 px."""
-    scale = VIEW_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    shown = np.clip(np.asarray(small) * 255.0, 0, 255).astype(np.uint8)
-    return bytes(cv2.imencode(".jpg", shown if shown.ndim == 2 else np.ascontiguousarray(shown[..., ::-1]))[1])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inspect_ai.datasets.account import EXCLUDED, taken_out
 from inspect_ai.datasets.cache import cached_samples
+from inspect_ai.datasets.exclusion import Excluded, excluded
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import Prepared, prepare
 from inspect_ai.datasets.samples import Sample
@@ -32,31 +34,47 @@ class Corpus:
 
 
 def read_corpus(
-    task: Task, data: Sequence[Path], settings: Settings, tell: Callable[[str], None] = lambda sentence: None
+    task: Task,
+    data: Sequence[Path],
+    settings: Settings,
+    tell: Callable[[str], None] = lambda sentence: None,
+    *,
+    exclude: Path | None = None,
 ) -> Corpus:
     """Decode train and val of all folders. Raises UsageError, before anything is decoded, for too few pictures.
 
-    tell: called with each sentence on what was understood, joined, split and counted.
+    exclude: table of pictures that are left out of train; they count as seen all the same, since a person looked at
+    them. tell: called with each sentence on what was understood, joined, split, left out and counted.
     """
     ready = prepare(data, task.config, settings)
     folders = ready.folders
-    counts = ready.account(["train", "val"])
-    for sentence in (*ready.said, counts.sentence):
+    out = excluded(exclude, folders)
+    counts = taken_out(ready.account(["train", "val"]), out.count, EXCLUDED)
+    for sentence in (*ready.said, *out.said, counts.sentence):
         tell(sentence)
-    for sentence in refuse_too_few(ready):
+    for sentence in refuse_too_few(_without(ready, out)):
         tell(sentence)
     train: list[Sample] = []
     val: list[Sample] = []
     names: list[str] = []
     use = []
-    for at, folder in enumerate(folders):
+    for at, (folder, gone) in enumerate(zip(folders, out.files, strict=True)):
         train_part = cached_samples(folder, "train", task, settings)
         val_part = cached_samples(folder, "val", task, settings)
-        train += train_part
+        train += [sample for sample in train_part if sample.row.file not in gone]
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
         use.append(_data_use(folder, [*train_part, *val_part], ready.positives_taken(at)))
     return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
+
+
+def _without(ready: Prepared, out: Excluded) -> Prepared:
+    """The folders as training counts them."""
+    folders = [
+        replace(folder, rows=tuple(row for row in folder.rows if row.file not in gone))
+        for folder, gone in zip(ready.folders, out.files, strict=True)
+    ]
+    return replace(ready, folders=tuple(folders))
 
 
 def refuse_too_few(ready: Prepared) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -15,6 +16,7 @@ from inspect_ai.datasets.samples import IGNORE, Sample
 from inspect_ai.model.engine import padded
 from inspect_ai.training.augment import PictureAugment
 from inspect_ai.training.copy_paste import CopyPaste
+from inspect_ai.training.soft_targets import soft_targets
 
 MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unknown
 
@@ -24,6 +26,7 @@ class Batch:
     """Pixels [B, C, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where a target is unknown.
 
     positive: [B]; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
+    soft: [B], targets of the decision in 0..1, None for the sides; index: [B] into the samples, None where unknown.
     """
 
     pixels: Tensor
@@ -31,18 +34,24 @@ class Batch:
     classes: Tensor
     grade: Tensor
     mask: Tensor
+    soft: Tensor | None = None
+    index: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """Move the batch to another device."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in self._tensors()})
 
     def shuffled(self, seed: int) -> Batch:
         """Reorder the samples."""
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self.positive)))
-        return Batch(**{name: value[order.to(value.device)] for name, value in vars(self).items()})
+        return Batch(**{name: value[order.to(value.device)] for name, value in self._tensors()})
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, value) for name, value in vars(self).items() if value is not None)
 
 
-Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray]
+# Pixels, side, class and grade in each label set, mask, soft target, and index of the sample.
+Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray, float, int]
 
 
 class TrainSet(Dataset[Item]):
@@ -52,6 +61,7 @@ class TrainSet(Dataset[Item]):
         self.samples, self.config = samples, config
         self.augment = PictureAugment(config.augment, seed)
         self.paster = CopyPaste(samples, config.augment.paste, seed)
+        self.soft = soft_targets(samples)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -66,23 +76,34 @@ class TrainSet(Dataset[Item]):
         if mask is not None and positive == 1 and self.config.augment.crop is not None:
             shown = int(mask.sum())
             positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
-        return item(sample, pixels, positive, mask, self.config)
+        soft = self.soft[index] if positive == sample.positive else float(positive)
+        return item(sample, pixels, positive, mask, self.config, soft=soft, index=index)
 
 
-def item(sample: Sample, pixels: np.ndarray, positive: int, mask: np.ndarray | None, config: TaskConfig) -> Item:
-    """Targets of one sample, per label set of the config."""
+def item(
+    sample: Sample,
+    pixels: np.ndarray,
+    positive: int,
+    mask: np.ndarray | None,
+    config: TaskConfig,
+    *,
+    soft: float | None = None,
+    index: int = 0,
+) -> Item:
+    """Targets of one sample, per label set of the config. soft: of the decision, its side if None."""
     classes, grade = [], []
     for labels in config.labels:
         own = labels.name == sample.labels.name
         classes.append(labels.classes.index(sample.row.label) if own and labels.class_outputs else IGNORE)
         grade.append(sample.row.grade if own and labels.grades and sample.row.grade is not None else IGNORE)
     unknown = np.full(pixels.shape[:2], IGNORE, np.int8)
-    return pixels, positive, classes, grade, unknown if mask is None else mask.astype(np.int8)
+    shown = unknown if mask is None else mask.astype(np.int8)
+    return pixels, positive, classes, grade, shown, float(positive) if soft is None else soft, index
 
 
 def collate(items: list[Item]) -> Batch:
     """Stack items of one size."""
-    pixels, positive, classes, grade, mask = zip(*items, strict=True)
+    pixels, positive, classes, grade, mask, soft, index = zip(*items, strict=True)
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255.0  # [B, C, H, W]
     return Batch(
         pixels=stacked.contiguous(memory_format=torch.channels_last),
@@ -90,17 +111,28 @@ def collate(items: list[Item]) -> Batch:
         classes=torch.tensor(classes),
         grade=torch.tensor(grade),
         mask=torch.from_numpy(np.stack(mask)),
+        soft=torch.tensor(soft, dtype=torch.float32),
+        index=torch.tensor(index),
     )
 
 
 class BalancedSampler(Sampler[int]):
     """Draws `count` samples an epoch, a label set in proportion to its samples times its `draw`.
 
-    positive_share: share of positives among the draws of deciding sets; None for the data's own. Draws follow from seed
-    and epoch alone, so that a resumed run repeats them.
+    positive_share: share of positives among the draws of deciding sets; None for the data's own. factors: called before
+    each epoch, further weights [N] of the samples. Draws follow from seed, epoch and factors alone, so that a resumed
+    run repeats them.
     """
 
-    def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:
+    def __init__(
+        self,
+        samples: list[Sample],
+        count: int | None,
+        positive_share: float | None,
+        seed: int,
+        factors: Callable[[], NDArray[np.float64]] | None = None,
+    ) -> None:
+        self.factors = factors
         self.count = count or len(samples)
         self.seed, self.epoch = seed, 0
         weights = np.ones(len(samples))
@@ -124,8 +156,9 @@ class BalancedSampler(Sampler[int]):
         """Systematic draws: each sample floor(w) or ceil(w) times, in random order."""
         random = np.random.default_rng((self.seed, self.epoch))
         marks = (np.arange(self.count) + random.random()) / self.count
-        order = random.permutation(len(self.weights))
-        drawn = order[np.minimum(np.searchsorted(np.cumsum(self.weights[order]), marks), len(order) - 1)]
+        weights = self.weights if self.factors is None else self.weights * self.factors()
+        order = random.permutation(len(weights))
+        drawn = order[np.minimum(np.searchsorted(np.cumsum(weights[order] / weights.sum()), marks), len(order) - 1)]
         return iter(random.permutation(drawn).tolist())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import lightning
@@ -11,25 +12,30 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAv
 from torch.utils.data import DataLoader
 
 from inspect_ai.config import TaskConfig, Training
+from inspect_ai.errors import UsageError
 from inspect_ai.model.network import Network
 from inspect_ai.training.corpus import Corpus
 from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
+from inspect_ai.training.mining import RunningLosses, running_losses
 from inspect_ai.training.module import TaskModule, warmed_up_average
 from inspect_ai.training.multitask import Interleaved, MultitaskModule
 from inspect_ai.training.run import TrainingRun
+from inspect_ai.training.teachers import Teachers
 
 VAL_BATCH = 16
 
 
 def fit_task(
-    network: Network, corpus: Corpus, config: TaskConfig, run: TrainingRun, teachers: Sequence[Network] = ()
+    network: Network, corpus: Corpus, config: TaskConfig, run: TrainingRun, teachers: Teachers | None = None
 ) -> tuple[int, int]:
     """Train a network in place, ending with its best averaged weights; returns their epoch and step.
 
-    teachers: networks of the same outputs, to distil from.
+    teachers: of the same outputs, to distil from.
     """
-    module = TaskModule(network, config, corpus.val, corpus.val_folders, teachers)
-    return _fit(module, _train_loader(corpus, config, run.seed), _val_loader(corpus, config), config.train, run)
+    running = running_losses([s.positive for s in corpus.train]) if config.train.mining > 1 else None
+    module = TaskModule(network, config, corpus.val, corpus.val_folders, teachers, running)
+    loader = _train_loader(corpus, config, run.seed, running)
+    return _fit(module, loader, _val_loader(corpus, config), config.train, run)
 
 
 def fit_multitask(
@@ -37,8 +43,12 @@ def fit_multitask(
 ) -> tuple[int, int]:
     """Train networks that share a trunk in place, all at once, under the schedule of the first config.
 
-    The networks end with their best averaged weights; returns their epoch and step.
+    The networks end with their best averaged weights; returns their epoch and step. Raises UsageError for a config that
+    mines hard samples.
     """
+    for config in configs:
+        if config.train.mining > 1:
+            raise UsageError(f"Joint training does not mine hard samples; set train.mining of {config.name} to 1.")
     tasks = list(zip(networks, corpora, configs, strict=True))
     module = MultitaskModule(
         [TaskModule(network, config, corpus.val, corpus.val_folders) for network, corpus, config in tasks]
@@ -69,10 +79,13 @@ def _fit(
     return int(kept["epoch"]), int(kept["global_step"])
 
 
-def _train_loader(corpus: Corpus, config: TaskConfig, seed: int) -> DataLoader[Any]:
-    """Loader of augmented batches, drawn in balance."""
+def _train_loader(
+    corpus: Corpus, config: TaskConfig, seed: int, running: RunningLosses | None = None
+) -> DataLoader[Any]:
+    """Loader of augmented batches, drawn in balance; with running losses, hard samples more often."""
     schedule = config.train
-    sampler = BalancedSampler(corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed)
+    mined = None if running is None else partial(running.factors, schedule.mining, schedule.mining_suspect)
+    sampler = BalancedSampler(corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed, mined)
     return DataLoader(
         TrainSet(corpus.train, config, seed), schedule.batch, sampler=sampler, collate_fn=collate, drop_last=True
     )

@@ -1,4 +1,4 @@
-"""Losses of a task: decision, classes, grades, evidence map, attention outside the mask, and distillation."""
+"""Losses of a task: decision and pairs, classes, grades, evidence map, attention outside the mask, and distillation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.samples import IGNORE
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
+from inspect_ai.training.decision_loss import decision
+from inspect_ai.training.pair_loss import PairLoss
+from inspect_ai.training.teachers import Taught
 
 ATTENTION_WEIGHT = 0.1  # of the attention loss, a factor to mask_weight
 
@@ -20,14 +23,17 @@ class TaskLoss:
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
+        self.pairs = PairLoss(config.train) if config.train.pair_weight else None
         self.dice = DiceLoss(sigmoid=True, batch=True)  # over the batch: most pictures show no defect at all
 
     def __call__(
-        self, readings: Readings, batch: Batch, teacher: Readings | None = None
+        self, readings: Readings, batch: Batch, teacher: Readings | Taught | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Sum the losses of a batch. teacher: a teacher's readings of the same pixels."""
+        """Sum the losses of a batch. teacher: a teacher's answers for the same pictures."""
         schedule = self.config.train
-        parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule.label_smoothing, schedule.focal)}
+        parts = {"decision": decision(readings.logits[:, 0], batch.positive, schedule, batch.soft)}
+        if self.pairs is not None:
+            parts["pairs"] = schedule.pair_weight * self.pairs(readings.logits[:, 0], batch.positive)
         at = 1
         for s, labels in enumerate(self.config.labels):
             if n := len(labels.class_outputs):
@@ -49,7 +55,7 @@ class TaskLoss:
             parts["teacher"] = schedule.distil_weight * self.distil(readings, teacher, batch)
         return torch.stack(list(parts.values())).sum(), parts
 
-    def distil(self, readings: Readings, teacher: Readings, batch: Batch) -> Tensor:
+    def distil(self, readings: Readings, teacher: Readings | Taught, batch: Batch) -> Tensor:
         """Divergence from a teacher where the target is known too (arXiv 1503.02531): decision, classes and grades at
         the config's temperature, the evidence map at 1.
         """
@@ -82,19 +88,6 @@ class TaskLoss:
         target = cells(mask[known], logits.shape[-2:])
         chosen = logits[known]
         return F.binary_cross_entropy_with_logits(chosen, target) + 0.5 * self.dice(chosen[:, None], target[:, None])
-
-
-def decision(logits: Tensor, positive: Tensor, smoothing: float, focal: float = 0.0) -> Tensor:
-    """Binary cross-entropy over the samples with a known side; focal: exponent of (1 - p) (arXiv 1708.02002)."""
-    known = positive != IGNORE
-    if not known.any():
-        return logits.sum() * 0.0
-    target = positive[known].float() * (1 - smoothing) + smoothing / 2
-    if not focal:
-        return F.binary_cross_entropy_with_logits(logits[known], target)
-    plain = F.binary_cross_entropy_with_logits(logits[known], target, reduction="none")
-    missed = torch.where(positive[known] == 1, torch.sigmoid(-logits[known]), torch.sigmoid(logits[known]))
-    return (missed**focal * plain).mean()
 
 
 def cumulative(logits: Tensor, grade: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -14,18 +14,22 @@ from torch import Tensor, nn
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.samples import Sample
 from inspect_ai.model.network import Network
-from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
+from inspect_ai.training.decision_loss import surprise
 from inspect_ai.training.losses import TaskLoss
 from inspect_ai.training.metrics import validation_metrics
+from inspect_ai.training.mining import RunningLosses
 from inspect_ai.training.schedule import with_cosine
+from inspect_ai.training.teachers import Taught, Teachers
+
+REMEMBERED = "remembered"  # of a checkpoint
 
 
 class TaskModule(L.LightningModule):
     """Trains a network on one task.
 
     Batches of training are Batch, those of validation (Batch, indices into `samples`). folders: one name a sample.
-    teachers: networks whose mean output is distilled.
+    teachers: their mean answers are learnt too. running: takes in the loss of each training sample.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class TaskModule(L.LightningModule):
         config: TaskConfig,
         samples: list[Sample],
         folders: list[str],
-        teachers: Sequence[Network] = (),
+        teachers: Teachers | None = None,
+        running: RunningLosses | None = None,
     ) -> None:
         super().__init__()
         self.network, self.config = network, config
         self.loss = TaskLoss(config)
-        self._teachers = tuple(teachers)  # no submodules: neither trained, averaged nor saved
+        self.teachers = teachers  # no submodules: neither trained, averaged nor saved
+        self.running = running
         self.samples, self.folders = samples, folders
         self.logits = np.zeros((len(samples), len(config.outputs)), np.float32)
         for part in self._frozen():
@@ -68,22 +74,45 @@ class TaskModule(L.LightningModule):
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss of one batch, and its parts by name."""
         if not self.config.train.mixup:
-            return self.loss(self.network(batch.pixels), batch, self._teacher_readings(batch))
+            readings = self.network(batch.pixels)
+            if self.running is not None and batch.index is not None:
+                self.running.update(batch.index, batch.positive, surprise(readings.logits[:, 0], batch.positive))
+            return self.loss(readings, batch, self._taught(batch))
         alpha = self.config.train.mixup
         share = float(np.random.default_rng(self.global_step).beta(alpha, alpha))
         other = batch.shuffled(self.global_step)
         mixed = dataclasses.replace(batch, pixels=share * batch.pixels + (1.0 - share) * other.pixels)
-        readings, teacher = self.network(mixed.pixels), self._teacher_readings(mixed)
-        first, parts = self.loss(readings, batch, teacher)
-        return share * first + (1.0 - share) * self.loss(readings, other, teacher)[0], parts
+        readings, taught = self.network(mixed.pixels), self._taught(mixed)
+        first, parts = self.loss(readings, batch, taught)
+        return share * first + (1.0 - share) * self.loss(readings, other, taught)[0], parts
 
-    def _teacher_readings(self, batch: Batch) -> Readings | None:
-        """Mean readings of the teachers on the same pixels; None without teachers."""
-        if not self._teachers:
-            return None
-        with torch.no_grad():
-            readings = [teacher.to(batch.pixels.device).eval()(batch.pixels) for teacher in self._teachers]
-        return mean_readings(readings)
+    def _taught(self, batch: Batch) -> Taught | None:
+        """Answers of the teachers on the same pixels; None without teachers."""
+        return None if self.teachers is None else self.teachers(batch)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what draws and pairs remember, so that a resumed run goes on with it."""
+        checkpoint[REMEMBERED] = self.remembered()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take over what draws and pairs remembered."""
+        self.recall(checkpoint.get(REMEMBERED, {}))
+
+    def remembered(self) -> dict[str, Any]:
+        """Running losses and recent scores, as tensors."""
+        kept: dict[str, Any] = {}
+        if self.running is not None:
+            kept["running"] = self.running.state()
+        if self.loss.pairs is not None:
+            kept["pairs"] = self.loss.pairs.state()
+        return kept
+
+    def recall(self, kept: dict[str, Any]) -> None:
+        """Undo `remembered`."""
+        if self.running is not None and "running" in kept:
+            self.running.restore(kept["running"])
+        if self.loss.pairs is not None and "pairs" in kept:
+            self.loss.pairs.restore(kept["pairs"])
 
     def validation_step(self, batch: tuple[Batch, list[int]], index: int) -> None:
         self.logits[batch[1]] = self.network(batch[0].pixels).logits.float().cpu().numpy()
@@ -101,14 +130,6 @@ class TaskModule(L.LightningModule):
         return with_cosine(optimizer, steps, warmup)
 
 
-def mean_readings(readings: Sequence[Readings]) -> Readings:
-    """Mean logits, and mean evidence where all have it; heat and attention are the first one's."""
-    evidence = [one.evidence for one in readings if one.evidence is not None]
-    return dataclasses.replace(
-        readings[0],
-        logits=torch.stack([one.logits for one in readings]).mean(dim=0),
-        evidence=torch.stack(evidence).mean(dim=0) if len(evidence) == len(readings) else None,
-    )
 
 
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

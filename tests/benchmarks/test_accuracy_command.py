@@ -101,7 +101,7 @@ def test_collecting_again_trains_nothing_and_a_dry_run_says_what_is_to_do(site: 
     collected = compare(site, "--collect", "--json")
 
     assert collected.returncode == 0
-    assert [Path(p).suffix for p in json.loads(collected.stdout)["written"]] == [".json", ".md", ".csv", ".png"]
+    assert [Path(p).suffix for p in json.loads(collected.stdout)["written"]] == [".json", ".md", ".csv", ".png", ".md"]
     assert (site / "out" / "accuracy.md").is_file()
     assert (site / "out" / "bottle_caps" / "tiny-0" / "model.onnx").stat().st_mtime_ns == before
     assert time.monotonic() - began < 120

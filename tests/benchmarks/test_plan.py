@@ -67,7 +67,7 @@ def test_all_models_of_a_seed_come_before_the_next_and_teachers_before_their_pup
 
     names = [job.name for job in jobs]
     assert names == ["caps/master-0", "caps/pupil-0", "caps/master-1", "caps/pupil-1", "caps/once-7"]
-    assert jobs[1].teacher == jobs[0].folder
+    assert jobs[1].teachers == (jobs[0].folder,)
 
 
 def test_only_chooses_by_task_model_or_run_and_names_what_there_is(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_weights_with_other_views_are_exported_from_the_run_that_has_them_and_ch
     trained, exported = jobs_in(tmp_path, plan_of(copy, tiny, seeds=[4]))
 
     assert (trained.model, exported.model) == ("tiny", "copy")
-    assert exported.needed == trained.folder
+    assert exported.needed == (trained.folder,)
     words = command_of(exported, "cpu")
     assert words[words.index("export") + 1] == str(trained.folder)
     assert words[words.index("--views") + 1] == "flips"

@@ -120,3 +120,25 @@ def test_details_of_a_fault_follow_no_link(tmp_path: Path) -> None:
     assert (tmp_path / "target").read_text() == "untouched"
     (other,) = tmp_path.glob("inspect_ai_error_*.log")
     assert str(other) in done.stderr
+
+
+def test_labels_that_a_model_doubts_are_shown_and_listed_and_nothing_is_changed(site: Path) -> None:
+    make_pictures(site / "lot", 12)
+    rows = [(f"part{i:04d}.png", "flag" if (i % 2 == 1) != (i == 6) else "pass", "calibration") for i in range(12)]
+    table(site / "lot", rows)
+    before = (site / "lot" / "labels.csv").read_bytes()
+
+    done = run(site, "datasets", "check", "lot", "--task", "bright", "--model", "tasks/bright", "--json")
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert [one["file"] for one in said["suspects"]][:1] == ["part0006.png"]
+    assert said["judged"]["never met it"] == 12
+    page = Path(site / said["suspects_page"]).read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") == len(said["suspects"])
+    assert "flag, or pass?" in page
+    lines = (site / said["suspects_table"]).read_text().splitlines()
+    assert lines[0].startswith("exclude,data,file,label,likely,score")
+    assert lines[1].startswith(",lot,part0006.png,flag,pass,0.")
+    assert (site / "lot" / "labels.csv").read_bytes() == before
+    assert stat.S_IMODE((site / said["suspects_page"]).stat().st_mode) == 0o600

@@ -103,3 +103,28 @@ def test_a_folder_of_no_task_is_named_before_anything_is_learnt(site: Path) -> N
     assert done.returncode == 2
     assert "strange" in done.stderr
     assert not (site / "nowhere").exists()
+
+
+@pytest.mark.slow
+def test_one_command_trains_an_ensemble_that_never_saw_what_it_teaches_and_distils_it(site: Path) -> None:
+    config = yaml.safe_load((site / "tasks" / "bolts" / "config.yaml").read_text())
+    config["train"] |= {"distil_unseen": True, "pair_weight": 0.5, "mining": 2.0}
+    (site / "taught.yaml").write_text(yaml.safe_dump(config))
+    (site / "out.csv").write_text("exclude,file\nx,sound/001.png\n,sound/002.png\n")
+    words = ("train", "bolts", "--data", "bolts", "--config", "taught.yaml", "--exclude", "out.csv", "--json")
+
+    done = run(site, *words, "--teachers", "2", "--out", "runs/taught")
+    again = run(site, *words, "--teachers", "2", "--out", "runs/taught", "--resume")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["files"]["skipped"] == {"left out of training by a list": 1}
+    one, two = (read_manifest(site / "runs" / "taught" / "teachers" / name) for name in ("1", "2"))
+    assert (one.seed, two.seed) == (1, 2)
+    pupil = read_manifest(site / "runs" / "taught")
+    met = [set(manifest.data[0].seen) for manifest in (one, two, pupil)]
+    assert met[0] != met[1]
+    assert met[0] | met[1] == met[2]
+    head = (site / "runs" / "taught" / "log" / "metrics.csv").read_text().splitlines()[0]
+    assert {"loss/teacher", "loss/pairs"} <= set(head.split(","))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "teacher 2 of 2 is there already" in again.stderr

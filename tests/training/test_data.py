@@ -1,5 +1,7 @@
 """Draws, crops and batches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,6 +9,7 @@ from numpy.typing import NDArray
 from inspect_ai.config import TaskConfig, parse_config
 from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.samples import IGNORE, Sample
+from inspect_ai.errors import UsageError
 from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
 
 LABELS = [{"name": "parts", "classes": ["good", "bad"], "positive": ["bad"], "mask_column": "mask"}]
@@ -33,7 +36,7 @@ def test_a_crop_is_positive_only_where_it_shows_the_defect() -> None:
 
     labels = [item[1] for item in seen]
     assert {0, 1} <= set(labels)
-    for _, positive, _, _, shown in seen:
+    for _, positive, _, _, shown, *_ in seen:
         assert (positive == 1) == (shown.sum() >= 12)
 
 
@@ -83,3 +86,36 @@ def test_collate_scales_to_one() -> None:
 
     assert batch.pixels.shape == (2, 1, 64, 64)
     assert batch.pixels.unique().tolist() == pytest.approx([100 / 255])
+
+
+def voted(readers: str, label: str = "bad", mask: NDArray[np.uint8] | None = None) -> Sample:
+    labels = config().labels[0].model_copy(update={"soft_column": "Readers", "soft_of": 4.0})
+    plain = sample(label, mask)
+    return replace(plain, labels=labels, row=replace(plain.row, columns=(("label", label), ("readers", readers))))
+
+
+def test_votes_become_targets_and_an_empty_cell_leaves_the_label() -> None:
+    data = TrainSet([voted("3"), voted(""), voted("1", "good")], config(), seed=0)
+
+    batch = collate([data[0], data[1], data[2]])
+
+    assert batch.soft is not None
+    assert batch.index is not None
+    assert batch.soft.tolist() == [0.75, 1.0, 0.25]
+    assert batch.index.tolist() == [0, 1, 2]
+
+
+def test_a_crop_beside_the_defect_is_negative_whatever_the_votes_say() -> None:
+    mask = np.zeros((200, 200), np.uint8)
+    mask[:10, :10] = 1
+    data = TrainSet([voted("3", mask=mask)], config(), seed=0)
+
+    found = {(item[1], item[5]) for item in (data[0] for _ in range(60))}
+
+    assert {(1, 0.75), (0, 0.0)} <= found <= {(1, 0.75), (0, 0.0), (IGNORE, IGNORE)}
+
+
+@pytest.mark.parametrize("readers", ["5", "-1", "many", "nan"])
+def test_a_vote_that_is_no_share_is_named_with_its_picture(readers: str) -> None:
+    with pytest.raises(UsageError, match=r"Readers of 'a.png'|Readers of a.png .*a number from 0 to 4"):
+        TrainSet([voted(readers)], config(), seed=0)

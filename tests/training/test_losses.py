@@ -7,7 +7,7 @@ from inspect_ai.config import parse_config
 from inspect_ai.datasets.samples import IGNORE
 from inspect_ai.model.readout import Readings
 from inspect_ai.training.data import Batch
-from inspect_ai.training.losses import TaskLoss, attention_off_mask, cells, cumulative, decision
+from inspect_ai.training.losses import TaskLoss, attention_off_mask, cells, cumulative
 
 LABELS = [
     {
@@ -68,15 +68,6 @@ def test_each_target_lands_on_its_own_logits() -> None:
         assert logits.grad[0].nonzero().flatten().tolist() == row
 
 
-def test_decision_loss_is_the_binary_cross_entropy_of_known_samples() -> None:
-    logits, positive = torch.tensor([2.0, -1.0, 5.0]), torch.tensor([1, 0, IGNORE])
-    p = 1 / (1 + torch.exp(-logits))
-
-    assert decision(logits, positive, 0.0).item() == pytest.approx(
-        float(-(p[0].log() + (1 - p[1]).log()) / 2), abs=1e-6
-    )
-
-
 def test_a_higher_grade_asks_for_all_lower_steps() -> None:
     right = torch.tensor([[9.0, 9.0, -9.0]])
 
@@ -100,16 +91,6 @@ def test_one_defect_pixel_makes_its_cell_positive() -> None:
     mask[0, 9, 30] = 1
 
     assert cells(mask, (4, 4)).nonzero().tolist() == [[0, 1, 3]]
-
-
-def test_the_focal_loss_weighs_each_sample_by_how_wrong_it_is() -> None:
-    logits, positive = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1, 0, 0])
-    p = 1 / (1 + torch.exp(-logits))
-    wrong = torch.where(positive == 1, 1 - p, p)
-
-    expected = -(wrong**2 * torch.log(1 - wrong)).mean()
-
-    torch.testing.assert_close(decision(logits, positive, 0.0, focal=2.0), expected)
 
 
 def test_a_pupil_that_agrees_with_its_teacher_pays_nothing_and_one_that_does_not_is_pulled_towards_it() -> None:
