@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -43,6 +43,18 @@ class LabelSet(Strict):
     independent: Literal["picture", "group"] = "group"  # the unit of a statement about sensitivity
     independent_name: str = "group"  # its name in sentences: patient, tile, candidate
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
+    # Near copies in different groups: join them into one unit, or only report them, where a person vouches for the
+    # groups of labels.csv. Identical pixels are always one unit.
+    near_copies: Literal["join", "report"] = "join"
+
+    @model_validator(mode="after")
+    def _vouches_for_groups(self) -> Self:
+        if self.near_copies == "report" and self.independent != "group":
+            raise ValueError(
+                f"label set {self.name} sets near_copies to report, which vouches for groups, but counts each picture "
+                f"by itself; set independent to group, or near_copies to join"
+            )
+        return self
 
     @property
     def decides(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.account import OTHER_SPLIT, UNREADABLE, Skipped, account, together
 from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
-from inspect_ai.datasets.joining import ORDER, CopyPair, joined, without_seen
+from inspect_ai.datasets.joining import ORDER, CopyPair, joined, joined_too, without_seen
 from inspect_ai.datasets.looks import read_looks
 from inspect_ai.domain import Account
 from inspect_ai.errors import InputError
@@ -23,15 +23,38 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Folders whose rows may be used, the copies that were joined, and sentences on what was done."""
+    """Folders whose rows may be used, the copies that were joined, and sentences on what was done.
+
+    vouched: near copies in different groups that a person vouches for, which were not joined.
+    """
 
     folders: tuple[LabelledFolder, ...]
     pairs: tuple[CopyPair, ...]
     said: tuple[str, ...]
+    vouched: tuple[CopyPair, ...] = ()
 
     def account(self, splits: Collection[str] | None = None) -> Account:
         """Count the files of all folders; rows of other splits than these are skipped. None: all splits."""
         return together(self._of(folder, splits) for folder in self.folders)
+
+    def left_if_joined(self, split: str, *, positive: bool = False) -> tuple[int, int] | None:
+        """Number of one split's units, and how many joining the vouched copies would leave; None if there are none.
+
+        positive: only those with a positive picture.
+        """
+        if not self.vouched:
+            return None
+        now, then = (
+            {
+                row.unit
+                for folder in folders
+                for row in folder.rows
+                if (row.split == split or _without_splits(folder))
+                and (not positive or row.label in folder.labels.positive)
+            }
+            for folders in (self.folders, joined_too(self.folders, self.vouched))
+        )
+        return len(now), len(then)
 
     def copies_within(self, split: str) -> int:
         """Number of pictures of one split that are copies of others in it."""
@@ -97,7 +120,7 @@ def prepared(
         good = tuple(row for row, look in zip(folder.rows, every, strict=True) if not look.refusal)
         ready.append(replace(folder, rows=good, skipped=(*folder.skipped, *skipped)))
         looks.append([look for look in every if not look.refusal])
-    ready, pairs = joined(ready, looks)
+    ready, pairs, vouched = joined(ready, looks)
     ready = [replace(folder, rows=(*folder.rows, *rest)) for folder, rest in zip(ready, closed, strict=True)]
     said += _of_copies(pairs)
     if split:
@@ -106,7 +129,8 @@ def prepared(
     ready, taken = without_seen(ready, pairs)
     ready = [replace(f, skipped=(*f.skipped, *out)) for f, out in zip(ready, taken, strict=True)]
     said += _of_seen([skipped for out in taken for skipped in out])
-    return Prepared(folders=tuple(ready), pairs=pairs, said=tuple(said))
+    said += _of_vouched(vouched, ready)
+    return Prepared(folders=tuple(ready), pairs=pairs, said=tuple(said), vouched=vouched)
 
 
 def _without_splits(folder: LabelledFolder) -> bool:
@@ -137,6 +161,19 @@ def _of_copies(pairs: Sequence[CopyPair]) -> list[str]:
             f"{printable(other.file, 100)} ({other.label})"
         )
     return said
+
+
+def _of_vouched(vouched: Sequence[CopyPair], ready: Sequence[LabelledFolder]) -> list[str]:
+    if not vouched:
+        return []
+    both = ready, joined_too(ready, vouched)
+    pictures, left = (sum(len(folder.rows) for folder in folders) for folders in both)
+    now, then = (len({row.unit for folder in folders for row in folder.rows}) for folders in both)
+    return [
+        f"{len(vouched)} pictures are near copies of pictures in other groups, and count as other units all the same: "
+        f"a person vouches for the groups (near_copies: report). Joined, they would leave {then:,} of {now:,} units "
+        f"and {left:,} of {pictures:,} pictures; `inspect-ai datasets check` shows them"
+    ]
 
 
 def _of_seen(taken: Sequence[Skipped]) -> list[str]:
