@@ -104,6 +104,7 @@ class Augment(Strict):
     flip_vertical: bool = True
     rotate90: bool = True
     rotate_degrees: float = 0.0
+    border: Literal["reflect", "replicate"] = "reflect"  # what a turn shows beyond the picture: its mirror or its edge
     scale: float = 0.1  # relative zoom, plus and minus
     shift: float = 0.05  # relative shift, plus and minus
     brightness: float = 0.2
