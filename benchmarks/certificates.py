@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from inspect_ai.calibration import read_point
+from inspect_ai.calibration import GroupScore, read_point
 from inspect_ai.calibration.point_record import record_of
 from inspect_ai.calibration.solver import CalibrationRequest
 from inspect_ai.calibration.typical_file import TYPICAL_FILE
@@ -35,7 +35,7 @@ from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings, bundled
 from inspect_ai.whole_file import whole_file
 
-SHIPPED = {"lung_nodule": "lung_nodule/luna16_candidates"}  # task -> labelled folder below DATA
+SHIPPED = {"lung_nodule": ("lung_nodule/luna16_candidates",)}  # task -> labelled folders below DATA
 OPERATOR = "the makers of inspect_ai"
 PAGE = Path(CERTIFICATE_FILE).with_suffix(".html").name
 KEY_LINE = re.compile(r'^MAKER_KEY = "[0-9a-f]{64}"$', re.MULTILINE)
@@ -54,7 +54,10 @@ def certificates(
     """
     key = Ed25519PrivateKey.generate()
     with tempfile.TemporaryDirectory() as folder:
-        made = {name: _made(name, data / place, Path(folder) / name, key, accept) for name, place in SHIPPED.items()}
+        made = {
+            name: _made(name, [data / place for place in places], Path(folder) / name, key, accept)
+            for name, places in SHIPPED.items()
+        }
         _pin(public_hex(key))
         for name, files in made.items():
             for file in files:
@@ -64,17 +67,19 @@ def certificates(
     print(f"Pinned in {Path(maker_key.__file__).name}: {public_hex(key)}. The private key is gone.")
 
 
-def _made(name: str, data: Path, folder: Path, key: Ed25519PrivateKey, accept: bool) -> list[Path]:
+def _made(name: str, data: list[Path], folder: Path, key: Ed25519PrivateKey, accept: bool) -> list[Path]:
     """Calibrate one task in a folder of its own, sign, and return the files that ship. Raises UsageError."""
     shipped = bundled("tasks") / name
     before = read_point(shipped / POINT_FILE)
     folder.mkdir()
-    shutil.copy(shipped / CERTIFICATE_FILE, folder)  # the one that is superseded
+    if (shipped / CERTIFICATE_FILE).is_file():
+        shutil.copy(shipped / CERTIFICATE_FILE, folder)  # the one that is superseded
     proof = before.proof
     request = CalibrationRequest(
         sensitivity=proof.sensitivity,
         confidence=proof.confidence,
         guarantee=proof.guarantee,
+        group_score=GroupScore(proof.group_score) if proof.group_score else GroupScore.LOWEST,
         group_by=proof.group_by,
         overkill=None if before.false_alarms is None else before.false_alarms.overkill,
     )

@@ -6,7 +6,7 @@ the environment, ./inspect_ai.toml and the defaults, as for the commands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,7 @@ def evaluate(
 
 def calibrate(
     task: str,
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
     request: CalibrationRequest | None = None,
     split: str = "calibration",
@@ -110,7 +110,8 @@ def calibrate(
 ) -> Calibrated:
     """Set and prove a model's thresholds on one split of a labelled folder; write the operating point and certificate.
 
-    request: the promise to prove; 98.7 % at 95 % confidence if None. The operating point records a refusal, if any.
+    data: the folder, or several that are calibrated on together. request: the promise to prove; 98.7 % at 95 %
+    confidence if None. The operating point records a refusal, if any.
     Raises UsageError where the split served training or holds no positives, SetupError for a missing model.
     """
     from inspect_ai.calibration.solver import CalibrationRequest
@@ -118,7 +119,7 @@ def calibrate(
 
     return calibrate_task(
         task,
-        Path(data),
+        [Path(data)] if isinstance(data, str | Path) else [Path(one) for one in data],
         settings=_settings.load(**settings),
         request=request or CalibrationRequest(),
         model=_path(model),

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -45,6 +45,18 @@ class LabelSet(Strict):
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
     soft_column: str | None = None  # how sure the positive side is: votes, or a share; where empty, the label counts
     soft_of: float = Field(default=1.0, gt=0)  # the value of that column that means certainty: the number of readers
+    # Near copies in different groups: join them into one unit, or only report them, where a person vouches for the
+    # groups of labels.csv. Identical pixels are always one unit.
+    near_copies: Literal["join", "report"] = "join"
+
+    @model_validator(mode="after")
+    def _vouches_for_groups(self) -> Self:
+        if self.near_copies == "report" and self.independent != "group":
+            raise ValueError(
+                f"label set {self.name} sets near_copies to report, which vouches for groups, but counts each picture "
+                f"by itself; set independent to group, or near_copies to join"
+            )
+        return self
 
     @property
     def decides(self) -> bool:
@@ -94,6 +106,7 @@ class Augment(Strict):
     flip_vertical: bool = True
     rotate90: bool = True
     rotate_degrees: float = 0.0
+    border: Literal["reflect", "replicate"] = "reflect"  # what a turn shows beyond the picture: its mirror or its edge
     scale: float = 0.1  # relative zoom, plus and minus
     shift: float = 0.05  # relative shift, plus and minus
     brightness: float = 0.2

@@ -12,6 +12,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 TRAVELS = (
     "inspect_ai/tasks/lung_nodule/weights.safetensors",
     "inspect_ai/tasks/lung_nodule/operating_point.json",
+    "inspect_ai/tasks/castings/task.py",
+    "inspect_ai/configs/castings.yaml",
     "inspect_ai/tasks/fundus/model.onnx",
     "inspect_ai/tasks/metal_surface/MODEL_CARD.md",
     "inspect_ai/configs/metal_surface.yaml",

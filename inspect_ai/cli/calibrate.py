@@ -41,7 +41,10 @@ def calibrate(
     task: Annotated[
         str | None, typer.Argument(help="Name of an installed task; not needed with --scores.", show_default=False)
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Labelled folder.", show_default=False)] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="Labelled folder; give it again for a further one.", show_default=False),
+    ] = None,
     scores: Annotated[
         Path | None,
         typer.Option("--scores", help="CSV file of scores that another program made: unit, group, positive, score."),
@@ -118,7 +121,7 @@ def calibrate(
         costs=_costs(cost_escape, cost_overkill, prevalence),
     )
     if scores is not None:
-        _refuse_together("--scores", data=data, model=model, split=split)
+        _refuse_together("--scores", data=data or None, model=model, split=split)
         made = _of_scores(scores, request, name or task, model_file, out)
     else:
         _refuse_together("a task", name=name, model_file=model_file)
@@ -149,7 +152,7 @@ def _of_scores(
 
 def _of_task(
     task: str | None,
-    data: Path | None,
+    data: list[Path] | None,
     request: CalibrationRequest,
     model: Path | None,
     split: str | None,
@@ -159,7 +162,7 @@ def _of_task(
     from inspect_ai.errors import UsageError
     from inspect_ai.journeys.calibrate import calibrate_task
 
-    if task is None or data is None:
+    if task is None or not data:
         raise UsageError("Give a task and its labelled folder (TASK --data DIR), or a file of scores (--scores FILE).")
     with common.counting("pictures scored") as progress:
         return calibrate_task(

@@ -76,9 +76,13 @@ def check(
 def _tell(data: Path, found: Checked) -> None:
     from inspect_ai.journeys.check_datasets import by_reason
 
-    rows = [(c.split or "(none)", c.label, c.pictures, c.groups, c.units) for c in found.counted]
+    rows = [
+        (c.split or "(none)", c.label, c.pictures, c.groups, c.units, *((c.units_if_joined,) if found.vouched else ()))
+        for c in found.counted
+    ]
+    if_joined = ("units if joined",) if found.vouched else ()
     print(f"{printable(str(data))}: label set {found.labels} of task {found.task}.")
-    common.table("", "split", "label", "pictures", "groups", "units", rows=rows)
+    common.table("", "split", "label", "pictures", "groups", "units", *if_joined, rows=rows)
     skipped = [(reason, n, printable(first, 80)) for reason, n, first in by_reason(found.skipped)]
     if skipped:
         common.table("Skipped", "reason", "files", "the first", rows=skipped)
@@ -100,10 +104,11 @@ def _plain(found: Checked) -> dict[str, Any]:
     return {
         "task": found.task,
         "labels": found.labels,
-        "counted": [asdict(one) for one in found.counted],
+        "counted": [{k: v for k, v in asdict(one).items() if v is not None} for one in found.counted],
         "files": found.account.plain(),
         "said": list(found.said),
         "copies": found.copies,
+        "vouched": found.vouched,
         "across_splits": found.across_splits,
         "page": found.page and str(found.page),
     } | _suspects(found)

@@ -54,7 +54,7 @@ class LabelledFolder:
     """Rows of one folder and the label set that their labels come from.
 
     source: the table, or the folder where its layout labels the pictures. skipped: all other files that were found.
-    understood: sentences on what was read other than it is written.
+    understood: sentences on what was read other than it is written. grouped: every row names its group.
     """
 
     root: Path
@@ -63,6 +63,12 @@ class LabelledFolder:
     source: Path = Path()
     skipped: tuple[Skipped, ...] = ()
     understood: tuple[str, ...] = ()
+    grouped: bool = False
+
+    @property
+    def vouched(self) -> bool:
+        """True where a person vouches for the groups: near copies in different ones are told, and not joined."""
+        return self.grouped and self.labels.near_copies == "report"
 
     def names(self) -> FileNames:
         """Names of the files that are there."""
@@ -113,6 +119,7 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
         source=source,
         skipped=(*listing.skipped, *again, *unlisted),
         understood=(*listing.understood, *_other_names(listing.rows, files), *found.understood),
+        grouped=all(raw.get("group") for raw in listing.rows),
     )
 
 

@@ -3,6 +3,9 @@
 A proof counts independent units. Two pictures of one content are one unit, whatever their names; so are groups that
 share a content. Where a unit lies in several splits it counts in the first of train, val, calibration, test alone: a
 copy of a training picture proves nothing about new ones.
+
+Where a person vouches for the groups of a folder, near copies in different groups are not joined; they are kept, so
+that whoever relies on the groups is told what joining would have left (docs/decisions/025-who-vouches-for-groups.md).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from inspect_ai.datasets.look import Look
 from inspect_ai.datasets.near_copies import near_pairs
 
 ORDER = ("train", "val", "calibration", "test")
+NEARLY = 1.0 - 2.0**-20  # most that a near copy counts: a picture that was only turned correlates at 1 too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +45,53 @@ class CopyPair:
 
 def joined(
     folders: Sequence[LabelledFolder], looks: Sequence[Sequence[Look]]
-) -> tuple[list[LabelledFolder], tuple[CopyPair, ...]]:
+) -> tuple[list[LabelledFolder], tuple[CopyPair, ...], tuple[CopyPair, ...]]:
     """Give the rows of one content one unit and one group. looks: of each folder's rows, all of them readable.
 
-    Returns the folders with those names, and the pairs that were joined.
+    Returns the folders with those names, the pairs that were joined, and those that were not, since a person vouches
+    for the groups of both pictures.
     """
     rows = [(at, row) for at, folder in enumerate(folders) for row in folder.rows]
-    pairs = _pairs(rows, [look for of_folder in looks for look in of_folder])
-    units = _components([(at, row.unit) for at, row in rows], pairs)
-    groups = _components([(at, row.group) for at, row in rows], pairs)
-    named_unit: dict[tuple[int, int], str] = {}
+    found = [
+        CopyPair(first=rows[i], second=rows[j], alike=alike)
+        for i, j, alike in _pairs(rows, [look for of_folder in looks for look in of_folder])
+    ]
+    told_alone = [pair.alike < 1.0 and _vouched(pair, folders) for pair in found]
+    pairs = tuple(pair for pair, alone in zip(found, told_alone, strict=True) if not alone)
+    vouched = tuple(pair for pair, alone in zip(found, told_alone, strict=True) if alone)
+    return named_together(folders, pairs), pairs, vouched
+
+
+def named_together(folders: Sequence[LabelledFolder], pairs: Sequence[CopyPair]) -> list[LabelledFolder]:
+    """Give the rows that the pairs connect one unit, also across folders, and one group within their folder.
+
+    Of several folders, units that no labels.csv names carry their folder's name, since file names repeat.
+    """
+    rows = [(at, row) for at, folder in enumerate(folders) for row in folder.rows]
+    ends = _indices(folders, pairs)
+    units = _components([(at, row.unit) for at, row in rows], ends)
+    groups = _components([(at, row.group) for at, row in rows], ends)
+    named_unit: dict[int, str] = {}
     named_group: dict[tuple[int, int], str] = {}
     ready: list[list[Row]] = [[] for _ in folders]
     for (at, row), unit, group in zip(rows, units, groups, strict=True):
         ready[at].append(
             replace(
                 row,
-                unit=named_unit.setdefault((at, unit), row.unit),
+                unit=named_unit.setdefault(unit, _unit_name(row, folders[at], len(folders) > 1)),
                 group=named_group.setdefault((at, group), row.group),
             )
         )
-    found = tuple(CopyPair(first=rows[i], second=rows[j], alike=alike) for i, j, alike in pairs)
-    return [replace(folder, rows=tuple(own)) for folder, own in zip(folders, ready, strict=True)], found
+    return [replace(folder, rows=tuple(own)) for folder, own in zip(folders, ready, strict=True)]
+
+
+def _unit_name(row: Row, folder: LabelledFolder, several: bool) -> str:
+    named_by_a_person = folder.grouped and folder.labels.independent == "group"
+    return f"{folder.root.resolve().name}/{row.unit}" if several and not named_by_a_person else row.unit
+
+
+def _vouched(pair: CopyPair, folders: Sequence[LabelledFolder]) -> bool:
+    return folders[pair.first[0]].vouched and folders[pair.second[0]].vouched
 
 
 def without_seen(
@@ -97,6 +126,14 @@ def without_seen(
     return kept, taken
 
 
+def joined_too(folders: Sequence[LabelledFolder], pairs: Sequence[CopyPair]) -> list[LabelledFolder]:
+    """Folders as joining these pairs would leave them; pictures that are not there any more connect nothing."""
+    there = [{row.file for row in folder.rows} for folder in folders]
+    ends = [(pair, (pair.first, pair.second)) for pair in pairs]
+    kept = [pair for pair, both in ends if all(row.file in there[at] for at, row in both)]
+    return without_seen(named_together(folders, kept), kept)[0]
+
+
 def _rank(split: str) -> int:
     return ORDER.index(split) if split in ORDER else len(ORDER)
 
@@ -117,7 +154,7 @@ def _pairs(rows: Sequence[tuple[int, Row]], looks: Sequence[Look]) -> list[tuple
             [looks[i].side_px for i in distinct],
             [units[i] for i in distinct],
         )
-        pairs += [(distinct[pair.first], distinct[pair.second], pair.alike) for pair in near]
+        pairs += [(distinct[pair.first], distinct[pair.second], min(pair.alike, NEARLY)) for pair in near]
     own = [(at, row.unit) for at, row in rows]
     return [(i, j, alike) for i, j, alike in pairs if own[i] != own[j]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.account import OTHER_SPLIT, UNREADABLE, Skipped, account, together
 from inspect_ai.datasets.folder import LabelledFolder, read_folder, with_splits
-from inspect_ai.datasets.joining import ORDER, CopyPair, joined, without_seen
+from inspect_ai.datasets.joining import ORDER, CopyPair, joined, joined_too, without_seen
 from inspect_ai.datasets.looks import read_looks
 from inspect_ai.datasets.topping_up import ToppedUp, topped_up
 from inspect_ai.domain import Account
@@ -27,12 +27,14 @@ class Prepared:
     """Folders whose rows may be used, the copies that were joined, and sentences on what was done.
 
     topped_up: of each folder, what its calibration part got from train; None where no promise asks for it.
+    vouched: near copies in different groups that a person vouches for, which were not joined.
     """
 
     folders: tuple[LabelledFolder, ...]
     pairs: tuple[CopyPair, ...]
     said: tuple[str, ...]
     topped_up: tuple[ToppedUp | None, ...] = ()
+    vouched: tuple[CopyPair, ...] = ()
 
     def positives_taken(self, folder: int = 0) -> int:
         """Number of independent positives that one folder's calibration part got from train."""
@@ -42,6 +44,25 @@ class Prepared:
     def account(self, splits: Collection[str] | None = None) -> Account:
         """Count the files of all folders; rows of other splits than these are skipped. None: all splits."""
         return together(self._of(folder, splits) for folder in self.folders)
+
+    def left_if_joined(self, split: str, *, positive: bool = False) -> tuple[int, int] | None:
+        """Number of one split's units, and how many joining the vouched copies would leave; None if there are none.
+
+        positive: only those with a positive picture.
+        """
+        if not self.vouched:
+            return None
+        now, then = (
+            {
+                row.unit
+                for folder in folders
+                for row in folder.rows
+                if (row.split == split or _without_splits(folder))
+                and (not positive or row.label in folder.labels.positive)
+            }
+            for folders in (self.folders, joined_too(self.folders, self.vouched))
+        )
+        return len(now), len(then)
 
     def copies_within(self, split: str) -> int:
         """Number of pictures of one split that are copies of others in it."""
@@ -109,7 +130,7 @@ def prepared(
         good = tuple(row for row, look in zip(folder.rows, every, strict=True) if not look.refusal)
         ready.append(replace(folder, rows=good, skipped=(*folder.skipped, *skipped)))
         looks.append([look for look in every if not look.refusal])
-    ready, pairs = joined(ready, looks)
+    ready, pairs, vouched = joined(ready, looks)
     ready = [replace(folder, rows=(*folder.rows, *rest)) for folder, rest in zip(ready, closed, strict=True)]
     said += _of_copies(pairs)
     if split:
@@ -120,12 +141,15 @@ def prepared(
     said += _of_seen([skipped for out in taken for skipped in out])
     # After the copies: moved earlier, a picture could lose its place in calibration to its copy in train.
     moved = [topped_up(folder, config.promise, everything=train_alone) for folder in ready]
+    ready = [folder for folder, _ in moved]
     said += [found.sentence for _, found in moved if found is not None]
+    said += _of_vouched(vouched, ready)
     return Prepared(
-        folders=tuple(folder for folder, _ in moved),
+        folders=tuple(ready),
         pairs=pairs,
         said=tuple(said),
         topped_up=tuple(found for _, found in moved),
+        vouched=vouched,
     )
 
 
@@ -157,6 +181,19 @@ def _of_copies(pairs: Sequence[CopyPair]) -> list[str]:
             f"{printable(other.file, 100)} ({other.label})"
         )
     return said
+
+
+def _of_vouched(vouched: Sequence[CopyPair], ready: Sequence[LabelledFolder]) -> list[str]:
+    if not vouched:
+        return []
+    both = ready, joined_too(ready, vouched)
+    pictures, left = (sum(len(folder.rows) for folder in folders) for folders in both)
+    now, then = (len({row.unit for folder in folders for row in folder.rows}) for folders in both)
+    return [
+        f"{len(vouched)} pictures are near copies of pictures in other groups, and count as other units all the same: "
+        f"a person vouches for the groups (near_copies: report). Joined, they would leave {then:,} of {now:,} units "
+        f"and {left:,} of {pictures:,} pictures; `inspect-ai datasets check` shows them"
+    ]
 
 
 def _of_seen(taken: Sequence[Skipped]) -> list[str]:

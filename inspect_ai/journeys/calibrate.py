@@ -4,7 +4,7 @@ missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,16 +19,20 @@ from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, deployment_record
 from inspect_ai.certificates.issuing import issue
+from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import prepare
+from inspect_ai.datasets.several import apart, named_twice, one_label_set
 from inspect_ai.decide import GRID
 from inspect_ai.inspection.calibration_data import (
     calibration_scores,
+    origin_of,
     proved_point,
     refuse_seen,
     refuse_without_answer,
     share_left_to_a_person,
 )
-from inspect_ai.inspection.dataset_scoring import score_rows, split_config
+from inspect_ai.inspection.dataset_scoring import Scored, score_rows, split_config
+from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.reference import fit
 from inspect_ai.operating_point import OperatingPoint
@@ -38,7 +42,7 @@ from inspect_ai.settings import Settings
 
 def calibrate_task(
     task_name: str,
-    data: Path,
+    data: Sequence[Path],
     *,
     settings: Settings,
     request: CalibrationRequest,
@@ -47,7 +51,7 @@ def calibrate_task(
     out: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Calibrated:
-    """Set a model's thresholds on one split of a labelled folder; write them, their certificate and the reference.
+    """Set a model's thresholds on one split of labelled folders; write them, their certificate and the reference.
 
     For a model made elsewhere the point states that its training pictures could not be excluded. A refused point is
     written too (it carries the refusal, and decides uncertified); the caller reports that.
@@ -55,16 +59,15 @@ def calibrate_task(
     """
     inspector = load(task_name, model, settings=settings, points="none")
     task, engine = inspector.task, inspector.engine
-    ready = prepare([data], split_config(inspector), settings)
-    (folder,) = ready.folders
-    rows = folder.part(split)
-    refuse_without_answer(folder, rows, request)
-    scored = score_rows(folder, rows, inspector, progress=progress)
+    ready = prepare(data, split_config(inspector), settings)
+    folders = apart(ready.folders)
+    labels = one_label_set(folders)
+    refuse_without_answer(folders, split, request)
+    scored = _scored(folders, split, inspector, progress)
     refuse_seen(scored, engine, data)
     fitted = fit(scored)
-    pictures = calibration_scores(scored, folder.labels, request)
-    copies, taken = ready.copies_within(split), ready.positives_taken() if split == "calibration" else 0
-    point = proved_point(scored, pictures, folder.labels, task, engine, request, copies, taken)
+    pictures = calibration_scores(scored, labels, request)
+    point = proved_point(scored, pictures, labels, task, engine, request, origin_of(ready, split))
     path = out or inspector.model / POINT_FILE
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
@@ -72,7 +75,7 @@ def calibrate_task(
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
-    unlike = calibration_scores(fitted.scored, folder.labels, request)
+    unlike = calibration_scores(fitted.scored, labels, request)
     return Calibrated(
         point=point,
         certificate=certificate,
@@ -81,8 +84,21 @@ def calibrate_task(
         left_to_a_person=share_left_to_a_person(unlike),
         training_known=not engine.manifest.foreign,
         account=ready.account([split]),
-        said=ready.said,
+        said=(*ready.said, *named_twice(folders, split)),
     )
+
+
+def _scored(
+    folders: Sequence[LabelledFolder], split: str, inspector: Inspector, progress: Callable[[int], None]
+) -> list[Scored]:
+    """Scores of one split of all folders, counted through."""
+    scored: list[Scored] = []
+    for folder in folders:
+        before = len(scored)
+        scored += score_rows(
+            folder, folder.part(split), inspector, progress=lambda done, before=before: progress(before + done)
+        )
+    return scored
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:

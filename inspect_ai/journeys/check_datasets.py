@@ -11,7 +11,8 @@ from pathlib import Path
 
 from inspect_ai.datasets.account import Skipped
 from inspect_ai.datasets.folder import LabelledFolder, Row, read_folder
-from inspect_ai.datasets.prepare import prepared
+from inspect_ai.datasets.joining import joined_too
+from inspect_ai.datasets.prepare import Prepared, prepared
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.suspect_results import Suspects
@@ -24,13 +25,17 @@ from inspect_ai.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """Pictures, groups and independent units of one label in one split."""
+    """Pictures, groups and independent units of one label in one split.
+
+    units_if_joined: what joining near copies would leave, where a person vouches for the groups; None where it is done.
+    """
 
     split: str
     label: str
     pictures: int
     groups: int
     units: int
+    units_if_joined: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class Checked:
     """Contents of a labelled folder.
 
     page: of the copies, None where there are none. suspects: where models were given, with their page and table.
+    vouched: near copies in different groups that were not joined, since a person vouches for the groups.
     """
 
     task: str
@@ -52,6 +58,7 @@ class Checked:
     suspects: Suspects | None = None
     suspects_page: Path | None = None
     suspects_table: Path | None = None
+    vouched: int = 0
 
 
 def check_dataset(
@@ -74,7 +81,8 @@ def check_dataset(
     ready = prepared([folder], task.config, settings, progress=progress)
     (kept,) = ready.folders
     place = page or settings.out / "copies.html"
-    if ready.pairs:
+    alike = (*ready.pairs, *ready.vouched)
+    if alike:
         write_copy_sheet(place, data, folder, ready, settings)
     suspects, sheet = None, suspects_page or settings.out / "suspects.html"
     if models:
@@ -83,16 +91,17 @@ def check_dataset(
     return Checked(
         task=task.name,
         labels=kept.labels.name,
-        counted=_counted(kept.rows),
+        counted=_counted(ready),
         account=ready.account(),
         skipped=kept.skipped,
         said=ready.said,
         copies=len(ready.pairs),
-        across_splits=sum(pair.across_splits for pair in ready.pairs),
-        page=place if ready.pairs else None,
+        across_splits=sum(pair.across_splits for pair in alike),
+        page=place if alike else None,
         suspects=suspects,
         suspects_page=sheet if models else None,
         suspects_table=sheet.with_suffix(".csv") if models else None,
+        vouched=len(ready.vouched),
     )
 
 
@@ -109,8 +118,10 @@ def _task_of(data: Path, name: str | None, settings: Settings) -> tuple[Task, La
     raise UsageError(f"{data} is of no installed task. {' '.join(dict.fromkeys(refusals))}")
 
 
-def _counted(rows: Sequence[Row]) -> tuple[Counted, ...]:
-    keys = sorted({(row.split, row.label) for row in rows})
+def _counted(ready: Prepared) -> tuple[Counted, ...]:
+    (kept,) = ready.folders
+    parts = _by_part(kept.rows)
+    joined = _by_part(joined_too(ready.folders, ready.vouched)[0].rows) if ready.vouched else {}
     return tuple(
         Counted(
             split=split,
@@ -118,10 +129,18 @@ def _counted(rows: Sequence[Row]) -> tuple[Counted, ...]:
             pictures=len(own),
             groups=len({row.group for row in own}),
             units=len({row.unit for row in own}),
+            units_if_joined=len({row.unit for row in joined.get((split, label), ())}) if ready.vouched else None,
         )
-        for split, label in keys
-        if (own := [row for row in rows if (row.split, row.label) == (split, label)])
+        for (split, label), own in sorted(parts.items())
     )
+
+
+def _by_part(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Rows by split and label."""
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        parts.setdefault((row.split, row.label), []).append(row)
+    return parts
 
 
 def by_reason(skipped: Sequence[Skipped]) -> list[tuple[str, int, str]]:

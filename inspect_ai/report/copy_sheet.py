@@ -16,8 +16,8 @@ SETS_MOST, PICTURES_MOST = 80, 8
 
 
 def write_copy_sheet(place: Path, data: Path, folder: LabelledFolder, ready: Prepared, settings: Settings) -> None:
-    """Write the page of the copies in folder `data`, as `ready` joined them. Raises SetupError."""
-    every = _sets(ready.pairs)
+    """Write the page of the copies in folder `data`, joined or told alone as `ready` has them. Raises SetupError."""
+    every = _sets((*ready.pairs, *ready.vouched))
     shown = [(rows[:PICTURES_MOST], len(rows), alike) for rows, alike in every[:SETS_MOST]]
     splits = {row.file: row.split for row in ready.folders[0].rows}
     views = small_views(folder, [row for rows, _, _ in shown for row in rows], settings)

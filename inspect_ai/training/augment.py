@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspect_ai.config import Augment
 
+BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
 ON_MASK = 0.7  # share of a positive's crops taken around its mask
 
 
@@ -53,7 +54,7 @@ def _common(c: Augment) -> list[Any]:
                 scale=(1 - c.scale, 1 + c.scale),
                 translate_percent=(-c.shift, c.shift),
                 rotate=(-c.rotate_degrees, c.rotate_degrees),
-                border_mode=cv2.BORDER_REFLECT_101,
+                border_mode=BORDERS[c.border],
                 p=0.7,
             )
         )

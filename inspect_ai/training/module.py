@@ -130,8 +130,6 @@ class TaskModule(L.LightningModule):
         return with_cosine(optimizer, steps, warmup)
 
 
-
-
 def warmed_up_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """Exponential moving average whose memory grows with the steps: a short training forgets its initial weights."""
 

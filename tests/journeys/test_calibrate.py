@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from inspect_ai.audit import open_log
 from inspect_ai.calibration import point_sha256, read_point
@@ -218,6 +219,48 @@ def test_json_tells_what_these_positives_prove_and_at_what_share_of_false_alarms
     assert "What these positives can prove" in line(*EASY).stdout
 
 
+def test_two_folders_are_calibrated_on_together_and_the_statement_names_both(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    bright = make_pictures(tmp_path / "more", 8, first=200)
+    write_labels(
+        tmp_path / "more",
+        {
+            file: {"split": "calibration", "label": "flag" if lit else "pass", "group": f"other{i}"}
+            for i, (file, lit) in enumerate(bright.items())
+        },
+    )
+
+    done = line(*EASY, "--data", "more")
+
+    point = read_point(tmp_path / "point.json")
+    assert done.returncode == 0, done.stderr
+    assert point.proof.n_positive == 12 + 4
+    assert "calibrated on data and more together" in point.covers
+    assert len(read_certificate(tmp_path / "point.certificate.json").certificate.unit_sha256) == 16
+
+
+def test_a_statement_on_groups_that_a_person_vouches_for_says_what_looks_would_leave(
+    line: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    config = tmp_path / "tasks" / "bright" / "config.yaml"
+    plain = yaml.safe_load(config.read_text())
+    plain["labels"][0] |= {"near_copies": "report", "independent": "group"}
+    config.write_text(yaml.safe_dump(plain))
+    labels = labels_of(tmp_path / "data")
+    first, second = [file for file, row in labels.items() if row["group"] in ("part1", "part3")][::2]
+    picture = cv2.imread(str(tmp_path / "data" / first))
+    cv2.imwrite(str(tmp_path / "data" / second), np.clip(picture[:, ::-1] * 0.97, 0, 255).astype(np.uint8))
+
+    done = line(*EASY)
+
+    point = read_point(tmp_path / "point.json")
+    assert point.proof.n_positive == 12
+    assert "12 are counted; by their looks only 11 are left" in point.covers
+    assert "vouched for by a person" in flat(done.stdout)
+    assert point.covers in read_certificate(tmp_path / "point.certificate.json").certificate.point.covers
+
+
 def test_a_column_that_is_not_there_is_said_before_anything_is_scored(
     line: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
@@ -238,7 +281,7 @@ def test_a_picture_that_the_model_has_met_stops_the_calibration(
     with pytest.raises(UsageError, match=r"1 of 48 pictures .* \(the first is part0005.png, in old parts\)"):
         calibrate_task(
             "bright",
-            tmp_path / "data",
+            [tmp_path / "data"],
             settings=Settings(tasks=str(tmp_path / "tasks")),
             request=CalibrationRequest(sensitivity=0.75, confidence=0.9),
             out=tmp_path / "point.json",

@@ -134,7 +134,7 @@ def test_calibration_certifies_it_and_one_changed_byte_of_the_graph_voids_the_ce
     settings: Settings, tmp_path: Path
 ) -> None:
     folder = make_foreign_task(tmp_path / "tasks", foreign_graph("raw", "map", "vector"))
-    made = calibrate_task("bright", labelled(tmp_path / "data", 48, "calibration"), settings=settings, request=EASY)
+    made = calibrate_task("bright", [labelled(tmp_path / "data", 48, "calibration")], settings=settings, request=EASY)
     make_pictures(tmp_path / "studies", 2)
 
     before = decided(tmp_path / "studies", settings)
@@ -174,7 +174,7 @@ def test_the_statement_says_that_nobody_knows_what_trained_the_model(tmp_path: P
 def test_a_model_that_was_trained_here_makes_no_such_statement(settings: Settings, tmp_path: Path) -> None:
     make_task(tmp_path / "tasks")
 
-    made = calibrate_task("bright", labelled(tmp_path / "data", 48, "calibration"), settings=settings, request=EASY)
+    made = calibrate_task("bright", [labelled(tmp_path / "data", 48, "calibration")], settings=settings, request=EASY)
 
     assert made.training_known
     assert TRAINING_UNKNOWN not in made.point.covers
