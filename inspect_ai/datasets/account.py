@@ -18,6 +18,7 @@ OUTSIDE_CLASSES = "in no class folder"
 MASK = "masks"
 ANNOTATION = "annotations"
 OTHER_SPLIT = "of other splits"
+IGNORED = "of labels that count neither way"
 SEEN_COPY = "copies of pictures in another split"
 COUNTED_COPY = "copies of counted pictures"
 
