@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_ai.datasets.cache import cached_samples
+from inspect_ai.datasets.contexts import read_contexts
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import Prepared, prepare
 from inspect_ai.datasets.samples import Sample
+from inspect_ai.datasets.windows import Window, negative_windows, positive_window
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import SHORT, DataUse
@@ -22,9 +24,12 @@ LEAST_IN_TRAIN, LEAST_IN_VAL = 3, 1  # of each side; less is no training that a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Decoded samples of train and val, with the folder name of each validation sample."""
+    """Decoded samples of train and val, with the folder name of each validation sample.
 
-    train: list[Sample]
+    Stacks are whole windows in `train`, moved anew each time one is drawn, and cut once in `val`.
+    """
+
+    train: list[Sample | Window]
     val: list[Sample]
     val_folders: list[str]
     use: tuple[DataUse, ...]
@@ -45,18 +50,43 @@ def read_corpus(
         tell(sentence)
     for sentence in refuse_too_few(ready):
         tell(sentence)
-    train: list[Sample] = []
+    train: list[Sample | Window] = []
     val: list[Sample] = []
     names: list[str] = []
     use = []
     for folder in folders:
-        train_part = cached_samples(folder, "train", task, settings)
-        val_part = cached_samples(folder, "val", task, settings)
-        train += train_part
+        if folder.labels.votes_column:
+            windows = {split: _windows(folder, split, task, settings) for split in ("train", "val")}
+            tell(_of_windows(folder, windows))
+            train += windows["train"]
+            val_part = [window.sample(task.config.input) for window in windows["val"]]
+            met = [window.context.sample for part in windows.values() for window in part]
+        else:
+            train_part = cached_samples(folder, "train", task, settings)
+            val_part = cached_samples(folder, "val", task, settings)
+            train += train_part
+            met = [*train_part, *val_part]
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
-        use.append(_data_use(folder, [*train_part, *val_part]))
+        use.append(_data_use(folder, met))
     return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
+
+
+def _windows(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Window]:
+    """Windows of one split: each finding that counts, and the negatives of all stacks."""
+    contexts = read_contexts(folder, split, task, settings)
+    counted = [context for context in contexts if context.sample.row.label in folder.labels.classes]
+    off_centre = task.config.augment.off_centre
+    negatives = (window for c in contexts for window in negative_windows(c, task.config.input, off_centre))
+    return [*(positive_window(context) for context in counted), *negatives]
+
+
+def _of_windows(folder: LabelledFolder, windows: Mapping[str, Sequence[Window]]) -> str:
+    counts = []
+    for split, part in windows.items():
+        positives = sum(window.label in folder.labels.positive for window in part)
+        counts.append(f"{split} {positives} and {len(part) - positives}")
+    return f"windows of the stacks in {folder.root.resolve().name}, with and without a finding: {', '.join(counts)}"
 
 
 def refuse_too_few(ready: Prepared) -> list[str]:
@@ -68,6 +98,8 @@ def refuse_too_few(ready: Prepared) -> list[str]:
     for folder in ready.folders:
         if folder.labels.decides:
             count.update((row.split, row.label in folder.labels.positive) for row in folder.rows)
+            if folder.labels.votes_column:  # each stack has places where nobody voted
+                count.update((row.split, False) for row in folder.rows)
     there = {split: (count[split, True], count[split, False]) for split in ("train", "val", "calibration")}
     if min(there["train"]) < LEAST_IN_TRAIN or min(there["val"]) < LEAST_IN_VAL:
         had = "; ".join(f"{split} has {pos} and {neg}" for split, (pos, neg) in there.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from torch.utils.data import Dataset, Sampler
 
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.samples import IGNORE, Sample
+from inspect_ai.datasets.windows import Window
 from inspect_ai.model.engine import padded
-from inspect_ai.training.augment import PictureAugment
+from inspect_ai.training.augment import PictureAugment, StackAugment
 from inspect_ai.training.copy_paste import CopyPaste
 
 MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unknown
@@ -21,9 +22,10 @@ MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unkno
 
 @dataclass
 class Batch:
-    """Pixels [B, C, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where a target is unknown.
+    """Pixels [B, C, H, W] or [B, C, D, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where one is unknown.
 
-    positive: [B]; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
+    positive: [B], 0 or 1, or between them where readers are at odds.
+    classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
     """
 
     pixels: Tensor
@@ -42,22 +44,25 @@ class Batch:
         return Batch(**{name: value[order.to(value.device)] for name, value in vars(self).items()})
 
 
-Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray]
+Item = tuple[np.ndarray, float, list[int], list[int], np.ndarray]
 
 
 class TrainSet(Dataset[Item]):
-    """Augmented samples; a crop with a known mask gets its label from the mask."""
+    """Augmented samples; a crop with a known mask gets its label from the mask, a window of a stack from the votes."""
 
-    def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
+    def __init__(self, samples: Sequence[Sample | Window], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
         self.augment = PictureAugment(config.augment, seed)
-        self.paster = CopyPaste(samples, config.augment.paste, seed)
+        self.stacks = StackAugment(config.augment, seed)
+        self.paster = CopyPaste([s for s in samples if isinstance(s, Sample)], config.augment.paste, seed)
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Item:
         sample = self.samples[index]
+        if isinstance(sample, Window):
+            return self._window(sample)
         # An empty mask of a positive is an unknown mask.
         known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)
         pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
@@ -68,24 +73,30 @@ class TrainSet(Dataset[Item]):
             positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
         return item(sample, pixels, positive, mask, self.config)
 
+    def _window(self, window: Window) -> Item:
+        shown = window.sample(self.config.input, self.stacks.shift(self.config.input.window or 0))
+        target = IGNORE if shown.target is None else shown.target
+        return item(shown, self.stacks(shown.pixels), target, None, self.config)
 
-def item(sample: Sample, pixels: np.ndarray, positive: int, mask: np.ndarray | None, config: TaskConfig) -> Item:
+
+def item(sample: Sample, pixels: np.ndarray, positive: float, mask: np.ndarray | None, config: TaskConfig) -> Item:
     """Targets of one sample, per label set of the config."""
     classes, grade = [], []
     for labels in config.labels:
         own = labels.name == sample.labels.name
         classes.append(labels.classes.index(sample.row.label) if own and labels.class_outputs else IGNORE)
         grade.append(sample.row.grade if own and labels.grades and sample.row.grade is not None else IGNORE)
-    unknown = np.full(pixels.shape[:2], IGNORE, np.int8)
+    unknown = np.full(pixels.shape[-3:-1], IGNORE, np.int8)
     return pixels, positive, classes, grade, unknown if mask is None else mask.astype(np.int8)
 
 
 def collate(items: list[Item]) -> Batch:
     """Stack items of one size."""
     pixels, positive, classes, grade, mask = zip(*items, strict=True)
-    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255.0  # [B, C, H, W]
+    stacked = torch.from_numpy(np.stack(pixels)).movedim(-1, 1).float() / 255.0  # [B, C, H, W] or [B, C, D, H, W]
+    layout = torch.channels_last if stacked.ndim == 4 else torch.contiguous_format
     return Batch(
-        pixels=stacked.contiguous(memory_format=torch.channels_last),
+        pixels=stacked.contiguous(memory_format=layout),
         positive=torch.tensor(positive),
         classes=torch.tensor(classes),
         grade=torch.tensor(grade),
@@ -100,7 +111,9 @@ class BalancedSampler(Sampler[int]):
     and epoch alone, so that a resumed run repeats them.
     """
 
-    def __init__(self, samples: list[Sample], count: int | None, positive_share: float | None, seed: int) -> None:
+    def __init__(
+        self, samples: Sequence[Sample | Window], count: int | None, positive_share: float | None, seed: int
+    ) -> None:
         self.count = count or len(samples)
         self.seed, self.epoch = seed, 0
         weights = np.ones(len(samples))
@@ -129,12 +142,39 @@ class BalancedSampler(Sampler[int]):
         return iter(random.permutation(drawn).tolist())
 
 
+class OneShapeBatches(Sampler[list[int]]):
+    """Batches of indices whose samples have one shape, pictures or stacks, in the order in which each was drawn.
+
+    What fills no batch at the end of an epoch is left out, as by DataLoader's drop_last.
+    """
+
+    def __init__(self, draws: BalancedSampler, samples: Sequence[Sample | Window], size: int) -> None:
+        self.sampler, self.size = draws, size  # Lightning sets the epoch of `sampler`
+        self.kinds = [isinstance(sample, Window) for sample in samples]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the draws."""
+        self.sampler.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        open_: dict[bool, list[int]] = {False: [], True: []}
+        for index in self.sampler:
+            batch = open_[self.kinds[index]]
+            batch.append(index)
+            if len(batch) == self.size:
+                yield list(batch)
+                batch.clear()
+
+
 def whole_batches(samples: list[Sample], config: TaskConfig, size: int) -> list[tuple[Batch, list[int]]]:
     """Validation batches of whole units padded as at work, each of one shape, with the samples' indices."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     ready = []
     for index, sample in enumerate(samples):
-        pixels = padded(sample.pixels.transpose(2, 0, 1), config.input.multiple).transpose(1, 2, 0)
+        pixels = np.moveaxis(padded(sample.unit_pixels, config.input.multiple), 0, -1)
         ready.append(pixels)
         shapes.setdefault(pixels.shape, []).append(index)
     batches = []
