@@ -48,6 +48,11 @@ class LabelSet(Strict):
     # Near copies in different groups: join them into one unit, or only report them, where a person vouches for the
     # groups of labels.csv. Identical pixels are always one unit.
     near_copies: Literal["join", "report"] = "join"
+    stack_column: str | None = None  # names of neighbouring slices in order, joined by ";"; `file` is one of them
+    votes_column: str | None = None  # for each slice a PNG whose values say how many readers count a pixel in
+    readers: int = Field(default=1, ge=1)  # who could vote: votes / readers is the target of a window
+    own_line: bool = False  # its operating point is its own, in a folder of its name, and never that of the task
+    ignore: tuple[str, ...] = ()  # further values of the column: neither positive nor negative, never counted as either
 
     @model_validator(mode="after")
     def _vouches_for_groups(self) -> Self:
@@ -56,6 +61,14 @@ class LabelSet(Strict):
                 f"label set {self.name} sets near_copies to report, which vouches for groups, but counts each picture "
                 f"by itself; set independent to group, or near_copies to join"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_word_has_one_meaning(self) -> LabelSet:
+        if both := sorted(set(self.ignore) & set(self.classes)):
+            raise ValueError(f"label set {self.name} both counts and ignores {', '.join(both)}")
+        if self.votes_column and not self.stack_column:
+            raise ValueError(f"label set {self.name} has votes_column and no stack_column")
         return self
 
     @property
@@ -80,6 +93,8 @@ class Input(Strict):
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
     channels: Literal[1, 3] = 1
     multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
+    window: int | None = None  # side in source pixels of what is cut out of a stack of slices around a candidate
+    depth: int = Field(default=1, ge=1)  # slices of a stack that the network sees, its own in the middle; 1: it alone
 
 
 class Network(Strict):
@@ -109,6 +124,7 @@ class Augment(Strict):
     border: Literal["reflect", "replicate"] = "reflect"  # what a turn shows beyond the picture: its mirror or its edge
     scale: float = 0.1  # relative zoom, plus and minus
     shift: float = 0.05  # relative shift, plus and minus
+    off_centre: float = 0.2  # of the side of a window: how far a stack's candidate lies from its middle, at most
     brightness: float = 0.2
     contrast: float = 0.2
     gamma: float = 0.0  # relative, plus and minus
@@ -316,13 +332,16 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
+_ONE_SLICE = {"window": None, "depth": 1}  # changes nothing, so it stays out of digests made before there were stacks
+
+
 def config_sha256(config: TaskConfig) -> str:
     """Digest of everything in the configuration that affects a decision: not the schedule, not the augmentation."""
     relevant = {
         "name": config.name,
         "outputs": config.outputs,
         "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(),
+        "input": config.input.model_dump(exclude={k for k, v in _ONE_SLICE.items() if getattr(config.input, k) == v}),
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

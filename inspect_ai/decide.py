@@ -65,6 +65,11 @@ def step(lines: Thresholds) -> float:
     return GRID if lines.score_scale is ScoreScale.PROBABILITY else 0.0
 
 
+def lowest_flagged(lines: Thresholds) -> float:
+    """The lowest score that is not cleared, one step below the line where a score on the grid counts as reaching it."""
+    return lines.clear_below - step(lines)
+
+
 def _no_score(score: float | None, scale: ScoreScale) -> list[str]:
     """The reason why nothing can be decided by this score, if there is one."""
     if score is None or not math.isfinite(score):

@@ -59,7 +59,8 @@ class StudyRef:
     """A study before its pixels are read: one image file, or one volume or set of pictures of a DICOM series. Cheap.
 
     `key` names it on screen and never holds a patient's name; `digest` is SHA-256 over its sorted file digests.
-    `kind` is "image" (camera file) or "dicom". `modality` is DICOM's (CT, OP, ...) or "" for image files.
+    `kind` is "image" (camera file), "dicom", or "stack" (slices of a labelled folder, the one that `key` names and its
+    neighbours). `modality` is DICOM's (CT, OP, ...) or "" for image files.
     `body_part`, `sop_class_uid` and `frames` serve routing. `problems` are reasons known from headers alone that forbid
     a decision (two slices at one position, a gap ...); `notes` are remarks that do not (a duplicate counted once ...).
     `patient_hash` is a keyed hash or None. `attributes`: (name, value) of OBSERVABLE, where known; never a person's.

@@ -24,6 +24,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.quality import luma
 from inspect_ai.quality import picture_quality as picture_quality
 from inspect_ai.settings import Settings, bundled, origin_of
+from inspect_ai.stacks import STACK, key_index, middle, window_unit
 from inspect_ai.task_source import BUNDLED as BUNDLED
 from inspect_ai.task_source import HERE, TaskPlace, is_in_working_directory, load_code, task_places
 
@@ -82,9 +83,20 @@ class Task:
         return []
 
     def units(self, study: Study) -> Iterator[Unit]:
-        """Inputs of the network. Default: each whole picture, resized to the configured size."""
+        """Inputs of the network. Default: each whole picture, resized to the configured size.
+
+        Of a stack of neighbouring slices it is the window of the configured side around the middle of its own slice.
+        """
+        if study.ref.kind == STACK:
+            slices = self.slices(study)
+            yield window_unit(slices, key_index(study), middle(slices.shape), self.config.input)
+            return
         for index, image in enumerate(study.images):
             yield whole_picture(image.unit_range(), self.config, index, image.sop_instance_uid)
+
+    def slices(self, study: Study) -> Floats:
+        """Slices of a stack as the network sees them, [D, H, W] in 0..1. Default: grey, each as it is stored."""
+        return np.stack([luma(image.unit_range()) for image in study.images]).astype(np.float32)
 
     def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
         """Findings of a unit. Default: one, scored by the probability of the positive side, at the peak of the heat.

@@ -21,7 +21,7 @@ from inspect_ai.certificates.certificate import (
 )
 from inspect_ai.certificates.trust import trusted_keys, why_not_trusted
 from inspect_ai.certificates.verdict_path import code_changes, library_versions, program_digests
-from inspect_ai.config import config_sha256
+from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.errors import InputError
 from inspect_ai.model.engine import Engine
 from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, file_sha256
@@ -106,6 +106,11 @@ def scores_checks(made: Signed, folder: Path, settings: Settings) -> list[Check]
         Check("program", _differs("the program", made.certificate.software, SOFTWARE)),
         *_files(made.certificate, replace(record, files=there)),
     ]
+
+
+def point_file(model: Path, labels: LabelSet) -> Path:
+    """Path of the operating point of a label set beside the model: the task's own, or one in a folder of its name."""
+    return model / labels.name / POINT_FILE if labels.own_line else model / POINT_FILE
 
 
 def certificate_path(point: Path) -> Path:

@@ -24,8 +24,8 @@ FIRST = (PACKAGE, f"{PACKAGE}.source_loader")  # run before anything can see to 
 
 # Modules of the package, NAME.* with all below it; "" is the package's own.
 VERDICT_PATH = (
-    "", "source_loader", "task_source", "plugins", "quality", "decide", "operating_point", "domain", "canonical",
-    "config", "settings", "errors", "text", "version",
+    "", "source_loader", "task_source", "plugins", "quality", "stacks", "decide", "operating_point", "domain",
+    "canonical", "config", "settings", "errors", "text", "version",
     "ingest.*",
     "inspection", "inspection.decision", "inspection.file_counts", "inspection.inspector", "inspection.inspectors",
     "inspection.loading", "inspection.out_of_distribution", "inspection.own_files", "inspection.picture_choice",

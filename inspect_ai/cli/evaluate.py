@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
+    from inspect_ai.evaluation.stack_figures import Estimate, StackFigures
     from inspect_ai.journeys.evaluate import Evaluation
 
 app = common.app()
@@ -96,12 +98,14 @@ def _show(result: Evaluation, as_json: bool) -> None:
     if as_json:
         common.emit(values)
         return
-    hidden = ("classes", "confusion", "said", "files")
+    hidden = ("classes", "confusion", "said", "files", "stacks")
     rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
     common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
     if result.classes:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
+    if result.stacks is not None:
+        _show_stacks(result.stacks)
     for sentence in result.said:
         print(common.as_sentence(sentence))
     if result.account is not None:
@@ -110,8 +114,33 @@ def _show(result: Evaluation, as_json: bool) -> None:
 
 def as_plain(result: Evaluation) -> dict[str, Any]:
     """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
-    names = [name for name in type(result).__dataclass_fields__ if name not in ("scored", "account")]
-    return {name: getattr(result, name) for name in names} | {"files": result.account and result.account.plain()}
+    names = [name for name in type(result).__dataclass_fields__ if name not in ("scored", "account", "stacks")]
+    plain = {name: getattr(result, name) for name in names} | {"files": result.account and result.account.plain()}
+    return plain if result.stacks is None else plain | {"stacks": asdict(result.stacks)}
+
+
+def _show_stacks(found: StackFigures) -> None:
+    """Print the figures of stacks: what is found at the line, and the share found at each rate of false positives."""
+    rows = [
+        ("contexts, windows without a finding", f"{found.contexts}, {found.windows}"),
+        ("AUC, finding against window", _with_interval(found.auc)),
+        *((f"found at {rate:g} false positives a context", _with_interval(e)) for rate, e in found.free_response),
+    ]
+    if found.line is not None:
+        rows.append(("line", f"{found.line:.5f}"))
+    if found.groups_found is not None:
+        whole = found.groups_found
+        rows.append(
+            (f"{found.group_name}: each finding at the line", f"{whole.k} of {whole.n} ({_cell(whole.interval)})")
+        )
+    rows += [(f"found at the line, {name} ({e.n})", _with_interval(e)) for name, e in found.by]
+    if found.false_positives is not None:
+        rows.append(("false positives a context at the line", _with_interval(found.false_positives)))
+    common.table("Stacks, with 95 % intervals over groups", "figure", "value", rows=rows)
+
+
+def _with_interval(found: Estimate) -> str:
+    return f"{_cell(found.value)} ({_cell((found.low, found.high))})"
 
 
 def _cell(value: object) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from inspect_ai.datasets.folder import LabelledFolder
+from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.datasets.samples import Sample, read_samples
 from inspect_ai.model.manifest import file_sha256
 from inspect_ai.plugins import Task
@@ -23,27 +24,37 @@ from inspect_ai.version import __version__
 
 def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:
     """Read the samples of one split as `read_samples` does, from `settings.cache` where they are there already."""
-    rows = folder.part(split)
+    return cached_rows(folder, folder.part(split), task, settings, read_samples)
+
+
+def cached_rows(
+    folder: LabelledFolder,
+    rows: Sequence[Row],
+    task: Task,
+    settings: Settings,
+    read: Callable[[LabelledFolder, Sequence[Row], Task, Settings], list[Sample]],
+) -> list[Sample]:
+    """Read the samples of some rows as `read` does, from `settings.cache` where they are there already."""
     archive = folder.root / "images.zip"
     if not settings.cache or not archive.is_file():
-        return read_samples(folder, rows, task, settings)
-    path = Path(settings.cache) / f"{_key(folder, split, task)}.npz"
+        return read(folder, rows, task, settings)
+    path = Path(settings.cache) / f"{_key(folder, rows, task, read.__module__)}.npz"
     if (kept := _kept(path)) is not None:
         return [
             Sample(pixels=pixels, mask=mask, row=row, labels=folder.labels, sha256=digest)
             for row, (pixels, mask, digest) in zip(rows, kept, strict=True)
         ]
-    samples = read_samples(folder, rows, task, settings)
+    samples = read(folder, rows, task, settings)
     _keep(path, samples)
     return samples
 
 
-def _key(folder: LabelledFolder, split: str, task: Task) -> str:
+def _key(folder: LabelledFolder, rows: Sequence[Row], task: Task, reader: str) -> str:
     archive = (folder.root / "images.zip").stat()
     code = "".join(file_sha256(path) for path in sorted(task.folder.glob("*.py")))
     seen = (task.config.input.model_dump_json(), task.config.options, folder.labels.model_dump_json())
-    rows = [(row.file, row.masks) for row in folder.part(split)]
-    whole = (__version__, task.name, code, seen, archive.st_size, archive.st_mtime_ns, rows)
+    files = [(row.file, row.masks, row.stack, row.votes) for row in rows]
+    whole = (__version__, reader, task.name, code, seen, archive.st_size, archive.st_mtime_ns, files)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:32]
 
 

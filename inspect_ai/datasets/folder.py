@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from inspect_ai.config import LabelSet, TaskConfig
-from inspect_ai.datasets.account import BLANK, HIDDEN, LISTED_TWICE, NOT_LISTED, Skipped
+from inspect_ai.datasets.account import BLANK, HIDDEN, IGNORED, LISTED_TWICE, NOT_LISTED, Skipped
 from inspect_ai.datasets.archive import extract, opened
 from inspect_ai.datasets.class_folders import Listing, files_below, read_class_folders, split_name, why_no_picture
 from inspect_ai.datasets.exports import read_coco, read_yolo
@@ -30,7 +30,8 @@ from inspect_ai.text import printable
 class Row:
     """One labelled picture. `grade` and `masks` only where the label set defines them.
 
-    `columns`: (name, value) of every column that tells pictures apart: all but file, split, group and masks.
+    `columns`: (name, value) of every column that tells pictures apart: all but file, split, group, masks and stacks.
+    `stack`: the slices around `file` in order, itself among them, and `votes` their readers' votes; () of a picture.
     """
 
     file: str
@@ -39,9 +40,16 @@ class Row:
     group: str
     grade: int | None = None
     masks: tuple[str, ...] = ()
+    stack: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     unit: str = ""  # what counts once in a proof: its group or itself, as the label set says, with all its copies
     line: int = 0  # of labels.csv
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files that belong to the row, each once."""
+        return tuple(dict.fromkeys((self.file, *self.stack, *self.masks, *self.votes)))
 
 
 def unit_of(row: Row, labels: LabelSet) -> str:
@@ -54,7 +62,8 @@ class LabelledFolder:
     """Rows of one folder and the label set that their labels come from.
 
     source: the table, or the folder where its layout labels the pictures. skipped: all other files that were found.
-    understood: sentences on what was read other than it is written. grouped: every row names its group.
+    understood: sentences on what was read other than it is written. grouped: every row names its group. ignored: rows
+    whose label counts neither way; they stand among `skipped`, and say where no negative may be looked for.
     """
 
     root: Path
@@ -64,6 +73,7 @@ class LabelledFolder:
     skipped: tuple[Skipped, ...] = ()
     understood: tuple[str, ...] = ()
     grouped: bool = False
+    ignored: tuple[Row, ...] = ()
 
     @property
     def vouched(self) -> bool:
@@ -93,7 +103,7 @@ class LabelledFolder:
             return
         with TemporaryDirectory(prefix="inspect_ai_") as temporary, opened(archive) as pictures:
             for row in rows:
-                for name in (row.file, *row.masks):
+                for name in row.files:
                     extract(pictures, archive, name, Path(temporary))
             yield Path(temporary)
 
@@ -112,14 +122,16 @@ def read_folder(root: Path, config: TaskConfig) -> LabelledFolder:
     rows, again = _once(every, source)
     _check_groups(rows, source)
     unlisted = _unlisted(root, path, rows, names) if path is not None else ()
+    ignored = tuple(row for row in rows if row.label in found.labels.ignore)
     return LabelledFolder(
         root=root,
         labels=found.labels,
-        rows=tuple(rows),
+        rows=tuple(row for row in rows if row.label not in found.labels.ignore),
         source=source,
-        skipped=(*listing.skipped, *again, *unlisted),
+        skipped=(*listing.skipped, *again, *unlisted, *(Skipped(file=row.file, reason=IGNORED) for row in ignored)),
         understood=(*listing.understood, *_other_names(listing.rows, files), *found.understood),
         grouped=all(raw.get("group") for raw in listing.rows),
+        ignored=ignored,
     )
 
 
@@ -191,10 +203,13 @@ def _resplit(rows: tuple[Row, ...], source: str, target: str, share: float) -> t
 
 def _row(raw: RawRow, name: str, label: str, labels: LabelSet) -> Row:
     grade = raw.get(labels.grade_column or "")
-    masks = [m.replace("\\", "/") for m in raw.get(labels.mask_column or "").split(";") if m]
+    masks = list(_names(raw, labels.mask_column))
     if labels.mask_kinds:
         masks = [m for m in masks if PurePosixPath(m).stem.rsplit("_", 1)[-1] in labels.mask_kinds]
-    known = {"file", "split", "group", (labels.mask_column or "").casefold()}
+    stack, votes = (_names(raw, column) for column in (labels.stack_column, labels.votes_column))
+    _check_stack(name, stack, votes, raw.line)
+    beside = (labels.mask_column, labels.stack_column, labels.votes_column)
+    known = {"file", "split", "group", *((column or "").casefold() for column in beside)}
     own = {labels.column.casefold(): label}
     group = raw.get("group") or name
     return Row(
@@ -205,9 +220,28 @@ def _row(raw: RawRow, name: str, label: str, labels: LabelSet) -> Row:
         unit=group if labels.independent == "group" else name,
         grade=int(grade) if grade.isdigit() else None,
         masks=tuple(masks),
+        stack=stack,
+        votes=votes,
         columns=tuple((c, own.get(c.casefold(), v)) for c, v in raw.values.items() if c.casefold() not in known),
         line=raw.line,
     )
+
+
+def _names(raw: RawRow, column: str | None) -> tuple[str, ...]:
+    """Names of files that one cell joins by semicolons."""
+    return tuple(name.replace("\\", "/") for name in raw.get(column or "").split(";") if name)
+
+
+def _check_stack(name: str, stack: tuple[str, ...], votes: tuple[str, ...], line: int) -> None:
+    """Check that the slices hold the row's own file, and that each has its votes. Raises UsageError."""
+    shown = printable(name, 120)
+    if stack and name not in stack:
+        raise UsageError(f"labels.csv line {line}: the stack of {shown!r} does not hold the file itself. Add it there.")
+    if votes and len(votes) != len(stack):
+        raise UsageError(
+            f"labels.csv line {line}: {shown!r} has {len(stack)} slices and {len(votes)} files of votes. "
+            f"Name one for each slice, in the same order."
+        )
 
 
 def _once(rows: Sequence[Row], source: Path) -> tuple[list[Row], list[Skipped]]:
@@ -220,8 +254,8 @@ def _once(rows: Sequence[Row], source: Path) -> tuple[list[Row], list[Skipped]]:
             continue
         if there.label != row.label:
             said = f"as {row.label!r}, and in line {there.line} as {there.label!r}"
-        elif (there.split, there.group, there.masks, there.grade) != (row.split, row.group, row.masks, row.grade):
-            said = f"with another split, group, mask or grade than in line {there.line}"
+        elif _rest(there) != _rest(row):
+            said = f"with another split, group, mask, stack or grade than in line {there.line}"
         else:
             again.append(Skipped(file=row.file, reason=LISTED_TWICE))
             continue
@@ -229,9 +263,13 @@ def _once(rows: Sequence[Row], source: Path) -> tuple[list[Row], list[Skipped]]:
     return list(first.values()), again
 
 
+def _rest(row: Row) -> tuple[object, ...]:
+    return row.split, row.group, row.masks, row.stack, row.votes, row.grade
+
+
 def _unlisted(root: Path, table: Path, rows: Sequence[Row], names: FileNames) -> Iterator[Skipped]:
     """Files beside a table that it does not list."""
-    listed = {table.name, "images.zip", *(name for row in rows for name in (row.file, *row.masks))}
+    listed = {table.name, "images.zip", *(name for row in rows for name in row.files)}
     for name in sorted(names.archived if names.archived is not None else files_below(root)):
         if name in listed:
             continue

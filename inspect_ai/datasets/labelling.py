@@ -35,16 +35,23 @@ def labelled(
     any_defect: words that are kinds of defects, in a layout that says so. Raises UsageError with the first row that no
     set knows.
     """
-    for labels in config.labels:
-        if all(row.kinds is None and row.has(labels.column) and row.get(labels.column) in labels.classes
-               for row in rows):  # fmt: skip
+    known = _by_columns(rows, config)
+    for labels in known:
+        words = (*labels.classes, *labels.ignore)
+        if all(row.kinds is None and row.has(labels.column) and row.get(labels.column) in words for row in rows):
             return Labelled(labels=labels, classes=tuple(row.get(labels.column) for row in rows), understood=())
-    for labels in config.labels:
+    for labels in known:
         found = [_class(row, labels, any_defect) for row in rows]
         classes = [name for name in found if name is not None]
         if len(classes) == len(rows):
             return Labelled(labels=labels, classes=tuple(classes), understood=_said(rows, classes, labels))
     raise UsageError(_unknown(rows, config, where, any_defect))
+
+
+def _by_columns(rows: Sequence[RawRow], config: TaskConfig) -> list[LabelSet]:
+    """Label sets whose stacks are there come first; those whose stacks are not there are none of this folder's."""
+    fit = [labels for labels in config.labels if labels.stack_column is None or rows[0].has(labels.stack_column)]
+    return sorted(fit, key=lambda labels: labels.stack_column is None)
 
 
 def _class(row: RawRow, labels: LabelSet, any_defect: frozenset[str]) -> str | None:
@@ -60,9 +67,10 @@ def _class(row: RawRow, labels: LabelSet, any_defect: frozenset[str]) -> str | N
 
 
 def _known(word: str, labels: LabelSet, any_defect: frozenset[str]) -> str | None:
-    if word in labels.classes:
+    words = (*labels.classes, *labels.ignore)
+    if word in words:
         return word
-    alike = [name for name in labels.classes if _plain(name) == _plain(word)]
+    alike = [name for name in words if _plain(name) == _plain(word)]
     if len(alike) == 1:
         return alike[0]
     if _plain(word) in WITHOUT_DEFECT:
@@ -100,7 +108,7 @@ def _unknown(rows: Sequence[RawRow], config: TaskConfig, where: Path, any_defect
     sets = config.labels
     first = next((row for row in rows if all(_class(row, labels, any_defect) is None for labels in sets)), rows[0])
     line = f"line {first.line}, " if first.line else ""
-    known = "; ".join(f"{labels.name}: {', '.join(labels.classes)}" for labels in sets)
+    known = "; ".join(f"{labels.name}: {', '.join((*labels.classes, *labels.ignore))}" for labels in sets)
     some = printable(", ".join(sorted(word or "(empty)" for word in words)[:SHOWN]), 300)
     return (
         f"{where} has labels {some}, which task {config.name} does not know ({known}); the first such row is "

@@ -38,7 +38,7 @@ def read_looks(
     _refuse_missing(folder)
     looks = kept_looks(folder, settings)
     if looks is None:
-        rows = [replace(row, masks=()) for row in folder.rows]
+        rows = [replace(row, masks=(), stack=(), votes=()) for row in folder.rows]
         with folder.unpacked(rows) as root:
             looks = []
             for done, row in enumerate(rows, 1):

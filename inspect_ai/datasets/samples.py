@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.domain import SourceFile, Study, StudyRef, Unit
-from inspect_ai.errors import InspectError, UsageError
+from inspect_ai.errors import InputError, InspectError, UsageError
 from inspect_ai.ingest import load
 from inspect_ai.ingest.formats import HEAD_BYTES, format_of
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
+from inspect_ai.stacks import STACK, centred, offset
 
 IGNORE = -1  # this target is unknown for this sample
 
@@ -27,7 +28,8 @@ IGNORE = -1  # this target is unknown for this sample
 class Sample:
     """One unit ready for augmentation.
 
-    pixels: [H, W, C] uint8, as albumentations takes them; mask: [H, W] uint8 0 or 1.
+    pixels: [H, W, C] uint8, as albumentations takes them, or a stack [D, H, W, C]; mask: [H, W] uint8 0 or 1.
+    target: what a window of a stack shows, 0..1, or IGNORE; None where the label says it.
     """
 
     pixels: NDArray[np.uint8] = field(compare=False, repr=False)
@@ -35,10 +37,18 @@ class Sample:
     row: Row
     labels: LabelSet
     sha256: str
+    target: float | None = None
+
+    @property
+    def unit_pixels(self) -> NDArray[np.uint8]:
+        """[C, H, W] or [C, D, H, W], as the network takes them."""
+        return np.moveaxis(self.pixels, -1, 0)
 
     @property
     def positive(self) -> int:
-        """Side of the label: 1, 0, or IGNORE where the label set does not decide."""
+        """Side of the label: 1, 0, or IGNORE where the label set does not decide or the readers are at odds."""
+        if self.target is not None:
+            return IGNORE if self.target == IGNORE else int(self.target >= 0.5)
         return int(self.row.label in self.labels.positive) if self.labels.decides else IGNORE
 
 
@@ -58,6 +68,54 @@ def study_of(root: Path, file: str, settings: Settings) -> Study:
     return study
 
 
+def study_of_row(root: Path, row: Row, settings: Settings) -> Study:
+    """Read a labelled picture, or a stack moved so that its finding, by the readers' votes, lies in the middle.
+
+    Raises InspectError naming what cannot be read.
+    """
+    if not row.stack:
+        return study_of(root, row.file, settings)
+    stack = stack_of(root, row, settings)
+    own = stack.images[row.stack.index(row.file)]
+    by = offset(votes_of(root, row, (len(row.stack), *own.pixels.shape[:2]))[row.stack.index(row.file)])
+    return replace(stack, images=tuple(replace(image, pixels=centred(image.pixels, by)) for image in stack.images))
+
+
+def votes_of(root: Path, row: Row, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """[D, H, W]: how many readers count each pixel in; zeros without votes. Raises InputError for unfit files."""
+    if not row.votes:
+        return np.zeros(shape, np.uint8)
+    votes = [cv2.imread(str(root / file), cv2.IMREAD_GRAYSCALE) for file in row.votes]
+    for file, one in zip(row.votes, votes, strict=True):
+        if one is None or one.shape != shape[1:]:
+            raise InputError(f"{root / file} holds no votes on {row.file}: it must be a grey picture of its size.")
+    return np.stack([one for one in votes if one is not None]).astype(np.uint8)
+
+
+def stack_of(root: Path, row: Row, settings: Settings) -> Study:
+    """Read the slices of a stack in order, as they are stored. Raises InspectError naming what cannot be read."""
+    slices = [study_of(root, file, settings) for file in row.stack]
+    own = slices[row.stack.index(row.file)].ref.files[0]
+    others = [study.ref.files[0] for study in slices if study.ref.files[0] is not own]
+    digests = sorted(file.sha256 for file in (own, *others))
+    ref = replace(
+        slices[0].ref,
+        key=row.file,
+        source=row.file,
+        kind=STACK,
+        digest=hashlib.sha256("".join(digests).encode()).hexdigest(),
+        files=(own, *others),
+    )
+    if len({image.pixels.shape for study in slices for image in study.images}) > 1:
+        raise InputError(f"{root / row.file}: the slices of its stack differ in size.")
+    return Study(
+        ref=ref,
+        images=tuple(image for study in slices for image in study.images),
+        problems=tuple(dict.fromkeys(problem for study in slices for problem in study.problems)),
+        decoders=tuple(dict.fromkeys(name for study in slices for name in study.decoders)),
+    )
+
+
 def read_samples(
     folder: LabelledFolder,
     rows: Iterable[Row],
@@ -73,7 +131,7 @@ def read_samples(
     samples = []
     with folder.unpacked(wanted) as root:
         for done, row in enumerate(wanted, 1):
-            study = study_of(root, row.file, settings)
+            study = study_of_row(root, row, settings)
             units = list(task.units(study))
             if len(units) != 1:
                 raise UsageError(
@@ -85,7 +143,7 @@ def read_samples(
 
 
 def _sample(root: Path, row: Row, labels: LabelSet, unit: Unit, study: Study) -> Sample:
-    pixels = np.round(unit.pixels.transpose(1, 2, 0) * 255.0).astype(np.uint8)
+    pixels = np.round(np.moveaxis(unit.pixels, 0, -1) * 255.0).astype(np.uint8)
     return Sample(
         pixels=np.ascontiguousarray(pixels),
         mask=unit_mask(root, row, labels, unit, study),

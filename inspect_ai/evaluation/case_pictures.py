@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.datasets.samples import study_of
+from inspect_ai.datasets.samples import study_of_row
 from inspect_ai.domain import Floats, Study
 from inspect_ai.evaluation.localization import mask_of
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.pictures.drawing import Mark, draw
 from inspect_ai.inspection.pictures.heat_map import heat_map
+from inspect_ai.stacks import STACK, key_index
 
 SHEET_PX = 360  # longer side of a picture on a sheet
 CIRCLES_MOST = 4
@@ -35,22 +36,23 @@ def drawn(folder: LabelledFolder, rows: Sequence[Row], inspector: Inspector) -> 
     """Draw each row's picture, and its heat map with the mask's outline and the findings."""
     with folder.unpacked(rows) as root:
         for row in rows:
-            study = study_of(root, row.file, inspector.settings)
+            study = study_of_row(root, row, inspector.settings)
             yield _pictures(root, row, folder.labels, study, inspector)
 
 
 def _pictures(root: Path, row: Row, labels: LabelSet, study: Study, inspector: Inspector) -> RowPictures:
     if not study.images or study.images[0].burned_in_annotation:
         return RowPictures()
-    picture = study.images[0].unit_range()
+    index = key_index(study) if study.ref.kind == STACK else 0
+    picture = study.images[index].unit_range()
     height, width = picture.shape[:2]
     found = inspector.predict_study(study)
     shape = (height, width)
-    heat = heat_map(found.units, found.outputs, 0, shape, shape, found.multiple) if found.finite else None
+    heat = heat_map(found.units, found.outputs, index, shape, shape, found.multiple) if found.finite else None
     circles = [
         Mark(row=f.row, col=f.col)
         for f in found.findings[:CIRCLES_MOST]
-        if f.image_index == 0 and f.row is not None and f.col is not None
+        if f.image_index == index and f.row is not None and f.col is not None
     ]
     outlined = _outlined(picture, mask_of(root, row, labels, study) if row.masks else None)
     marked = draw(outlined, heat=heat, marks=circles, limit_px=SHEET_PX)[1]

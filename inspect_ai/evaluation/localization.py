@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.datasets.samples import study_of, unit_mask
+from inspect_ai.datasets.samples import study_of_row, unit_mask
 from inspect_ai.domain import Finding, Study, Unit
 from inspect_ai.evaluation.free_response import CandidateMark
 from inspect_ai.inspection.inspector import Inspector
@@ -38,7 +38,7 @@ def placed(
     wanted = list(rows)
     with folder.unpacked(wanted) as root:
         for number, row in enumerate(wanted):
-            study = study_of(root, row.file, inspector.settings)
+            study = study_of_row(root, row, inspector.settings)
             places = places_of(mask_of(root, row, folder.labels, study), tolerance_px)
             findings = inspector.predict_study(study).findings
             marks = tuple(_mark(number, f, places) for f in findings if f.row is not None and f.col is not None)

@@ -13,6 +13,7 @@ from inspect_ai.calibration import clopper_pearson
 from inspect_ai.config import LabelSet
 from inspect_ai.decide import reaches
 from inspect_ai.domain import Account, Outcome
+from inspect_ai.evaluation.stack_figures import StackFigures
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
 from inspect_ai.operating_point import OperatingPoint
 
@@ -51,6 +52,7 @@ class Evaluation:
     scored: tuple[Scored, ...]
     account: Account | None = None  # of the folder's files; None for scores of another program
     said: tuple[str, ...] = ()  # what was understood, joined and left out
+    stacks: StackFigures | None = None  # of a folder of stacks: by finding, by group and by context
 
 
 def measure(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.datasets.samples import study_of
+from inspect_ai.datasets.samples import study_of_row
 from inspect_ai.domain import Image, Outcome, Pixels, Study
 from inspect_ai.inspection.dataset_scoring import labelled_ref
 from inspect_ai.inspection.inspector import Inspector
@@ -36,7 +36,7 @@ def jittered(
     """Decide each row as it is and under every jitter, as at work."""
     with folder.unpacked(rows) as root:
         for done, row in enumerate(rows, 1):
-            study = study_of(root, row.file, inspector.settings)
+            study = study_of_row(root, row, inspector.settings)
             for name, move in JITTERS.items():
                 moved = replace(study, images=tuple(_moved(image, move) for image in study.images))
                 yield _repeat(moved, row, name, inspector)

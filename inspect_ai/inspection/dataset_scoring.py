@@ -10,7 +10,7 @@ import numpy as np
 
 from inspect_ai.config import LabelSet, TaskConfig
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.datasets.samples import study_of
+from inspect_ai.datasets.samples import study_of_row
 from inspect_ai.domain import Floats, Measure, Study, StudyRef, Verdict
 from inspect_ai.errors import UsageError
 from inspect_ai.ingest.attributes import as_at_work, attributes_set
@@ -135,7 +135,7 @@ def labelled_ref(study: Study, row: Row, inspector: Inspector) -> StudyRef:
 
 
 def _score(root: Path, row: Row, inspector: Inspector) -> Scored | Unscored:
-    study = study_of(root, row.file, inspector.settings)
+    study = study_of_row(root, row, inspector.settings)
     prediction = inspector.predict_study(study)
     judged = None if inspector.point is None else verdict(prediction, labelled_ref(study, row, inspector), inspector)
     if not prediction.finite or prediction.score is None:

@@ -17,7 +17,7 @@ from inspect_ai.calibration.solver import CalibrationRequest
 from inspect_ai.calibration.statement import counted_units
 from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
-from inspect_ai.certificates.deployment import POINT_FILE, deployment_record
+from inspect_ai.certificates.deployment import deployment_record, point_file
 from inspect_ai.certificates.issuing import issue
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import prepare
@@ -68,7 +68,8 @@ def calibrate_task(
     fitted = fit(scored)
     pictures = calibration_scores(scored, labels, request)
     point = proved_point(scored, pictures, labels, task, engine, request, origin_of(ready, split))
-    path = out or inspector.model / POINT_FILE
+    path = out or point_file(inspector.model, labels)
+    path.parent.mkdir(parents=True, exist_ok=True)
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
     record = deployment_record(task, engine, inspector.model, path)

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from inspect_ai.certificates.deployment import point_file
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.datasets.account import counted_copies
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import prepare
+from inspect_ai.decide import lowest_flagged
 from inspect_ai.evaluation.assembly import cases_of, positions_of, sheets_of, study_of_agreement
 from inspect_ai.evaluation.measure import Evaluation, measure
 from inspect_ai.evaluation.results import Subject
 from inspect_ai.evaluation.score_table import write_scores
+from inspect_ai.evaluation.stack_figures import stack_figures
+from inspect_ai.evaluation.window_scores import stack_scores
 from inspect_ai.inspection.dataset_scoring import Unscored, one_of_each_content, score_rows, split_config
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
@@ -47,6 +51,7 @@ def evaluate_task(
     task = inspector.task
     ready = prepare([data], split_config(inspector), settings, split=False)
     (folder,) = ready.folders
+    inspector = _with_line(inspector, folder, operating_point)
     unscored: list[Unscored] = []
     scored = score_rows(folder, folder.part(split), inspector, unscored=unscored.append, progress=progress)
     if scores is not None:
@@ -66,10 +71,24 @@ def evaluate_task(
     result = replace(
         result, account=counted_copies(ready.account([split]), len(scored) - len(counted)), said=ready.said
     )
+    if folder.labels.votes_column and counted:
+        scores_of_stacks = stack_scores(counted, folder, split, inspector, progress)
+        line = None if inspector.point is None else lowest_flagged(inspector.point.thresholds)
+        result = replace(result, stacks=stack_figures(scores_of_stacks, line, folder.labels.independent_name))
     if report is not None:
         column = agreement or str(task.config.options.get(AGREEMENT_OPTION, ""))
         _write_page(report, result, folder, inspector, column, progress)
     return result
+
+
+def _with_line(inspector: Inspector, folder: LabelledFolder, operating_point: Path | None) -> Inspector:
+    """Inspector with the operating point of the folder's label set; without any where it has none of its own."""
+    path = point_file(inspector.model, folder.labels)
+    if operating_point is not None or not folder.labels.own_line:
+        return inspector
+    if not path.is_file():
+        return replace(inspector, point=None, reference=None, signed=None)
+    return load(inspector.task, inspector.model, path, settings=inspector.settings)
 
 
 def _write_page(

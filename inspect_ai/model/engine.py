@@ -17,7 +17,7 @@ from inspect_ai.config import TaskConfig
 from inspect_ai.domain import Unit, UnitOutput
 from inspect_ai.errors import SetupError
 from inspect_ai.model import foreign_graph
-from inspect_ai.model.manifest import GRAPH, MANIFEST, WEIGHTS, Manifest, file_sha256, read_manifest
+from inspect_ai.model.manifest import GRAPH, MANIFEST, STACK_GRAPH, WEIGHTS, Manifest, file_sha256, read_manifest
 from inspect_ai.text import printable
 
 Number = TypeVar("Number", np.uint8, np.float32, np.bool_)
@@ -89,6 +89,7 @@ class OnnxEngine:
 
         path = folder / GRAPH
         self.name = f"onnxruntime {onnxruntime.__version__} float32 cpu"
+        self._stacks: Any = None  # the session for stacks of slices, of a network that sees them
         try:
             graph = path.read_bytes()
             self._session = _session(graph, path, threads)
@@ -101,6 +102,8 @@ class OnnxEngine:
             self._ports = foreign_graph.Ports(pixels="pixels", logits="logits", heat="heat", features=features)
             self.manifest, self.model_sha256 = known, known.weights_sha256
             self.problems = _problems(GRAPH, self.read[GRAPH], known.graph_sha256)
+            if known.config.input.depth > 1:
+                self._open_stacks(folder / STACK_GRAPH, known, threads)
         else:
             self._ports = foreign_graph.ports_of(self._session, path)
             self.manifest, self.problems = foreign_graph.manifest_of(graph, known), ()
@@ -109,6 +112,16 @@ class OnnxEngine:
             example = padded(np.zeros((known.input.channels, side, side), np.float32), known.input.multiple)[None]
             foreign_graph.check(self._session, self._ports, known, example, path)
 
+    def _open_stacks(self, path: Path, known: Manifest, threads: int) -> None:
+        """Load the graph for stacks of slices beside that for pictures. Raises SetupError if it cannot be loaded."""
+        try:
+            graph = path.read_bytes()
+            self._stacks = _session(graph, path, threads)
+        except Exception as e:
+            raise SetupError(f"{path} cannot be loaded ({type(e).__name__}). Install again or train again.") from e
+        self.read[STACK_GRAPH] = hashlib.sha256(graph).hexdigest()
+        self.problems += _problems(STACK_GRAPH, self.read[STACK_GRAPH], known.stack_graph_sha256)
+
     def run(self, units: Sequence[Unit]) -> list[UnitOutput]:
         """Run the units; one output per unit, in order."""
         return [self._one(unit) for unit in units]
@@ -116,7 +129,10 @@ class OnnxEngine:
     def _one(self, unit: Unit) -> UnitOutput:
         pixels = padded(unit.pixels, self.manifest.config.input.multiple)[None]
         names = self._ports.outputs
-        found = dict(zip(names, self._session.run(list(names), {self._ports.pixels: pixels}), strict=True))
+        session = self._session if unit.pixels.ndim == 3 else self._stacks
+        if session is None:
+            raise SetupError("This model sees single slices; train one with input.depth for stacks.")
+        found = dict(zip(names, session.run(list(names), {self._ports.pixels: pixels}), strict=True))
         logits, heat, features = (
             None if name is None else np.asarray(found[name][0], np.float32)
             for name in (self._ports.logits, self._ports.heat, self._ports.features)

@@ -12,7 +12,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from inspect_ai.config import TaskConfig
-from inspect_ai.model.manifest import GRAPH
+from inspect_ai.errors import UsageError
+from inspect_ai.model.manifest import GRAPH, STACK_GRAPH
 from inspect_ai.model.network import Network, Serving
 
 SMALL = 64  # elements; below this a constant may be a shape or an index and stays as it is
@@ -20,13 +21,25 @@ SMALL = 64  # elements; below this a constant may be a shape or an index and sta
 
 def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
     """Write FOLDER/model.onnx: pixels [B, C, H, W] -> logits [B, K], heat [B, K, h, w], features [B, F]; H and W
-    multiples of 32.
+    multiples of 32. A network for stacks has FOLDER/stacks.onnx too: pixels [1, C, depth, size, size].
 
     The caller compares the graph with torch before it ships (training/package_model.py).
     """
-    serving = Serving(network).eval()
     batch, rows, columns = (torch.export.Dim(n, min=low, max=128) for n, low in (("b", 1), ("h", 2), ("w", 2)))
-    example = torch.rand(2, config.input.channels, 192, 224)
+    sizes = {0: batch, 2: 32 * rows, 3: 32 * columns}
+    onnx.save(_graph(network, torch.rand(2, config.input.channels, 192, 224), sizes), str(folder / GRAPH))
+    if config.input.depth > 1:
+        side = config.input.size
+        if side is None:
+            raise UsageError("A network for stacks needs a size of its windows: set input.size.")
+        side = max(-(-side // config.input.multiple), 2) * config.input.multiple  # as engine.padded makes it
+        stack = torch.rand(1, config.input.channels, config.input.depth, side, side)
+        onnx.save(_graph(network, stack, {}), str(folder / STACK_GRAPH))
+
+
+def _graph(network: Network, example: torch.Tensor, sizes: dict[int, object]) -> onnx.ModelProto:
+    """Graph for inputs like the example. sizes: the axes that may have another size at work."""
+    serving = Serving(network).eval()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -37,10 +50,10 @@ def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
             verbose=False,
             input_names=["pixels"],
             output_names=["logits", "heat", "features"],
-            dynamic_shapes={"pixels": {0: batch, 2: 32 * rows, 3: 32 * columns}},
+            dynamic_shapes={"pixels": sizes} if sizes else None,
         )
     assert program is not None  # noqa: S101 - dynamo=True always returns a program; for the type checker
-    onnx.save(halve_storage(program.model_proto), str(folder / GRAPH))
+    return halve_storage(program.model_proto)
 
 
 def halve_storage(model: onnx.ModelProto) -> onnx.ModelProto:

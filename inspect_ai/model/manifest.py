@@ -12,6 +12,7 @@ from inspect_ai.config import TaskConfig, parse_config
 from inspect_ai.errors import SetupError
 
 WEIGHTS, GRAPH, MANIFEST = "weights.safetensors", "model.onnx", "manifest.json"
+STACK_GRAPH = "stacks.onnx"  # of a network that sees stacks of slices; GRAPH is for its single slices
 TRUNK = "trunk.safetensors"  # a trunk alone, unfolded: pretrained, or shared by the tasks
 TRUNK_RECORDS = ("pretrain.json", "joint.json")  # beside a trunk: its training data, among other things
 ELSEWHERE = "elsewhere"  # `init` of a graph that was not trained here
@@ -52,6 +53,7 @@ class Manifest:
     data: tuple[DataUse, ...]
     weights_sha256: str = ""
     graph_sha256: str = ""
+    stack_graph_sha256: str = ""
 
     @property
     def foreign(self) -> bool:
@@ -65,11 +67,12 @@ class Manifest:
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Write FOLDER/manifest.json with the digests of the files that lie there."""
-    graph = folder / GRAPH
+    graph, stacks = folder / GRAPH, folder / STACK_GRAPH
     manifest = dataclasses.replace(
         manifest,
         weights_sha256=file_sha256(folder / WEIGHTS),
         graph_sha256=file_sha256(graph) if graph.is_file() else "",
+        stack_graph_sha256=file_sha256(stacks) if manifest.config.input.depth > 1 and stacks.is_file() else "",
     )
     values = {f.name: getattr(manifest, f.name) for f in dataclasses.fields(manifest)}
     values["config"] = manifest.config.model_dump(mode="json")

@@ -31,6 +31,33 @@ class PictureAugment:
         return both["image"], both["mask"]
 
 
+class StackAugment:
+    """Stack [D, H, W, C] uint8 -> the same: one flip, turn, zoom and light for all slices, and their order reversed.
+
+    A single slice [H, W, C] is augmented as a picture. The slices are channels to albumentations, so that whatever it
+    does to one it does to all; noise alone is each slice's own. Stacks are grey.
+    """
+
+    def __init__(self, config: Augment, seed: int) -> None:
+        self.off_centre = config.off_centre
+        self._steps = A.Compose(_common(config.model_copy(update={"shift": 0.0})), seed=seed)
+        self._random = np.random.default_rng(seed)
+
+    def shift(self, side: int) -> tuple[float, float]:
+        """Rows and columns by which a window of `side` is moved: anywhere within `off_centre` of its side."""
+        down, right = self._random.uniform(-self.off_centre, self.off_centre, 2) * side
+        return float(down), float(right)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if pixels.ndim == 3:
+            return np.asarray(self._steps(image=pixels)["image"], np.uint8)
+        grey = np.ascontiguousarray(np.moveaxis(pixels[..., 0], 0, -1))  # [H, W, D]
+        moved = np.moveaxis(np.asarray(self._steps(image=grey)["image"], np.uint8), -1, 0)  # [D, H, W]
+        if self._random.random() < 0.5:
+            moved = moved[::-1]
+        return np.ascontiguousarray(np.repeat(moved[..., None], pixels.shape[-1], axis=-1))
+
+
 def _crop(c: Augment, *, on_mask: bool) -> list[Any]:
     if c.crop is None:
         return []

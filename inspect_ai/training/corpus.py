@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inspect_ai.datasets.account import EXCLUDED, taken_out
 from inspect_ai.datasets.cache import cached_samples
+from inspect_ai.datasets.contexts import read_contexts
 from inspect_ai.datasets.exclusion import Excluded, excluded
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import Prepared, prepare
 from inspect_ai.datasets.samples import Sample
+from inspect_ai.datasets.windows import Window, negative_windows, positive_window
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import SHORT, DataUse
@@ -24,9 +26,12 @@ LEAST_IN_TRAIN, LEAST_IN_VAL = 3, 1  # of each side; less is no training that a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Decoded samples of train and val, with the folder name of each validation sample."""
+    """Decoded samples of train and val, with the folder name of each validation sample.
 
-    train: list[Sample]
+    Stacks are whole windows in `train`, moved anew each time one is drawn, and cut once in `val`.
+    """
+
+    train: list[Sample | Window]
     val: list[Sample]
     val_folders: list[str]
     use: tuple[DataUse, ...]
@@ -54,17 +59,26 @@ def read_corpus(
         tell(sentence)
     for sentence in refuse_too_few(_without(ready, out)):
         tell(sentence)
-    train: list[Sample] = []
+    train: list[Sample | Window] = []
     val: list[Sample] = []
     names: list[str] = []
     use = []
     for at, (folder, gone) in enumerate(zip(folders, out.files, strict=True)):
-        train_part = cached_samples(folder, "train", task, settings)
-        val_part = cached_samples(folder, "val", task, settings)
-        train += [sample for sample in train_part if sample.row.file not in gone]
+        if folder.labels.votes_column:
+            windows = {split: _windows(folder, split, task, settings) for split in ("train", "val")}
+            windows["train"] = [w for w in windows["train"] if w.context.sample.row.file not in gone]
+            tell(_of_windows(folder, windows))
+            train += windows["train"]
+            val_part = [window.sample(task.config.input) for window in windows["val"]]
+            met = [window.context.sample for part in windows.values() for window in part]
+        else:
+            train_part = cached_samples(folder, "train", task, settings)
+            val_part = cached_samples(folder, "val", task, settings)
+            train += [sample for sample in train_part if sample.row.file not in gone]
+            met = [*train_part, *val_part]
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
-        use.append(_data_use(folder, [*train_part, *val_part], ready.positives_taken(at)))
+        use.append(_data_use(folder, met, ready.positives_taken(at)))
     return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
 
 
@@ -77,6 +91,23 @@ def _without(ready: Prepared, out: Excluded) -> Prepared:
     return replace(ready, folders=tuple(folders))
 
 
+def _windows(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Window]:
+    """Windows of one split: each finding that counts, and the negatives of all stacks."""
+    contexts = read_contexts(folder, split, task, settings)
+    counted = [context for context in contexts if context.sample.row.label in folder.labels.classes]
+    off_centre = task.config.augment.off_centre
+    negatives = (window for c in contexts for window in negative_windows(c, task.config.input, off_centre))
+    return [*(positive_window(context) for context in counted), *negatives]
+
+
+def _of_windows(folder: LabelledFolder, windows: Mapping[str, Sequence[Window]]) -> str:
+    counts = []
+    for split, part in windows.items():
+        positives = sum(window.label in folder.labels.positive for window in part)
+        counts.append(f"{split} {positives} and {len(part) - positives}")
+    return f"windows of the stacks in {folder.root.resolve().name}, with and without a finding: {', '.join(counts)}"
+
+
 def refuse_too_few(ready: Prepared) -> list[str]:
     """Check that both sides of the decision are there to learn and to select on. Raises UsageError with the counts.
 
@@ -86,6 +117,8 @@ def refuse_too_few(ready: Prepared) -> list[str]:
     for folder in ready.folders:
         if folder.labels.decides:
             count.update((row.split, row.label in folder.labels.positive) for row in folder.rows)
+            if folder.labels.votes_column:  # each stack has places where nobody voted
+                count.update((row.split, False) for row in folder.rows)
     there = {split: (count[split, True], count[split, False]) for split in ("train", "val", "calibration")}
     if min(there["train"]) < LEAST_IN_TRAIN or min(there["val"]) < LEAST_IN_VAL:
         had = "; ".join(f"{split} has {pos} and {neg}" for split, (pos, neg) in there.items())

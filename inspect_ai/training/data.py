@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +13,23 @@ from torch.utils.data import Dataset, Sampler
 
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.samples import IGNORE, Sample
+from inspect_ai.datasets.windows import Window
 from inspect_ai.model.engine import padded
-from inspect_ai.training.augment import PictureAugment
+from inspect_ai.training.augment import PictureAugment, StackAugment
 from inspect_ai.training.copy_paste import CopyPaste
 from inspect_ai.training.soft_targets import soft_targets
 
+MAJORITY = 0.5  # of the readers: the side of a window on which they are at odds
 MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unknown
 
 
 @dataclass
 class Batch:
-    """Pixels [B, C, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where a target is unknown.
+    """Pixels [B, C, H, W] or [B, C, D, H, W] in 0..1 and targets, for S label sets; IGNORE (-1) where one is unknown.
 
-    positive: [B]; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
-    soft: [B], targets of the decision in 0..1, None for the sides; index: [B] into the samples, None where unknown.
+    positive: [B], its side; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
+    soft: [B], targets of the decision in 0..1, between them where readers are at odds, None for the sides;
+    index: [B] into the samples, None where unknown.
     """
 
     pixels: Tensor
@@ -55,12 +58,13 @@ Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray, float, int]
 
 
 class TrainSet(Dataset[Item]):
-    """Augmented samples; a crop with a known mask gets its label from the mask."""
+    """Augmented samples; a crop with a known mask gets its label from the mask, a window of a stack from the votes."""
 
-    def __init__(self, samples: list[Sample], config: TaskConfig, seed: int) -> None:
+    def __init__(self, samples: Sequence[Sample | Window], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
         self.augment = PictureAugment(config.augment, seed)
-        self.paster = CopyPaste(samples, config.augment.paste, seed)
+        self.stacks = StackAugment(config.augment, seed)
+        self.paster = CopyPaste([s for s in samples if isinstance(s, Sample)], config.augment.paste, seed)
         self.soft = soft_targets(samples)
 
     def __len__(self) -> int:
@@ -68,6 +72,8 @@ class TrainSet(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         sample = self.samples[index]
+        if isinstance(sample, Window):
+            return self._window(sample, index)
         # An empty mask of a positive is an unknown mask.
         known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)
         pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
@@ -78,6 +84,12 @@ class TrainSet(Dataset[Item]):
             positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
         soft = self.soft[index] if positive == sample.positive else float(positive)
         return item(sample, pixels, positive, mask, self.config, soft=soft, index=index)
+
+    def _window(self, window: Window, index: int) -> Item:
+        shown = window.sample(self.config.input, self.stacks.shift(self.config.input.window or 0))
+        target = IGNORE if shown.target is None else shown.target
+        side = IGNORE if target == IGNORE else int(target >= MAJORITY)
+        return item(shown, self.stacks(shown.pixels), side, None, self.config, soft=target, index=index)
 
 
 def item(
@@ -96,7 +108,7 @@ def item(
         own = labels.name == sample.labels.name
         classes.append(labels.classes.index(sample.row.label) if own and labels.class_outputs else IGNORE)
         grade.append(sample.row.grade if own and labels.grades and sample.row.grade is not None else IGNORE)
-    unknown = np.full(pixels.shape[:2], IGNORE, np.int8)
+    unknown = np.full(pixels.shape[-3:-1], IGNORE, np.int8)
     shown = unknown if mask is None else mask.astype(np.int8)
     return pixels, positive, classes, grade, shown, float(positive) if soft is None else soft, index
 
@@ -104,9 +116,10 @@ def item(
 def collate(items: list[Item]) -> Batch:
     """Stack items of one size."""
     pixels, positive, classes, grade, mask, soft, index = zip(*items, strict=True)
-    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 255.0  # [B, C, H, W]
+    stacked = torch.from_numpy(np.stack(pixels)).movedim(-1, 1).float() / 255.0  # [B, C, H, W] or [B, C, D, H, W]
+    layout = torch.channels_last if stacked.ndim == 4 else torch.contiguous_format
     return Batch(
-        pixels=stacked.contiguous(memory_format=torch.channels_last),
+        pixels=stacked.contiguous(memory_format=layout),
         positive=torch.tensor(positive),
         classes=torch.tensor(classes),
         grade=torch.tensor(grade),
@@ -126,7 +139,7 @@ class BalancedSampler(Sampler[int]):
 
     def __init__(
         self,
-        samples: list[Sample],
+        samples: Sequence[Sample | Window],
         count: int | None,
         positive_share: float | None,
         seed: int,
@@ -162,12 +175,39 @@ class BalancedSampler(Sampler[int]):
         return iter(random.permutation(drawn).tolist())
 
 
+class OneShapeBatches(Sampler[list[int]]):
+    """Batches of indices whose samples have one shape, pictures or stacks, in the order in which each was drawn.
+
+    What fills no batch at the end of an epoch is left out, as by DataLoader's drop_last.
+    """
+
+    def __init__(self, draws: BalancedSampler, samples: Sequence[Sample | Window], size: int) -> None:
+        self.sampler, self.size = draws, size  # Lightning sets the epoch of `sampler`
+        self.kinds = [isinstance(sample, Window) for sample in samples]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the draws."""
+        self.sampler.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        open_: dict[bool, list[int]] = {False: [], True: []}
+        for index in self.sampler:
+            batch = open_[self.kinds[index]]
+            batch.append(index)
+            if len(batch) == self.size:
+                yield list(batch)
+                batch.clear()
+
+
 def whole_batches(samples: list[Sample], config: TaskConfig, size: int) -> list[tuple[Batch, list[int]]]:
     """Validation batches of whole units padded as at work, each of one shape, with the samples' indices."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     ready = []
     for index, sample in enumerate(samples):
-        pixels = padded(sample.pixels.transpose(2, 0, 1), config.input.multiple).transpose(1, 2, 0)
+        pixels = np.moveaxis(padded(sample.unit_pixels, config.input.multiple), 0, -1)
         ready.append(pixels)
         shapes.setdefault(pixels.shape, []).append(index)
     batches = []

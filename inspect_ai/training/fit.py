@@ -12,10 +12,11 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAv
 from torch.utils.data import DataLoader
 
 from inspect_ai.config import TaskConfig, Training
+from inspect_ai.datasets.windows import Window
 from inspect_ai.errors import UsageError
 from inspect_ai.model.network import Network
 from inspect_ai.training.corpus import Corpus
-from inspect_ai.training.data import BalancedSampler, TrainSet, collate, whole_batches
+from inspect_ai.training.data import BalancedSampler, OneShapeBatches, TrainSet, collate, whole_batches
 from inspect_ai.training.mining import RunningLosses, running_losses
 from inspect_ai.training.module import TaskModule, warmed_up_average
 from inspect_ai.training.multitask import Interleaved, MultitaskModule
@@ -86,9 +87,11 @@ def _train_loader(
     schedule = config.train
     mined = None if running is None else partial(running.factors, schedule.mining, schedule.mining_suspect)
     sampler = BalancedSampler(corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed, mined)
-    return DataLoader(
-        TrainSet(corpus.train, config, seed), schedule.batch, sampler=sampler, collate_fn=collate, drop_last=True
-    )
+    data = TrainSet(corpus.train, config, seed)
+    if any(isinstance(sample, Window) for sample in corpus.train):
+        batches = OneShapeBatches(sampler, corpus.train, schedule.batch)
+        return DataLoader(data, batch_sampler=batches, collate_fn=collate)
+    return DataLoader(data, schedule.batch, sampler=sampler, collate_fn=collate, drop_last=True)
 
 
 def _val_loader(corpus: Corpus, config: TaskConfig) -> DataLoader[Any]:

@@ -66,9 +66,7 @@ def package_model(network: Network, corpus: Corpus, task: Task, out: Path, recor
 
 def _measured(manifest: Manifest, corpus: Corpus, out: Path) -> Manifest:
     """Add val metrics of the serving engine to the manifest."""
-    units = [
-        Unit(pixels=np.ascontiguousarray(s.pixels.transpose(2, 0, 1), np.float32) / np.float32(255)) for s in corpus.val
-    ]
+    units = [Unit(pixels=np.ascontiguousarray(s.unit_pixels, np.float32) / np.float32(255)) for s in corpus.val]
     onnx = [o.logits for o in open_engine(out, kind="onnx").run(units)]
     torch_ = [o.logits for o in open_engine(out, kind="torch").run(units[:PARITY_UNITS])]
     worst = max(abs(probability(a[0]) - probability(b[0])) for a, b in zip(onnx, torch_, strict=False))

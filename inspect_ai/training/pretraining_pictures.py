@@ -141,7 +141,7 @@ def _root(place: Path) -> Path:
 
 def _labelled(folder: LabelledFolder, task: Task, settings: Settings) -> list[Picture]:
     """Read every unit of every train picture, as the task makes it at work."""
-    rows = [replace(row, masks=()) for row in folder.part("train")]
+    rows = [replace(row, masks=(), stack=(), votes=()) for row in folder.part("train")]
     pictures = []
     with folder.unpacked(rows) as root:
         for row in rows:

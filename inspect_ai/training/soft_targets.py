@@ -6,16 +6,19 @@ import math
 from collections.abc import Sequence
 
 from inspect_ai.datasets.samples import IGNORE, Sample
+from inspect_ai.datasets.windows import Window
 from inspect_ai.errors import UsageError
 from inspect_ai.text import printable
 
 
-def soft_targets(samples: Sequence[Sample]) -> list[float]:
+def soft_targets(samples: Sequence[Sample | Window]) -> list[float]:
     """Target of each sample in 0..1: its column's value where there is one, else its side; NaN where that is unknown.
+
+    A window of a stack has its target from the votes in it, wherever it lies; here it is NaN.
 
     Raises UsageError that names the picture whose value is no share of `soft_of`.
     """
-    return [_target(sample) for sample in samples]
+    return [math.nan if isinstance(sample, Window) else _target(sample) for sample in samples]
 
 
 def _target(sample: Sample) -> float:

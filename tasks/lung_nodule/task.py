@@ -14,9 +14,11 @@ import numpy as np
 
 from inspect_ai.domain import Finding, Floats, Measure, Study, Unit, UnitOutput, Volume
 from inspect_ai.plugins import Task, whole_picture
-from inspect_ai.quality import greyness, picture_quality, with_limits
+from inspect_ai.quality import greyness, luma, picture_quality, with_limits
+from inspect_ai.stacks import STACK, cut, key_index, middle
 
 from .candidates import Candidate, find_candidates
+from .landmarks import hounsfield
 from .lungs import Lungs, find_lungs
 
 WINDOW_HU = (-1000.0, 400.0)  # of the training pictures: soft tissue lies at grey 190, lung at 25
@@ -51,6 +53,9 @@ class LungNodule(Task):
 
     def quality(self, study: Study) -> list[Measure]:
         """Of a picture the house's measures; of a series whether it shows lungs, axially, in slices thin enough."""
+        if study.ref.kind == STACK:
+            own = key_index(study)
+            return candidate_quality(cut(self.slices(study)[own : own + 1], *self._window(study))[0])
         if study.ref.kind == "image":
             return [measure for image in study.images for measure in candidate_quality(image.unit_range())]
         if not study.volumes:
@@ -62,7 +67,10 @@ class LungNodule(Task):
         return [text for volume in study.volumes for text in unseen_lungs(volume, find_lungs(volume))]
 
     def units(self, study: Study) -> Iterator[Unit]:
-        """A picture whole, or the candidates of each series, most nodule-like first."""
+        """A picture whole, a stack's window, or the candidates of each series, most nodule-like first."""
+        if study.ref.kind == STACK:
+            yield from super().units(study)
+            return
         for index, image in enumerate(study.images):
             yield whole_picture(image.unit_range(), self.config, index, image.sop_instance_uid)
         for volume in study.volumes:
@@ -70,6 +78,18 @@ class LungNodule(Task):
             merge_mm = float(self.config.options.get("merge_mm", 5.0))
             for rank, candidate in enumerate(find_candidates(volume, find_lungs(volume), merge_mm, most)):
                 yield self.unit(volume, candidate, rank)
+
+    def slices(self, study: Study) -> Floats:
+        """[D, H, W] in 0..1 in the window of the training pictures, by two landmarks; grey as stored without them."""
+        stored = np.stack([luma(image.unit_range()) for image in study.images])
+        hu = hounsfield(np.round(stored * 255.0).astype(np.uint8), key_index(study))
+        return np.asarray(stored if hu is None else in_window(hu), np.float32)
+
+    def _window(self, study: Study) -> tuple[tuple[float, float], int, int]:
+        """Centre and side of a stack's window, and its side in the pixels of a candidate picture."""
+        height, width = study.images[0].pixels.shape[:2]
+        side = self.config.input.window or PATCH_PX
+        return middle((height, width)), side, side
 
     def unit(self, volume: Volume, candidate: Candidate, rank: int) -> Unit:
         """The axial patch around a candidate, in the window and scale of the training pictures."""
@@ -165,12 +185,18 @@ def cut_patch(volume: Volume, candidate: Candidate, pixel_mm: float) -> tuple[Fl
     if native:
         top, left = round(top), round(left)  # no interpolation: noise is part of what training saw
     to_source = np.array([[step[1], 0.0, left], [0.0, step[0], top]])
-    low, high = WINDOW_HU
+    low, _ = WINDOW_HU
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     hu = cv2.warpAffine(
         volume.hu[candidate.slice_index], to_source, (PATCH_PX, PATCH_PX), flags=flags, borderValue=low
     ).astype(np.float32)
-    return np.floor(np.clip((hu - low) / (high - low), 0.0, 1.0) * 255.0) / np.float32(255.0), step
+    return in_window(hu), step
+
+
+def in_window(hu: Floats) -> Floats:
+    """Hounsfield units in 0..1 of the training pictures' window, in their 256 steps."""
+    low, high = WINDOW_HU
+    return np.floor(np.clip((hu - low) / (high - low), 0.0, 1.0) * 255.0) / np.float32(255.0)
 
 
 def _slices(count: int) -> Measure:
