@@ -22,7 +22,7 @@ from benchmarks.volumes.results import Answers, Arm
 from inspect_ai.config import TaskConfig
 from inspect_ai.model.network import Network
 from inspect_ai.model.weights import fresh_network
-from inspect_ai.training.losses import decision
+from inspect_ai.training.decision_loss import decision
 from inspect_ai.training.module import parameter_groups, pretrained_parts
 from inspect_ai.training.schedule import Cosine
 
@@ -93,7 +93,7 @@ def _fit(
                 network.train()
                 for part in frozen[arm]:
                     part.eval()  # its batch norms keep their statistics too
-                loss = decision(answer(arm, network, pixels), positive, schedule.label_smoothing)
+                loss = decision(answer(arm, network, pixels), positive, schedule)
                 optimizers[arm].zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inspect_ai.config import Input, LabelSet
 from inspect_ai.datasets.blobs import bright_blobs
+from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.samples import IGNORE, Sample
 from inspect_ai.stacks import Place, cut, middle, neighbours, offset
 
@@ -66,6 +67,16 @@ class Window:
     def labels(self) -> LabelSet:
         """Label set of the stack."""
         return self.context.sample.labels
+
+    @property
+    def row(self) -> Row:
+        """Row of the stack."""
+        return self.context.sample.row
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the stack."""
+        return self.context.sample.sha256
 
     @property
     def positive(self) -> int:

@@ -57,10 +57,15 @@ def suspected_labels(
     done = 0
     for at, inspector in enumerate(inspectors):
         rows = [row for row in folder.rows if row.file in judged and standings[row.file][at] is judged[row.file]]
-        for file, answer in _answers(folder, rows, inspector, lambda n, before=done: progress(before + n)):
+        for file, answer in _answers(folder, rows, inspector, _counted_on(progress, done)):
             answers[file].append(answer)
         done += len(rows)
     return _suspects(folder, answers, judged)
+
+
+def _counted_on(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
+    """Progress of one model, counted on from those before it."""
+    return lambda n: progress(before + n)
 
 
 def _suspects(

@@ -95,11 +95,13 @@ def _scored(
     """Scores of one split of all folders, counted through."""
     scored: list[Scored] = []
     for folder in folders:
-        before = len(scored)
-        scored += score_rows(
-            folder, folder.part(split), inspector, progress=lambda done, before=before: progress(before + done)
-        )
+        scored += score_rows(folder, folder.part(split), inspector, progress=_counted_on(progress, len(scored)))
     return scored
+
+
+def _counted_on(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
+    """Progress of one folder, counted on from those before it."""
+    return lambda done: progress(before + done)
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:

@@ -19,8 +19,8 @@ from inspect_ai.model.baselines.efficientnet import STAGES, EfficientNetLite0, l
 from inspect_ai.model.network import normalised
 from inspect_ai.training.masked import BETAS, fresh_trunk, recipe_of, refuse_other_recipe
 from inspect_ai.training.masked_views import Views
-from inspect_ai.training.module import with_cosine
 from inspect_ai.training.pretraining import Pretraining
+from inspect_ai.training.schedule import with_cosine
 
 TEACHER_CHANNELS = STAGES[-1][1]
 BETA = 2.0  # of the smooth L1 distance, the paper's

@@ -80,7 +80,7 @@ def taught(readings: Sequence[Readings], share: Tensor) -> Taught:
     )
 
 
-def open_teachers(folders: Sequence[Path], task: Task, samples: list[Sample]) -> Teachers | None:
+def open_teachers(folders: Sequence[Path], task: Task, samples: Sequence[Sample | Window]) -> Teachers | None:
     """Load the teachers of a training on these samples; None without folders.
 
     Raises UsageError for a teacher whose outputs are not the task's, SetupError for a folder without a model.
@@ -94,11 +94,14 @@ def open_teachers(folders: Sequence[Path], task: Task, samples: list[Sample]) ->
     )
     teachers = Teachers(networks, may_teach)
     if config.train.distil_views == "whole":
-        teachers.whole = _whole_logits(teachers, samples, config)
+        whole = [sample for sample in samples if isinstance(sample, Sample)]
+        if len(whole) < len(samples):
+            raise UsageError("Windows of stacks lie elsewhere at each draw: set train.distil_views to same.")
+        teachers.whole = _whole_logits(teachers, whole, config)
     return teachers
 
 
-def unseen(samples: Sequence[Sample], data: Sequence[Sequence[DataUse]]) -> Tensor:
+def unseen(samples: Sequence[Sample | Window], data: Sequence[Sequence[DataUse]]) -> Tensor:
     """True where a teacher met a sample neither in training nor in selection. data: one a teacher. -> [N, T]"""
     met = [{digest for use in uses for digest in use.seen} for uses in data]
     return torch.tensor([[sample.sha256[:SHORT] not in digests for digests in met] for sample in samples])
