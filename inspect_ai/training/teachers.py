@@ -16,6 +16,7 @@ from torch import Tensor
 
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.samples import Sample
+from inspect_ai.datasets.windows import Window
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import SHORT, DataUse, read_manifest
 from inspect_ai.model.network import Network
