@@ -95,6 +95,7 @@ class Input(Strict):
     multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
     window: int | None = None  # side in source pixels of what is cut out of a stack of slices around a candidate
     depth: int = Field(default=1, ge=1)  # slices of a stack that the network sees, its own in the middle; 1: it alone
+    surround: float | None = None  # value of all channels where a unit shows nothing; no evidence is taken from there
 
 
 class Network(Strict):
@@ -174,6 +175,7 @@ class Training(Strict):
     class_weight: float = 1.0
     grade_weight: float = 1.0
     positive_share: float | None = None  # share of positives drawn for deciding sets; None keeps the data's own
+    below_quality: float = Field(default=1.0, gt=0, le=1)  # how often a picture that the quality gate refuses is drawn
     samples_per_epoch: int | None = None
     precision: Literal["float32", "bfloat16"] = "float32"  # on a CPU; a GPU that can takes bfloat16 always
     patience: int = 8  # epochs without a better validation metric
@@ -332,7 +334,8 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
-_ONE_SLICE = {"window": None, "depth": 1}  # changes nothing, so it stays out of digests made before there were stacks
+# Keys of `input` that change nothing at these values, so they stay out of digests that were made before there were such.
+_AS_BEFORE = {"window": None, "depth": 1, "surround": None}
 
 
 def config_sha256(config: TaskConfig) -> str:
@@ -341,7 +344,7 @@ def config_sha256(config: TaskConfig) -> str:
         "name": config.name,
         "outputs": config.outputs,
         "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(exclude={k for k, v in _ONE_SLICE.items() if getattr(config.input, k) == v}),
+        "input": config.input.model_dump(exclude={k for k, v in _AS_BEFORE.items() if getattr(config.input, k) == v}),
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

@@ -165,6 +165,7 @@ class Measure:
 class Unit:
     """One input of the network. pixels: [C, H, W] or [C, D, H, W] float32 in 0..1, C = 1 or 3.
 
+    shown: [H, W], where the unit shows its object, such as the round field of an eye's photograph; None for everywhere.
     A unit pixel (r, c) lies at source pixel origin_px + scale_px * (r, c); scale_px > 1 means the unit is smaller.
     """
 
@@ -178,6 +179,7 @@ class Unit:
     position_mm: Millimetres | None = None
     diameter_mm: float | None = None
     laterality: str | None = None  # of its picture, as Image.laterality
+    shown: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class Settings:
     audit_rate: float = 0.0  # share of clear cases drawn at random for a person
     operator: str = ""  # written into decisions and reviews; the login name if empty
     modalities: tuple[tuple[str, str], ...] = ()  # (DICOM modality, the task that reads its pictures too)
+    products: tuple[tuple[str, str], ...] = ()  # (folder below the one at work or camera, the task of its pictures)
 
 
 def load(*, folder: Path | None = None, **flags: object) -> Settings:

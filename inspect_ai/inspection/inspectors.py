@@ -12,6 +12,7 @@ from inspect_ai.certificates.status import CertificateState, CertificateStatus, 
 from inspect_ai.certificates.trust import trusted_by
 from inspect_ai.domain import Decision, Provenance, StudyRef
 from inspect_ai.errors import UsageError
+from inspect_ai.inspection.assignment import assigned
 from inspect_ai.inspection.inspector import Inspector, changes_of_code, without_promise
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
@@ -40,9 +41,10 @@ class Inspectors:
         self._held = self._loaded  # with their status in the log
         self.named = settings.task != "auto"
         self._by_modality = dict(settings.modalities)
-        self._check_modalities()
-        self.nobody = _nobody(settings, self._held)
         self._settings = settings
+        self._check_modalities()
+        self._check_products()
+        self.nobody = _nobody(settings, self._held)
         self._seen: int | None = None  # the newest row about any certificate
         self._doubts: list[str] = []  # about the code in memory
 
@@ -59,8 +61,8 @@ class Inspectors:
 
     def route(self, ref: StudyRef) -> Route:
         """Find the tasks that claim a study by its header, or that a person named for it, or why none does."""
-        said = self._by_modality.get(ref.modality) if ref.kind == "dicom" and not self.named else None
-        if said is not None:
+        said = None if self.named else assigned(ref, self._settings)
+        if said is not None and self._held[said].task.claims_when_named(ref) is not None:
             return Route((said,))
         claiming = tuple(name for name, held in self._held.items() if held.task.claims(ref) is not None)
         willing = tuple(name for name, held in self._held.items() if held.task.claims_when_named(ref) is not None)
@@ -115,6 +117,15 @@ class Inspectors:
             if held is not None and modality not in reads:
                 raise UsageError(f"{gives}, which reads only {', '.join(filter(None, reads)) or 'image files'}.")
 
+    def _check_products(self) -> None:
+        """Check setting `products`. Raises UsageError for a task that is not there."""
+        for place, name in self._settings.products:
+            if name not in self._held and not self.named:
+                raise UsageError(
+                    f"Setting products gives {printable(place, 120)!r} to task {name!r}, which is not ready to work "
+                    f"here; ready are: {', '.join(self._held)}."
+                )
+
     def _record_new(self, log: Log) -> None:
         """Record the certificates that are unknown to the log and cover what is at work, with their signers."""
         rows = certificate_rows(log)
@@ -141,7 +152,8 @@ def _advice(modality: str, willing: tuple[str, ...]) -> str:
 
 def _nobody(settings: Settings, names: Iterable[str]) -> Provenance:
     """Provenance of "no task claims it", bound to the set of tasks: with another set, the study is tried again."""
-    mapped = [f"{modality}={task}" for modality, task in settings.modalities]
+    mapped = [f"{key}={task}" for key, task in (*settings.modalities, *settings.products)]
+    mapped += [settings.camera] if settings.products else []
     asked = hashlib.sha256("\n".join([settings.task, *sorted(names), *mapped]).encode()).hexdigest()
     return Provenance(
         task=NOBODY,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspect_ai.domain import Finding, Floats, Measure, Unit, UnitOutput
 from inspect_ai.inspection.picture_choice import NOTHING_FOUND, PictureQuality
 from inspect_ai.inspection.pictures.heat_map import heat_map
 from inspect_ai.model.engine import Engine
-from inspect_ai.plugins import Task
+from inspect_ai.plugins import HEAT_STRIDE, Task
 
 NOT_A_NUMBER = "the network's answer is not a number"
 
@@ -77,7 +78,7 @@ def predict(
     why = list(problems)
     if units and not why:
         try:
-            outputs = tuple(engine.run(units))
+            outputs = tuple(inside(unit, output) for unit, output in zip(units, engine.run(units), strict=True))
             if all(np.isfinite(output.logits).all() for output in outputs):
                 pairs = zip(units, outputs, strict=True)
                 findings = [
@@ -103,6 +104,26 @@ def predict(
         shape_px=shape_px,
         multiple=engine.manifest.config.input.multiple,
     )
+
+
+def inside(unit: Unit, output: UnitOutput) -> UnitOutput:
+    """Output whose heat lies where the unit shows its object alone; each map keeps its sum.
+
+    Cells less than half of which show it are emptied. A map with nothing else is spread evenly over the object.
+    """
+    rows, cols = output.heat.shape[1:]
+    if unit.shown is None or not unit.shown.any() or not rows * cols:
+        return output
+    cells: NDArray[np.float32] = np.zeros((rows * HEAT_STRIDE, cols * HEAT_STRIDE), np.float32)
+    height, width = (min(a, b) for a, b in zip(unit.shown.shape, cells.shape, strict=True))
+    cells[:height, :width] = unit.shown[:height, :width]
+    share = cells.reshape(rows, HEAT_STRIDE, cols, HEAT_STRIDE).mean(axis=(1, 3))
+    shows = (share >= min(0.5, float(share.max()))).astype(np.float32)  # [h, w]
+    before = output.heat.sum(axis=(1, 2), keepdims=True)
+    heat = output.heat * shows
+    left = heat.sum(axis=(1, 2), keepdims=True)
+    heat = np.where(left > 0, heat * (before / np.maximum(left, 1e-12)), shows * (before / shows.sum()))
+    return replace(output, heat=heat.astype(np.float32))
 
 
 def _score(task: Task, findings: Sequence[Finding]) -> float | None:

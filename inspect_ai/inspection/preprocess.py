@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inspect_ai.certificates.verdict_path import code_changes, code_sha256
 from inspect_ai.domain import Floats, Measure, Rejection, Study, StudyRef, Unit
 from inspect_ai.ingest import load
+from inspect_ai.inspection.assignment import assigned
 from inspect_ai.inspection.picture_choice import (
     NOTHING_FOUND,
     PictureQuality,
@@ -54,6 +55,7 @@ class PreprocessedStudy:
     """A study without its pixels: input of the network, obstacles to a decision, previews for the report.
 
     `task` is None when no candidate recognised the study; `problems` then says so. unseen: see Task.unseen.
+    contenders: the study as each of several tasks that accept it prepares it; `task` is None then too.
     """
 
     task: str | None
@@ -70,6 +72,7 @@ class PreprocessedStudy:
     shape_px: tuple[int, int] | None = None  # of the first picture or slice
     doubts: tuple[str, ...] = ()  # reasons why the code that ran is not the one that was certified
     code_sha256: str = ""  # of the code that ran; empty in the process that decides
+    contenders: tuple[PreprocessedStudy, ...] = field(default=(), repr=False)
 
 
 def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
@@ -79,6 +82,12 @@ def preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: S
     be read. A fault in a task's own code is a problem of this study, not an error.
     """
     made = _preprocess(root, ref, candidates, settings)
+    if made.contenders:
+        return replace(made, contenders=tuple(_with_code(one, candidates, settings) for one in made.contenders))
+    return _with_code(made, candidates, settings)
+
+
+def _with_code(made: PreprocessedStudy, candidates: Sequence[str], settings: Settings) -> PreprocessedStudy:
     if made.task is None:
         return made
     modules = {name: type(cached_task(name, settings.tasks)).__module__ for name in {*candidates, made.task}}
@@ -94,8 +103,11 @@ def _preprocess(root: Path, ref: StudyRef, candidates: Sequence[str], settings: 
     problems = (*ref.problems, *study.problems)
     if problems:  # no task can decide it; a sole claimant is still named
         return _without_units(study, candidates[0] if len(candidates) == 1 else None, problems)
-    task, problem = _recognise(study, candidates, settings)
-    return preprocess_study(study, task) if task is not None else _without_units(study, None, (problem or "",))
+    tasks, problem = _recognise(study, candidates, settings)
+    if len(tasks) == 1:
+        return preprocess_study(study, tasks[0])
+    contenders = tuple(preprocess_study(study, task) for task in tasks)
+    return replace(_without_units(study, None, (problem,)), contenders=contenders)
 
 
 def preprocess_study(study: Study, task: Task) -> PreprocessedStudy:
@@ -156,11 +168,13 @@ def _burned_in(study: Study) -> bool:
     return any(image.burned_in_annotation for image in study.images)
 
 
-def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[Task | None, str | None]:
-    """Find the study's task, or None and why. A task that checks pixels outranks one that goes by the header."""
+def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> tuple[list[Task], str]:
+    """Find the study's tasks, and the reason where it is not one. A task that checks pixels outranks one that goes by
+    the header.
+    """
     tasks = [cached_task(name, settings.tasks) for name in candidates]
-    if settings.task != "auto" or study.ref.modality in dict(settings.modalities):  # a person has said whose it is
-        return tasks[0], None
+    if settings.task != "auto" or assigned(study.ref, settings) in candidates:  # a person has said whose it is
+        return tasks[:1], ""
     accepting, faults = [], []
     for task in tasks:
         try:
@@ -170,13 +184,11 @@ def _recognise(study: Study, candidates: Sequence[str], settings: Settings) -> t
             faults.append(f"; {task.name} failed: {_fault(e)}")
     looking = [task for task in accepting if type(task).accepts is not Task.accepts]
     best = looking or accepting
-    if len(best) == 1:
-        return best[0], None
     names = ", ".join(task.name for task in best or tasks)
     if best:
-        return None, f"several tasks recognise it ({names}); name one with --task"
+        return best, f"several tasks recognise it ({names}); name one with --task"
     return (
-        None,
+        [],
         f"no task that reads such files recognises it ({names}){''.join(faults)}; name one with --task if it is",
     )
 

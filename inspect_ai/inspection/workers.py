@@ -14,10 +14,11 @@ from inspect_ai.audit.failpoint import reach
 from inspect_ai.domain import Decision, Outcome, Rejection, StudyRef
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
-from inspect_ai.inspection.decision import abstained
+from inspect_ai.inspection.decision import abstained, noted
 from inspect_ai.inspection.inspectors import Inspectors, Route
 from inspect_ai.inspection.pictures.of_decision import pictures
 from inspect_ai.inspection.preprocess import PreprocessedStudy, preprocess
+from inspect_ai.inspection.product_routing import routed
 from inspect_ai.settings import Settings
 
 TIMED_BYTES = 512 << 20  # decoded and prepared within study_timeout_s; more may take as much longer
@@ -89,6 +90,10 @@ class Workers:
             if len(ref.files) == 1:
                 return StudyResult(ref=ref, decision=None, rejections=rejected(ref, str(e)))
             return StudyResult(ref=ref, decision=abstained(ref, answerable, str(e)))
+        remark = None
+        if study.contenders:
+            study, remark = routed(study, self._inspectors)
+        ref = ref if remark is None else noted(ref, remark)
         if study.unread:
             return StudyResult(ref=ref, decision=None, rejections=study.rejections)
         if study.task is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inspect_ai.config import TaskConfig
@@ -13,6 +14,7 @@ from inspect_ai.model.readout import AverageReadout, Readings, Readout
 from inspect_ai.model.trunk import SIZES, Size, Trunk
 
 BASELINE_READOUT = 96  # as wide as the trunk's
+SAME = 0.6 / 255.0  # a surround of 0.5 is 128 of 255 in training
 
 
 class Network(nn.Module):
@@ -32,7 +34,10 @@ class Network(nn.Module):
         self.readout = _readout(config, self.size, self.trunk)
 
     def forward(self, pixels: Tensor) -> Readings:
-        return self.readout(self.trunk(normalised(pixels)))
+        scales = self.trunk(normalised(pixels))
+        if self.config.input.surround is None:
+            return self.readout(scales)
+        return self.readout(scales, shown_cells(pixels, self.config.input.surround))
 
 
 def _backbone(config: TaskConfig, size: Size | None) -> Backbone:
@@ -53,6 +58,16 @@ def _readout(config: TaskConfig, size: Size | None, backbone: Backbone) -> nn.Mo
     masked = any(labels.mask_column for labels in config.labels)
     width = size.readout if size else BASELINE_READOUT
     return Readout(backbone.channels, width, outputs, chosen.dropout, chosen.decision if masked else "pooled")
+
+
+def shown_cells(pixels: Tensor, surround: float) -> tuple[Tensor, ...]:
+    """[B, C, H, W] -> three of [B, h, w], at strides 8, 16 and 32: True where a cell shows anything but surround.
+
+    Everywhere of a picture that shows nothing at all, so that there is always something to attend to.
+    """
+    shows = ((pixels - surround).abs() > SAME).any(dim=1).float()[:, None]  # [B, 1, H, W]
+    shows = torch.maximum(shows, 1.0 - shows.amax(dim=(-1, -2), keepdim=True))
+    return tuple(F.max_pool2d(shows, stride)[:, 0] > 0.5 for stride in (8, 16, 32))
 
 
 def normalised(pixels: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NO_ATTENTION = -1e4  # likeness of a cell outside the object: its share is exactly 0 after the softmax
+NO_EVIDENCE = -30.0  # logit of such a cell: a share below 1e-12, and a finite loss where a mask reaches beyond the edge
 TOP_CELLS = 4  # of the evidence map: about the area of the smallest defect, 16 x 16 px
 
 
@@ -55,11 +57,16 @@ class Readout(nn.Module):
             nn.init.constant_(last.bias, -3.0)  # most cells show nothing
             self.evidence_gain = nn.Parameter(torch.tensor([1.0, 0.0]))  # slope and offset of its share in the decision
 
-    def forward(self, scales: tuple[Tensor, ...]) -> Readings:
+    def forward(self, scales: tuple[Tensor, ...], shown: tuple[Tensor, ...] | None = None) -> Readings:
+        """Read the tokens. shown: for each scale of pictures [B, h, w], False for cells that count for nothing."""
         grids = [s.shape[1:-1] for s in scales]
         maps = [p(s) + b for p, s, b in zip(self.project, scales, self.scale_bias, strict=True)]  # [B, *grid, W]
         flat = self.norm(torch.cat([m.flatten(1, -2) for m in maps], dim=1))  # [B, N, W]
-        attention = (self.query @ self.key(flat).transpose(1, 2)).softmax(dim=-1)  # [B, K, N]
+        likeness = self.query @ self.key(flat).transpose(1, 2)  # [B, K, N]
+        if shown is not None:
+            counts = torch.cat([s.flatten(1) for s in shown], dim=1)  # [B, N]
+            likeness = likeness.masked_fill(~counts[:, None], NO_ATTENTION)
+        attention = likeness.softmax(dim=-1)
         pooled = attention @ self.value(flat)  # [B, K, W]
         logits = (self.dropout(pooled) * self.weight).sum(-1) + self.bias  # [B, K]
         sizes = [m.flatten(1, -2).shape[1] for m in maps]
@@ -67,6 +74,8 @@ class Readout(nn.Module):
         evidence = None
         if self.evidence is not None:
             evidence = self.evidence(torch.cat(aligned(maps[:2]), dim=-1)).squeeze(-1)  # [B, *grid8]
+            if shown is not None:
+                evidence = evidence.masked_fill(~shown[0], NO_EVIDENCE)
             top = evidence.flatten(1).topk(TOP_CELLS, dim=1).values.mean(dim=1)  # [B]
             decisive = self.evidence_gain[0] * top + self.evidence_gain[1]
             if self.decision == "both":
@@ -92,7 +101,9 @@ class AverageReadout(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, outputs)
 
-    def forward(self, scales: tuple[Tensor, ...]) -> Readings:
+    def forward(self, scales: tuple[Tensor, ...], shown: tuple[Tensor, ...] | None = None) -> Readings:
+        """Read the coarsest tokens, all of them whatever they show, as common classifiers do."""
+        del shown
         coarse = scales[-1]  # [B, h, w, C]
         features = coarse.flatten(1, -2).mean(dim=1)  # [B, C]
         logits = self.linear(self.dropout(features))  # [B, K]

@@ -12,23 +12,35 @@ from numpy.typing import NDArray
 from inspect_ai.config import Augment
 
 BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
+SPECKS = np.ones((5, 5), np.uint8)
 ON_MASK = 0.7  # share of a positive's crops taken around its mask
 
 
 class PictureAugment:
-    """pixels [H, W, C] uint8 and mask [H, W] or None -> the same, cropped to `crop` where that is configured."""
+    """pixels [H, W, C] uint8 and mask [H, W] or None -> the same, cropped to `crop` where that is configured.
 
-    def __init__(self, config: Augment, seed: int) -> None:
-        self._any = A.Compose([*_crop(config, on_mask=False), *_common(config)], seed=seed)
-        self._masked = A.Compose([*_crop(config, on_mask=True), *_common(config)], seed=seed)
+    surround: value of pixels in 0..1 that show nothing, in all channels; they keep it whatever the light becomes.
+    """
+
+    def __init__(self, config: Augment, seed: int, surround: float | None = None) -> None:
+        self._surround = None if surround is None else round(255 * surround)
+        more = {"additional_targets": {"empty": "mask"}}
+        self._any = A.Compose([*_crop(config, on_mask=False), *_common(config)], seed=seed, **more)
+        self._masked = A.Compose([*_crop(config, on_mask=True), *_common(config)], seed=seed, **more)
 
     def __call__(
         self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        if mask is None:
-            return self._any(image=pixels)["image"], None
-        both = (self._masked if mask.any() else self._any)(image=pixels, mask=mask)
-        return both["image"], both["mask"]
+        given = {"image": pixels}
+        if mask is not None:
+            given["mask"] = mask
+        if self._surround is not None:
+            empty = (pixels == self._surround).all(axis=-1).astype(np.uint8)
+            given["empty"] = cv2.morphologyEx(empty, cv2.MORPH_OPEN, SPECKS)  # single pixels are like it by chance
+        made = (self._masked if mask is not None and mask.any() else self._any)(**given)
+        if self._surround is not None:
+            made["image"][made["empty"] > 0] = self._surround
+        return made["image"], made.get("mask")
 
 
 class StackAugment:

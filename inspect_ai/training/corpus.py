@@ -13,6 +13,7 @@ from inspect_ai.datasets.contexts import read_contexts
 from inspect_ai.datasets.exclusion import Excluded, excluded
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import Prepared, prepare
+from inspect_ai.datasets.quality_weights import quality_weights
 from inspect_ai.datasets.samples import Sample
 from inspect_ai.datasets.windows import Window, negative_windows, positive_window
 from inspect_ai.domain import Account
@@ -28,7 +29,8 @@ LEAST_IN_TRAIN, LEAST_IN_VAL = 3, 1  # of each side; less is no training that a 
 class Corpus:
     """Decoded samples of train and val, with the folder name of each validation sample.
 
-    Stacks are whole windows in `train`, moved anew each time one is drawn, and cut once in `val`.
+    Stacks are whole windows in `train`, moved anew each time one is drawn, and cut once in `val`. trust: weight of each
+    training sample by its quality, where `train.below_quality` asks for it; else empty.
     """
 
     train: list[Sample | Window]
@@ -36,6 +38,7 @@ class Corpus:
     val_folders: list[str]
     use: tuple[DataUse, ...]
     account: Account
+    trust: tuple[float, ...] = ()
 
 
 def read_corpus(
@@ -62,24 +65,35 @@ def read_corpus(
     train: list[Sample | Window] = []
     val: list[Sample] = []
     names: list[str] = []
+    trust: list[float] = []
     use = []
+    least = task.config.train.below_quality
     for at, (folder, gone) in enumerate(zip(folders, out.files, strict=True)):
         if folder.labels.votes_column:
             windows = {split: _windows(folder, split, task, settings) for split in ("train", "val")}
             windows["train"] = [w for w in windows["train"] if w.context.sample.row.file not in gone]
             tell(_of_windows(folder, windows))
             train += windows["train"]
+            trust += [1.0] * len(windows["train"]) if least < 1 else []
             val_part = [window.sample(task.config.input) for window in windows["val"]]
             met = [window.context.sample for part in windows.values() for window in part]
         else:
             train_part = cached_samples(folder, "train", task, settings)
             val_part = cached_samples(folder, "val", task, settings)
-            train += [sample for sample in train_part if sample.row.file not in gone]
+            kept = [sample for sample in train_part if sample.row.file not in gone]
+            train += kept
+            trust += _trust(folder, kept, task, settings)
             met = [*train_part, *val_part]
         val += val_part
         names += [folder.root.resolve().name] * len(val_part)
         use.append(_data_use(folder, met, ready.positives_taken(at)))
-    return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts)
+    return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts, trust=tuple(trust))
+
+
+def _trust(folder: LabelledFolder, kept: Sequence[Sample], task: Task, settings: Settings) -> list[float]:
+    """Weights of single pictures by their quality; none where the config asks for none."""
+    least = task.config.train.below_quality
+    return quality_weights(folder, [sample.row for sample in kept], task, settings, least) if least < 1 else []
 
 
 def _without(ready: Prepared, out: Excluded) -> Prepared:

@@ -62,7 +62,7 @@ class TrainSet(Dataset[Item]):
 
     def __init__(self, samples: Sequence[Sample | Window], config: TaskConfig, seed: int) -> None:
         self.samples, self.config = samples, config
-        self.augment = PictureAugment(config.augment, seed)
+        self.augment = PictureAugment(config.augment, seed, config.input.surround)
         self.stacks = StackAugment(config.augment, seed)
         self.paster = CopyPaste([s for s in samples if isinstance(s, Sample)], config.augment.paste, seed)
         self.soft = soft_targets(samples)
@@ -133,8 +133,9 @@ class BalancedSampler(Sampler[int]):
     """Draws `count` samples an epoch, a label set in proportion to its samples times its `draw`.
 
     positive_share: share of positives among the draws of deciding sets; None for the data's own. factors: called before
-    each epoch, further weights [N] of the samples. Draws follow from seed, epoch and factors alone, so that a resumed
-    run repeats them.
+    each epoch, further weights [N] of the samples. trust: how often each sample is drawn, relative to others of its
+    side; empty for equally often. Draws follow from seed, epoch, factors and trust alone, so that a resumed run repeats
+    them.
     """
 
     def __init__(
@@ -144,17 +145,19 @@ class BalancedSampler(Sampler[int]):
         positive_share: float | None,
         seed: int,
         factors: Callable[[], NDArray[np.float64]] | None = None,
+        trust: Sequence[float] = (),
     ) -> None:
         self.factors = factors
         self.count = count or len(samples)
         self.seed, self.epoch = seed, 0
-        weights = np.ones(len(samples))
+        weights = np.asarray(trust, np.float64) if trust else np.ones(len(samples))
         positive = np.array([s.positive for s in samples])
         if positive_share is not None:
-            n_pos, n_neg = int((positive == 1).sum()), int((positive == 0).sum())
-            if n_pos and n_neg:
-                weights[positive == 1] = positive_share * (n_pos + n_neg) / n_pos
-                weights[positive == 0] = (1 - positive_share) * (n_pos + n_neg) / n_neg
+            sides = [(positive == 1, positive_share), (positive == 0, 1 - positive_share)]
+            if all(side.any() for side, _ in sides):
+                known = sum(weights[side].sum() for side, _ in sides)
+                for side, share in sides:
+                    weights[side] *= share * known / weights[side].sum()
         weights *= np.array([s.labels.draw for s in samples])
         self.weights = weights / weights.sum()
 

@@ -86,7 +86,9 @@ def _train_loader(
     """Loader of augmented batches, drawn in balance; with running losses, hard samples more often."""
     schedule = config.train
     mined = None if running is None else partial(running.factors, schedule.mining, schedule.mining_suspect)
-    sampler = BalancedSampler(corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed, mined)
+    sampler = BalancedSampler(
+        corpus.train, schedule.samples_per_epoch, schedule.positive_share, seed, mined, corpus.trust
+    )
     data = TrainSet(corpus.train, config, seed)
     if any(isinstance(sample, Window) for sample in corpus.train):
         batches = OneShapeBatches(sampler, corpus.train, schedule.batch)

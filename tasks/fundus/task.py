@@ -50,8 +50,10 @@ class Fundus(Task):
             field = picture[top : top + height, left : left + width]
             shrinks = size < max(height, width)
             field = cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+            inside = within_field(field)
             yield Unit(
-                pixels=np.ascontiguousarray(evened(field).transpose(2, 0, 1)),
+                pixels=np.ascontiguousarray(evened(field, inside).transpose(2, 0, 1)),
+                shown=inside > 0,
                 image_index=index,
                 origin_px=(float(top), float(left)),
                 scale_px=(height / size, width / size),
@@ -158,12 +160,16 @@ def field_of_view(picture: Floats) -> tuple[int, int, int, int]:
     return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
 
 
-def evened(field: Floats) -> Floats:
+def within_field(field: Floats) -> Floats:
+    """[S, S, 3] in 0..1 -> [S, S], 1 inside the lit field of view, 0 in its dark surround."""
+    return np.asarray(cv2.erode((field.max(axis=-1) > DARK).astype(np.float32), np.ones((5, 5), np.uint8)), np.float32)
+
+
+def evened(field: Floats, inside: Floats) -> Floats:
     """[S, S, 3] in 0..1 -> the same: distance from the local mean, times GAIN, around 0.5; the surround is 0.5.
 
-    The local mean is taken inside the field alone, so that its border does not glow.
+    The local mean is taken inside the field alone ([S, S], 0 or 1), so that its border does not glow.
     """
-    inside = cv2.erode((field.max(axis=-1) > DARK).astype(np.float32), np.ones((5, 5), np.uint8))
     sigma = field.shape[0] / 30
     weight = cv2.GaussianBlur(inside, (0, 0), sigma)[..., None]
     mean = cv2.GaussianBlur(field * inside[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)

@@ -1,10 +1,12 @@
 """A task whose network is written by hand: its score is high for bright pictures. No training, no torch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from inspect_ai.calibration import read_point, write_point
@@ -119,15 +121,20 @@ def certify(folder: Path, workshop: Path) -> Path:
     return workshop / "trusted"
 
 
-def make_reference(folder: Path, count: int = 120) -> None:
-    """FOLDER/typical.npz as if calibration had seen COUNT pictures like those of make_pictures; without features."""
+def bright_or_dark(i: int) -> NDArray[np.uint8]:
+    """[72, 96, 3] picture `i` of make_pictures."""
+    low, high = (140, 250) if i % 2 else (10, 110)
+    return np.random.default_rng(i).integers(low, high, (72, 96, 3)).astype(np.uint8)
+
+
+def make_reference(
+    folder: Path, count: int = 120, picture: Callable[[int], NDArray[np.uint8]] = bright_or_dark
+) -> None:
+    """FOLDER/typical.npz as if calibration had seen COUNT pictures, like those of make_pictures; without features."""
     names: tuple[str, ...] = ()
     rows = []
     for i in range(count):
-        random = np.random.default_rng(i)
-        low, high = (140, 250) if i % 2 else (10, 110)
-        shown = random.integers(low, high, (72, 96, 3)).astype(np.float32) / np.float32(255)
-        measures = picture_quality(shown)
+        measures = picture_quality(picture(i).astype(np.float32) / np.float32(255))
         names = names_of(measures)
         rows.append(vectors(measures, names)[0])
     seen = Seen(

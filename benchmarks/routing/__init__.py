@@ -1,0 +1,1 @@
+"""To which task pictures of several products go when none is named."""
