@@ -43,6 +43,7 @@ class LabelSet(Strict):
     independent: Literal["picture", "group"] = "group"  # the unit of a statement about sensitivity
     independent_name: str = "group"  # its name in sentences: patient, tile, candidate
     mask_kinds: tuple[str, ...] = ()  # keep only masks whose file name ends in _KIND; all if empty
+    twin_column: str | None = None  # tells pictures of one part apart that differ by light alone, such as exposures
     soft_column: str | None = None  # how sure the positive side is: votes, or a share; where empty, the label counts
     soft_of: float = Field(default=1.0, gt=0)  # the value of that column that means certainty: the number of readers
     # Near copies in different groups: join them into one unit, or only report them, where a person vouches for the
@@ -166,6 +167,7 @@ class Training(Strict):
         default=1.0, ge=1
     )  # how often a hard sample is drawn at most, 1 is its side's mean: no mining
     mining_suspect: float = Field(default=0.02, ge=0, le=0.5)  # hardest share of a side, held back: wrong labels maybe
+    consistency: float = Field(default=0.0, ge=0)  # weight of answering twins alike (twin_column of a label set)
     mixup: float = 0.0  # both parameters of the Beta distribution from which mixing shares are drawn; 0 mixes nothing
     distil_weight: float = 1.0  # beside the labels, where a teacher is given
     distil_temperature: float = 2.0
@@ -192,6 +194,8 @@ class Training(Strict):
             raise ValueError(f"focal bends cross_entropy; with decision_loss {self.decision_loss} set it to 0")
         if self.mixup and (self.pair_weight or self.mining > 1):
             raise ValueError("mixup leaves no picture on one side, which pair_weight and mining need; set it to 0")
+        if self.mixup and self.consistency:
+            raise ValueError("mixup shows two parts at once, which have no twin; set it or consistency to 0")
         return self
 
 
@@ -334,7 +338,7 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
-# Keys of `input` that change nothing at these values, so they stay out of digests that were made before there were such.
+# Keys of `input` that change nothing at these values: they stay out of digests that are older than they are.
 _AS_BEFORE = {"window": None, "depth": 1, "surround": None}
 
 

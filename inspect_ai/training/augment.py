@@ -24,23 +24,31 @@ class PictureAugment:
 
     def __init__(self, config: Augment, seed: int, surround: float | None = None) -> None:
         self._surround = None if surround is None else round(255 * surround)
-        more = {"additional_targets": {"empty": "mask"}}
+        more = {"additional_targets": {"empty": "mask", "twin": "image"}}
         self._any = A.Compose([*_crop(config, on_mask=False), *_common(config)], seed=seed, **more)
         self._masked = A.Compose([*_crop(config, on_mask=True), *_common(config)], seed=seed, **more)
 
     def __call__(
         self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        given = {"image": pixels}
-        if mask is not None:
-            given["mask"] = mask
+        made, mask, _ = self.with_twin(pixels, mask, None)
+        return made, mask
+
+    def with_twin(
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8] | None, twin: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+        """Change picture, mask and twin [H, W, C] in the same way."""
+        given: dict[str, NDArray[Any]] = {"image": pixels}
+        given |= {} if mask is None else {"mask": mask}
+        given |= {} if twin is None else {"twin": twin}
         if self._surround is not None:
             empty = (pixels == self._surround).all(axis=-1).astype(np.uint8)
             given["empty"] = cv2.morphologyEx(empty, cv2.MORPH_OPEN, SPECKS)  # single pixels are like it by chance
         made = (self._masked if mask is not None and mask.any() else self._any)(**given)
         if self._surround is not None:
-            made["image"][made["empty"] > 0] = self._surround
-        return made["image"], made.get("mask")
+            for name in {"image", "twin"} & set(given):
+                made[name][made["empty"] > 0] = self._surround
+        return made["image"], made.get("mask"), made.get("twin")
 
 
 class StackAugment:

@@ -18,6 +18,7 @@ from inspect_ai.model.engine import padded
 from inspect_ai.training.augment import PictureAugment, StackAugment
 from inspect_ai.training.copy_paste import CopyPaste
 from inspect_ai.training.soft_targets import soft_targets
+from inspect_ai.training.twins import find_twins, fitted, stacked_twins
 
 MAJORITY = 0.5  # of the readers: the side of a window on which they are at odds
 MIN_MASK_PIXELS = 12  # the label of a crop that shows less of a defect is unknown
@@ -30,6 +31,7 @@ class Batch:
     positive: [B], its side; classes: [B, S], index within each label set; grade: [B, S]; mask: [B, H, W].
     soft: [B], targets of the decision in 0..1, between them where readers are at odds, None for the sides;
     index: [B] into the samples, None where unknown.
+    twin: [N, C, H, W], other exposures of the samples at places twin_of [N], changed as these are; None without any.
     """
 
     pixels: Tensor
@@ -39,6 +41,8 @@ class Batch:
     mask: Tensor
     soft: Tensor | None = None
     index: Tensor | None = None
+    twin: Tensor | None = None
+    twin_of: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """Move the batch to another device."""
@@ -53,8 +57,8 @@ class Batch:
         return ((name, value) for name, value in vars(self).items() if value is not None)
 
 
-# Pixels, side, class and grade in each label set, mask, soft target, and index of the sample.
-Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray, float, int]
+# Pixels, side, class and grade in each label set, mask, soft target, index of the sample, and its twin.
+Item = tuple[np.ndarray, int, list[int], list[int], np.ndarray, float, int, np.ndarray | None]
 
 
 class TrainSet(Dataset[Item]):
@@ -66,6 +70,8 @@ class TrainSet(Dataset[Item]):
         self.stacks = StackAugment(config.augment, seed)
         self.paster = CopyPaste([s for s in samples if isinstance(s, Sample)], config.augment.paste, seed)
         self.soft = soft_targets(samples)
+        self.twins = find_twins(samples) if config.train.consistency else [()] * len(samples)
+        self.random = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -78,12 +84,23 @@ class TrainSet(Dataset[Item]):
         known = sample.mask is not None and (sample.mask.any() or sample.positive == 0)
         pixels, mask = self.paster(sample.pixels, sample.mask) if known else (sample.pixels, None)
         positive = int(mask.any()) if mask is not None else sample.positive
-        pixels, mask = self.augment(pixels, mask)
+        twin = self._twin(index) if pixels is sample.pixels else None  # none of them has what was pasted
+        pixels, mask, twin = self.augment.with_twin(pixels, mask, twin)
         if mask is not None and positive == 1 and self.config.augment.crop is not None:
             shown = int(mask.sum())
             positive = 0 if shown == 0 else 1 if shown >= MIN_MASK_PIXELS else IGNORE
         soft = self.soft[index] if positive == sample.positive else float(positive)
-        return item(sample, pixels, positive, mask, self.config, soft=soft, index=index)
+        return item(sample, pixels, positive, mask, self.config, soft=soft, index=index, twin=twin)
+
+    def _twin(self, index: int) -> NDArray[np.uint8] | None:
+        """Another exposure of the sample, stretched to it; None where there is none."""
+        if not self.twins[index]:
+            return None
+        chosen = self.twins[index][self.random.integers(len(self.twins[index]))]
+        picture, twin = self.samples[index], self.samples[chosen]
+        if not isinstance(picture, Sample) or not isinstance(twin, Sample):
+            return None
+        return fitted(twin.pixels, picture.pixels.shape)
 
     def _window(self, window: Window, index: int) -> Item:
         shown = window.sample(self.config.input, self.stacks.shift(self.config.input.window or 0))
@@ -101,6 +118,7 @@ def item(
     *,
     soft: float | None = None,
     index: int = 0,
+    twin: np.ndarray | None = None,
 ) -> Item:
     """Targets of one sample, per label set of the config. soft: of the decision, its side if None."""
     classes, grade = [], []
@@ -110,14 +128,15 @@ def item(
         grade.append(sample.row.grade if own and labels.grades and sample.row.grade is not None else IGNORE)
     unknown = np.full(pixels.shape[-3:-1], IGNORE, np.int8)
     shown = unknown if mask is None else mask.astype(np.int8)
-    return pixels, positive, classes, grade, shown, float(positive) if soft is None else soft, index
+    return pixels, positive, classes, grade, shown, float(positive) if soft is None else soft, index, twin
 
 
 def collate(items: list[Item]) -> Batch:
     """Stack items of one size."""
-    pixels, positive, classes, grade, mask, soft, index = zip(*items, strict=True)
+    pixels, positive, classes, grade, mask, soft, index, twins = zip(*items, strict=True)
     stacked = torch.from_numpy(np.stack(pixels)).movedim(-1, 1).float() / 255.0  # [B, C, H, W] or [B, C, D, H, W]
     layout = torch.channels_last if stacked.ndim == 4 else torch.contiguous_format
+    twin, twin_of = stacked_twins(stacked, twins)
     return Batch(
         pixels=stacked.contiguous(memory_format=layout),
         positive=torch.tensor(positive),
@@ -126,6 +145,8 @@ def collate(items: list[Item]) -> Batch:
         mask=torch.from_numpy(np.stack(mask)),
         soft=torch.tensor(soft, dtype=torch.float32),
         index=torch.tensor(index),
+        twin=twin,
+        twin_of=twin_of,
     )
 
 

@@ -21,6 +21,7 @@ from inspect_ai.training.metrics import validation_metrics
 from inspect_ai.training.mining import RunningLosses
 from inspect_ai.training.schedule import with_cosine
 from inspect_ai.training.teachers import Taught, Teachers
+from inspect_ai.training.twins import disagreement
 
 REMEMBERED = "remembered"  # of a checkpoint
 
@@ -77,7 +78,13 @@ class TaskModule(L.LightningModule):
             readings = self.network(batch.pixels)
             if self.running is not None and batch.index is not None:
                 self.running.update(batch.index, batch.positive, surprise(readings.logits[:, 0], batch.positive))
-            return self.loss(readings, batch, self._taught(batch))
+            loss, parts = self.loss(readings, batch, self._taught(batch))
+            if batch.twin is not None and batch.twin_of is not None:
+                twins = self.network(batch.twin).logits[:, 0]
+                apart = disagreement(readings.logits[batch.twin_of, 0], twins)
+                parts["twins"] = self.config.train.consistency * apart
+                loss = loss + parts["twins"]
+            return loss, parts
         alpha = self.config.train.mixup
         share = float(np.random.default_rng(self.global_step).beta(alpha, alpha))
         other = batch.shuffled(self.global_step)

@@ -97,9 +97,9 @@ def clouds(i: int) -> NDArray[np.uint8]:
 
 
 def squares() -> NDArray[np.uint8]:
-    """[72, 96] squares of 8 px, each of its own grey."""
-    greys = np.random.default_rng(0).integers(0, 250, (9, 12))
-    return np.kron(greys, np.ones((8, 8), np.int64)).astype(np.uint8)
+    """[72, 96] squares of 7 px, each of its own grey; those of 8 px look like compression."""
+    greys = np.random.default_rng(0).integers(0, 250, (11, 14))
+    return np.kron(greys, np.ones((7, 7), np.int64)).astype(np.uint8)[:72, :96]
 
 
 @pytest.fixture
