@@ -20,7 +20,7 @@ from inspect_ai.datasets.samples import Sample
 from inspect_ai.datasets.windows import Window
 
 THUMBNAIL_PX = 48
-LIKE = 0.6  # least correlation of thumbnails under even light; other regions of a lot stay below it
+LIKE = 0.6  # least correlation of thumbnails: four fifths of exposures in a row reach it, 2 % of pictures of two tiles
 MOST_STRETCH = 1.15  # of height and of width between two cuts of one region
 
 
