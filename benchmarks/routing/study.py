@@ -65,12 +65,21 @@ def bench_routing(
     rows, done = [], 0
     for name, place in folders:
         folder = read_folder(place, task_named(name, settings.tasks).config)
-        decisions = _decided(folder, split, most, auto, lambda n, before=done: progress(before + n))
+        decisions = _decided(folder, split, most, auto, _from(done, progress))
         done += len(decisions)
         rows.append(_counted(name, place.resolve().name, decisions))
     found = RoutingResult(split=split, tasks=ready, rows=tuple(rows))
     write_files(out, texts(found))
     return found
+
+
+def _from(before: int, progress: Callable[[int], None]) -> Callable[[int], None]:
+    """Progress that goes on from the folders before."""
+
+    def counted(done: int) -> None:
+        progress(before + done)
+
+    return counted
 
 
 def _decided(
