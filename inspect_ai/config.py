@@ -161,6 +161,8 @@ class Training(Strict):
             raise ValueError(f"focal bends cross_entropy; with decision_loss {self.decision_loss} set it to 0")
         if self.mixup and (self.pair_weight or self.mining > 1):
             raise ValueError("mixup leaves no picture on one side, which pair_weight and mining need; set it to 0")
+        if self.mixup and self.distil_views == "whole":
+            raise ValueError("mixup shows two pictures at once, of which distil_views whole knows one; set it to 0")
         return self
 
 

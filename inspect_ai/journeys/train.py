@@ -56,18 +56,18 @@ def train_task(
     task = task_named(task_name, settings.tasks)
     config = task.config if config_file is None else read_config(config_file)
     task = task.with_config(with_network(config, backbone=backbone, init=init))
-    run = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
-    run.prepare()
+    pupil = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
+    pupil.prepare()
     started = time.monotonic()
     corpus = read_corpus(task, data, settings, tell, exclude=exclude)
     if task.config.network.init not in STARTS:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
     if ensemble:
         teachers = [*teachers, *train_teachers(ensemble, corpus, task, run, tell)]
-        run.prepare()  # the teachers have moved the seeds of the process
+        pupil.prepare()  # the teachers have moved the seeds of the process
     corpus = replace(corpus, use=(*corpus.use, *met_by_teachers(teachers, corpus.use)))
     network = fresh_network(task.config)
-    epoch, steps = fit_task(network, corpus, task.config, run, open_teachers(teachers, task, corpus.train))
+    epoch, steps = fit_task(network, corpus, task.config, pupil, open_teachers(teachers, task, corpus.train))
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=time.monotonic() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)

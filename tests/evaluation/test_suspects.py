@@ -17,7 +17,7 @@ from inspect_ai.settings import Settings
 from tests.support.labelled import table
 from tests.support.tasks import make_pictures, make_task
 
-WRONG = ("part0004.png", "part0007.png")  # labelled as the other side
+WRONG = ("part0006.png", "part0007.png")  # of train and val; labelled as the other side
 
 
 @pytest.fixture
