@@ -54,3 +54,10 @@ def test_a_class_that_nobody_bears_is_never_likely() -> None:
 
     assert 2 not in {doubt.likely for doubt in doubts(answers, [0, 0, 1])}
     assert doubts(np.zeros((0, 3)), []) == []
+
+
+def test_a_single_error_is_found_though_a_sure_network_is_surer_of_the_others() -> None:
+    answers = np.array([[0.999, 0.001]] * 9 + [[0.99, 0.01]] + [[0.001, 0.999]] * 9)
+    given = [0] * 9 + [1] * 10
+
+    assert [doubt.index for doubt in doubts(answers, given)] == [9]
