@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspect_ai.domain import Floats
+Values = NDArray[np.float64]
 
 CERTAIN = 0.9  # a probability that is confident whatever the average
 
@@ -33,7 +33,7 @@ class Doubt:
     suspicion: float
 
 
-def own_averages(probabilities: Floats, given: Sequence[int]) -> Floats:
+def own_averages(probabilities: Values, given: Sequence[int]) -> Values:
     """Mean probability of each class over the pictures that bear it; infinite for a class that none bears.
 
     probabilities: [N, K]; given: [N]. -> [K]
@@ -45,13 +45,13 @@ def own_averages(probabilities: Floats, given: Sequence[int]) -> Floats:
     return averages
 
 
-def doubts(probabilities: Floats, given: Sequence[int]) -> list[Doubt]:
+def doubts(probabilities: Values, given: Sequence[int]) -> list[Doubt]:
     """Suspected labels, the most suspicious first. probabilities: [N, K], given: [N] classes as labelled."""
     if not len(given):
         return []
     label = np.asarray(given)
     averages = own_averages(probabilities, given)
-    over = np.asarray(probabilities, np.float64) - averages  # [N, K]
+    over = probabilities - averages  # [N, K]
     enough = probabilities >= np.where(np.isfinite(averages), np.minimum(averages, CERTAIN), np.inf)  # [N, K]
     reached = enough.any(axis=1)
     confident = np.where(enough, probabilities, -np.inf).argmax(axis=1)  # the most probable of those that it reaches
@@ -68,7 +68,7 @@ def doubts(probabilities: Floats, given: Sequence[int]) -> list[Doubt]:
     return sorted(found.values(), key=lambda doubt: (-doubt.suspicion, doubt.index))
 
 
-def _largest(over: Floats, members: NDArray[np.int64], own: int, other: int, count: int) -> Iterator[Doubt]:
+def _largest(over: Values, members: NDArray[np.int64], own: int, other: int, count: int) -> Iterator[Doubt]:
     """The `count` members that lie furthest further above the other class's average than above their own."""
     margins = over[members, other] - over[members, own]
     for at in np.argsort(-margins, kind="stable")[:count]:

@@ -16,9 +16,8 @@ import numpy as np
 
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.domain import Floats
 from inspect_ai.errors import UsageError
-from inspect_ai.evaluation.label_doubt import doubts, own_averages
+from inspect_ai.evaluation.label_doubt import Values, doubts, own_averages
 from inspect_ai.evaluation.suspect_results import Standing, Suspect, Suspects
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored, score_rows
 from inspect_ai.inspection.inspector import Inspector
@@ -53,7 +52,7 @@ def suspected_labels(
             f"Every model given trained on all {len(folder.rows)} pictures of {folder.root}; none can doubt a label. "
             f"Give models that were trained without them, such as those of other folds."
         )
-    answers: dict[str, list[Floats]] = defaultdict(list)
+    answers: dict[str, list[Values]] = defaultdict(list)
     done = 0
     for at, inspector in enumerate(inspectors):
         rows = [row for row in folder.rows if row.file in judged and standings[row.file][at] is judged[row.file]]
@@ -64,7 +63,7 @@ def suspected_labels(
 
 
 def _suspects(
-    folder: LabelledFolder, answers: Mapping[str, Sequence[Floats]], judged: Mapping[str, Standing]
+    folder: LabelledFolder, answers: Mapping[str, Sequence[Values]], judged: Mapping[str, Standing]
 ) -> Suspects:
     names = _sides(folder.labels)
     rows = [row for row in folder.rows if row.file in answers]
@@ -108,14 +107,14 @@ def _standing(manifest: Manifest, sha256: str, row: Row, vals: int) -> Standing:
 
 def _answers(
     folder: LabelledFolder, rows: Iterable[Row], inspector: Inspector, progress: Callable[[int], None]
-) -> Iterable[tuple[str, Floats]]:
+) -> Iterable[tuple[str, Values]]:
     """Probability of each side or class, [K], of each picture that has a score."""
     left: list[Unscored] = []
     for scored in score_rows(folder, rows, inspector, unscored=left.append, progress=progress):
         yield scored.row.file, _probabilities(scored, folder.labels, inspector)
 
 
-def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Floats:
+def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Values:
     if labels.decides:
         return np.array([1.0 - scored.score, scored.score])
     outputs = inspector.task.config.outputs
