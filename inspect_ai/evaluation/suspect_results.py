@@ -10,7 +10,7 @@ from inspect_ai.datasets.folder import Row
 
 
 class Standing(StrEnum):
-    """What a model has to do with a picture, the best judge first."""
+    """Relation of a model to a picture, the best judge first."""
 
     NEVER_MET = "never met it"
     UNKNOWN = "was made elsewhere and may have met it"
@@ -50,7 +50,7 @@ class Suspects:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was judged by whom, and what was not."""
+        """Sentences on what was judged by whom, and what was not."""
         said = [
             f"{count} pictures were judged by models of which each {standing}"
             for standing, count in self.judged.items()

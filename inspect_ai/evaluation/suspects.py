@@ -92,7 +92,7 @@ def _suspects(
 
 
 def _standing(manifest: Manifest, sha256: str, row: Row, vals: int) -> Standing:
-    """What a model has to do with a picture, by the digests in its manifest.
+    """Tell the relation of a model to a picture by the digests in its manifest.
 
     They do not tell train from val; the folder does, as long as its val part has the size that the training noted.
     """

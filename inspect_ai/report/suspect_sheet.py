@@ -33,7 +33,7 @@ class _Shown:
 
 
 def why(suspect: Suspect) -> str:
-    """Why a label is suspected, in a phrase."""
+    """Phrase the reason for which a label is suspected."""
     own = suspect.row.label
     judges = f"{suspect.models} model{'s' if suspect.models > 1 else ''} that {suspect.standing}"
     return (
