@@ -101,4 +101,4 @@ def test_a_graph_made_elsewhere_judges_and_it_is_said_that_nobody_knows(site: Pa
     found = judged(site, site / "foreign")
 
     assert found.judged[Standing.UNKNOWN] == 24
-    assert "may have met it" in json.dumps(found.sentences)
+    assert "may have met the picture" in json.dumps(found.sentences)
