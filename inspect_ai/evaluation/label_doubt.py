@@ -52,8 +52,9 @@ def doubts(probabilities: Values, given: Sequence[int]) -> list[Doubt]:
     label = np.asarray(given)
     averages = own_averages(probabilities, given)
     over = probabilities - averages  # [N, K]
-    enough = probabilities >= np.where(np.isfinite(averages), np.minimum(averages, CERTAIN), np.inf)  # [N, K]
-    reached = enough.any(axis=1)
+    bars = np.where(np.isfinite(averages), np.minimum(averages, CERTAIN), np.inf)  # [K]
+    enough = np.asarray(probabilities >= bars)  # [N, K]
+    reached = np.asarray(enough.any(axis=1))
     confident = np.where(enough, probabilities, -np.inf).argmax(axis=1)  # the most probable of those that it reaches
     found: dict[int, Doubt] = {}
     for own in np.unique(label):

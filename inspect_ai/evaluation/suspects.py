@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def suspected_labels(
     done = 0
     for at, inspector in enumerate(inspectors):
         rows = [row for row in folder.rows if row.file in judged and standings[row.file][at] is judged[row.file]]
-        for file, answer in _answers(folder, rows, inspector, lambda n, before=done: progress(before + n)):
+        for file, answer in _answers(folder, rows, inspector, partial(_further, progress, done)):
             answers[file].append(answer)
         done += len(rows)
     return _suspects(folder, answers, judged)
@@ -112,6 +113,10 @@ def _answers(
     left: list[Unscored] = []
     for scored in score_rows(folder, rows, inspector, unscored=left.append, progress=progress):
         yield scored.row.file, _probabilities(scored, folder.labels, inspector)
+
+
+def _further(progress: Callable[[int], None], before: int, done: int) -> None:
+    progress(before + done)
 
 
 def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Values:
