@@ -196,6 +196,8 @@ class Training(Strict):
             raise ValueError("mixup leaves no picture on one side, which pair_weight and mining need; set it to 0")
         if self.mixup and self.consistency:
             raise ValueError("mixup shows two parts at once, which have no twin; set it or consistency to 0")
+        if self.mixup and self.distil_views == "whole":
+            raise ValueError("mixup shows two pictures at once, of which distil_views whole knows one; set it to 0")
         return self
 
 

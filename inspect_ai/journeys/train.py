@@ -77,20 +77,20 @@ def train_task(
     task = task.with_config(with_network(recipe.config, backbone=backbone, init=init))
     if recipe.budget is not None:
         run = replace(run, threads=run.threads or cores())
-    run = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
-    run.prepare()
+    pupil = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
+    pupil.prepare()
     show(recipe)
     corpus = read_corpus(task, data, settings, tell, exclude=exclude)
     if (trunk := trunk_folder(task.config)) is not None:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
     if ensemble:
         teachers = [*teachers, *train_teachers(ensemble, corpus, task, run, tell)]
-        run.prepare()  # the teachers have moved the seeds of the process
+        pupil.prepare()  # the teachers have moved the seeds of the process
     corpus = replace(corpus, use=(*corpus.use, *met_by_teachers(teachers, corpus.use)))
     network = fresh_network(task.config)
     if recipe.budget is not None:
-        run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
-    epoch, steps = fit_task(network, corpus, task.config, run, open_teachers(teachers, task, corpus.train))
+        pupil = replace(pupil, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
+    epoch, steps = fit_task(network, corpus, task.config, pupil, open_teachers(teachers, task, corpus.train))
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
