@@ -258,7 +258,7 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
-_ONE_SLICE = {"window": None, "depth": 1}  # changes nothing, so it stays out of digests made before there were stacks
+_OF_STACKS = {"window", "depth"}  # they change no decision on a picture; the config's file is in the certificate too
 
 
 def config_sha256(config: TaskConfig) -> str:
@@ -266,8 +266,8 @@ def config_sha256(config: TaskConfig) -> str:
     relevant = {
         "name": config.name,
         "outputs": config.outputs,
-        "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(exclude={k for k, v in _ONE_SLICE.items() if getattr(config.input, k) == v}),
+        "positive": [(labels.name, labels.positive) for labels in config.labels if not labels.own_line],
+        "input": config.input.model_dump(exclude=_OF_STACKS if config.input.depth == 1 else set()),
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

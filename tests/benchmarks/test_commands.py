@@ -16,12 +16,14 @@ NAMES = (
     "guarantee",
     "heat",
     "index",
+    "landmarks",
     "line_soak",
     "monitor",
     "moves",
     "mutants",
     "near_copies",
     "speed",
+    "stacks",
     "volumes",
 )
 
