@@ -46,6 +46,7 @@ class LabelSet(Strict):
     stack_column: str | None = None  # names of neighbouring slices in order, joined by ";"; `file` is one of them
     votes_column: str | None = None  # for each slice a PNG whose values say how many readers count a pixel in
     readers: int = Field(default=1, ge=1)  # who could vote: votes / readers is the target of a window
+    covers: str = ""  # limits of what its calibration proves, in place of the task's
     own_line: bool = False  # its operating point is its own, in a folder of its name, and never that of the task
     ignore: tuple[str, ...] = ()  # further values of the column: neither positive nor negative, never counted as either
 

@@ -122,7 +122,9 @@ def _covers(
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
     unknown = "" if training_known else TRAINING_UNKNOWN
     once = f"{copies} pictures that are copies of others count as one unit with them" if copies else ""
-    return "; ".join(word for word in (unit, task.covers, unknown, once, *limits(pictures, request)) if word)
+    return "; ".join(
+        word for word in (unit, labels.covers or task.covers, unknown, once, *limits(pictures, request)) if word
+    )
 
 
 def _whole(labels: LabelSet) -> str:

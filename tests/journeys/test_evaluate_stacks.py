@@ -3,10 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inspect_ai.calibration.solver import CalibrationRequest
 from inspect_ai.cli.evaluate import as_plain
+from inspect_ai.datasets.folder import read_folder
+from inspect_ai.evaluation.case_pictures import drawn
+from inspect_ai.inspection.dataset_scoring import score_rows
+from inspect_ai.inspection.loading import load
+from inspect_ai.inspection.out_of_distribution import names_of, vectors
 from inspect_ai.journeys.calibrate import calibrate_task
 from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, read_manifest, write_manifest
@@ -69,3 +75,17 @@ def test_the_line_of_candidate_pictures_is_never_that_of_stacks(data: Path, mode
     assert after.stacks is not None
     assert after.stacks.groups_found is not None
     assert after.stacks.groups_found.n == 2
+
+
+def test_a_stack_is_compared_with_those_of_calibration_and_drawn_on_the_page(data: Path) -> None:
+    inspector = load("lung_nodule", settings=Settings(), points="none")
+    folder = read_folder(data, inspector.task.config)
+    (one,) = score_rows(folder, folder.part("val")[:1], inspector)
+
+    seen = vectors(one.measures, names_of(one.measures))
+    (drawing,) = drawn(folder, folder.part("val")[:1], inspector)
+
+    assert seen.shape[0] == 1  # one picture, so that its unit finds its measures
+    assert np.isfinite(seen).all()
+    assert one.fit
+    assert drawing.heat is not None
