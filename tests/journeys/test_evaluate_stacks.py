@@ -56,7 +56,7 @@ def test_findings_patients_and_contexts_are_measured_and_the_uncertain_is_no_fin
     assert result.n == result.n_positive == 3
     assert result.stacks is not None
     assert (result.stacks.contexts, result.stacks.groups, result.stacks.group_name) == (4, 2, "patient")
-    assert result.stacks.windows >= 4  # the vessels of both
+    assert result.stacks.windows >= 2  # the vessels of the third patient; those of the first look like his other nodule
     assert result.account is not None
     assert dict(result.account.skipped)["of labels that count neither way"] == 1
     assert as_plain(result)["stacks"]["contexts"] == 4
