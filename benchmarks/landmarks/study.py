@@ -72,4 +72,4 @@ def _windows(scene: Scene, count: int, random: np.random.Generator) -> Iterator[
 def stretched(hu: Floats) -> NDArray[np.uint8]:
     """[D, H, W] in 8 bits, each slice by its own range."""
     low, high = hu.min(axis=(1, 2), keepdims=True), hu.max(axis=(1, 2), keepdims=True)
-    return np.rint((hu - low) / (high - low) * 255.0).astype(np.uint8)
+    return np.asarray(np.rint((hu - low) / (high - low) * 255.0), np.uint8)

@@ -25,6 +25,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = Network(config)
     for stage in (network.trunk.late_16, network.trunk.late_32):  # zero at the start: depth would not count
         torch.nn.init.normal_(stage.depth_position.weight, std=0.3)  # type: ignore[union-attr]
+    with torch.no_grad():
+        for _ in range(12):  # statistics of the batch norms, without which an untrained network fades to a constant
+            network.train()(torch.rand(4, 1, 3, 64, 64))
     network = for_work(network)
     save_weights(network, folder)
     export_graph(network, config, folder)
