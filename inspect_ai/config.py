@@ -52,6 +52,7 @@ class LabelSet(Strict):
     stack_column: str | None = None  # names of neighbouring slices in order, joined by ";"; `file` is one of them
     votes_column: str | None = None  # for each slice a PNG whose values say how many readers count a pixel in
     readers: int = Field(default=1, ge=1)  # who could vote: votes / readers is the target of a window
+    covers: str = ""  # limits of what its calibration proves, in place of the task's
     own_line: bool = False  # its operating point is its own, in a folder of its name, and never that of the task
     ignore: tuple[str, ...] = ()  # further values of the column: neither positive nor negative, never counted as either
 
@@ -340,8 +341,15 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
-# Keys of `input` that change nothing at these values: they stay out of digests that are older than they are.
-_AS_BEFORE = {"window": None, "depth": 1, "surround": None}
+# Keys of `input` that change no decision on a picture at these values: they stay out of digests that are older than
+# they are. The config's file is in the certificate too.
+_AS_BEFORE = {"depth": 1, "surround": None}
+
+
+def _as_before(seen: Input) -> set[str]:
+    """Keys of `input` that a digest leaves out: a window is cut from stacks alone."""
+    unchanged = {key for key, value in _AS_BEFORE.items() if getattr(seen, key) == value}
+    return unchanged | ({"window"} if seen.depth == 1 else set())
 
 
 def config_sha256(config: TaskConfig) -> str:
@@ -349,8 +357,8 @@ def config_sha256(config: TaskConfig) -> str:
     relevant = {
         "name": config.name,
         "outputs": config.outputs,
-        "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(exclude={k for k, v in _AS_BEFORE.items() if getattr(config.input, k) == v}),
+        "positive": [(labels.name, labels.positive) for labels in config.labels if not labels.own_line],
+        "input": config.input.model_dump(exclude=_as_before(config.input)),
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

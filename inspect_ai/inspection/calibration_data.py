@@ -150,7 +150,7 @@ def _covers(
     highest = request.group_score is GroupScore.HIGHEST
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
     unknown = "" if training_known else TRAINING_UNKNOWN
-    words = (unit, task.covers, unknown, *_of_origin(origin, labels), *limits(pictures, request))
+    words = (unit, labels.covers or task.covers, unknown, *_of_origin(origin, labels), *limits(pictures, request))
     return "; ".join(word for word in words if word)
 
 

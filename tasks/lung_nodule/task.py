@@ -15,7 +15,7 @@ import numpy as np
 from inspect_ai.domain import Finding, Floats, Measure, Study, Unit, UnitOutput, Volume
 from inspect_ai.plugins import Task, whole_picture
 from inspect_ai.quality import greyness, luma, picture_quality, with_limits
-from inspect_ai.stacks import STACK, cut, key_index, middle
+from inspect_ai.stacks import STACK, cut, key_index, middle, neighbours
 
 from .candidates import Candidate, find_candidates
 from .landmarks import hounsfield
@@ -92,13 +92,16 @@ class LungNodule(Task):
         return middle((height, width)), side, side
 
     def unit(self, volume: Volume, candidate: Candidate, rank: int) -> Unit:
-        """The axial patch around a candidate, in the window and scale of the training pictures."""
+        """The axial patch around a candidate, in the window and scale of the training pictures.
+
+        A network that sees stacks gets the patches of the neighbouring slices too, each as the series has it.
+        """
         patch, step = cut_patch(volume, candidate, float(self.config.options.get("pixel_mm", 0.7)))
         unit = whole_picture(patch, self.config, candidate.slice_index, volume.sop_instance_uids[candidate.slice_index])
         scale = unit.scale_px[0] * step[0], unit.scale_px[1] * step[1]
         height, width = unit.pixels.shape[-2:]
         return replace(
-            unit,
+            unit if self.config.input.depth == 1 else replace(unit, pixels=self._stacked(volume, candidate)),
             name=f"candidate {rank + 1}",
             origin_px=(candidate.row - (height - 1) / 2 * scale[0], candidate.col - (width - 1) / 2 * scale[1]),
             scale_px=scale,
@@ -106,6 +109,13 @@ class LungNodule(Task):
             position_mm=volume.position_mm(candidate.slice_index, candidate.row, candidate.col),
             diameter_mm=candidate.diameter_mm,
         )
+
+    def _stacked(self, volume: Volume, candidate: Candidate) -> Floats:
+        """[C, depth, size, size]: the patches of a candidate's slice and its neighbours."""
+        pixel_mm = float(self.config.options.get("pixel_mm", 0.7))
+        around = neighbours(len(volume.hu), candidate.slice_index, self.config.input.depth)
+        patches = [cut_patch(volume, replace(candidate, slice_index=z), pixel_mm)[0] for z in around]
+        return np.stack([whole_picture(patch, self.config).pixels for patch in patches], axis=1)
 
     def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
         """A candidate lies in the middle of its unit, whatever else the network looked at."""

@@ -16,6 +16,7 @@ NAMES = (
     "guarantee",
     "heat",
     "index",
+    "landmarks",
     "line_soak",
     "monitor",
     "moves",
@@ -23,6 +24,7 @@ NAMES = (
     "near_copies",
     "routing",
     "speed",
+    "stacks",
     "volumes",
 )
 

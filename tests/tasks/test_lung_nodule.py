@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from inspect_ai.domain import Image, Study, StudyRef, Unit, UnitOutput, Volume
 from inspect_ai.plugins import Task, task_named
+from tasks.lung_nodule.candidates import Candidate
 
 TISSUE, LUNG, AIR = 40, -850, -1000
 Ball = tuple[float, float, float, float]  # x, y, z of the centre and diameter, millimetres from the chest's middle
@@ -283,6 +285,22 @@ def test_a_candidate_picture_is_one_unit_of_the_configured_size(task: Task) -> N
 @pytest.mark.parametrize("made", [picture(64, 48), picture(400, 300), picture(50, 50, colour=True)])
 def test_other_pictures_are_not_its_own(task: Task, made: Image) -> None:
     assert task.accepts(study(images=(made,))) is None
+
+
+def test_a_network_for_stacks_gets_the_neighbouring_slices_of_a_candidate(task: Task) -> None:
+    volume = chest([(75.0, 0.0, 0.0, 9.0)])
+    seen = task.config.input.model_copy(update={"depth": 5})
+    deep = cast(Any, task.with_config(task.config.model_copy(update={"input": seen})))
+    here = Candidate(slice_index=40, row=115.0, col=250.0, diameter_mm=9.0, strength=1.0)
+
+    stack = deep.unit(volume, here, 0)
+
+    assert stack.pixels.shape == (1, 5, 64, 64)
+    for place, z in enumerate(range(38, 43)):
+        alone = cast(Any, task).unit(volume, replace(here, slice_index=z), 0)
+        assert np.array_equal(stack.pixels[:, place], alone.pixels)
+    assert stack.position_mm == volume.position_mm(40, 115.0, 250.0)
+    assert not np.array_equal(stack.pixels[:, 0], stack.pixels[:, 4])
 
 
 @pytest.mark.shared
