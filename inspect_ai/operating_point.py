@@ -65,13 +65,16 @@ class SensitivityProof:
     confidence: float
     n_positive: int  # independent calibration units
     n_missed: int  # of them below the proved threshold; clear_below may lie lower, never higher
-    proved_sensitivity: float  # Clopper-Pearson lower bound at `confidence`; the expected share where AVERAGE
+    proved_sensitivity: (
+        float  # Clopper-Pearson lower bound at `confidence`, for one of `looks`; the expected share where AVERAGE
+    )
     refusal: str | None = None  # why nothing is proved
     guarantee: Guarantee = Guarantee.CONFIDENCE
     n_abstained: int = 0  # of the positives, handed to a person by the quality gate: never cleared, so not missed
     group_score: str = ""  # how several pictures of a unit became one score: lowest or highest (calibration/groups)
     group_by: str = ""  # the column whose values have each their own proof
     groups: tuple[GroupPoint, ...] = ()
+    looks: int = 1  # models that this one was chosen from by the same positives: each has 1/looks of the doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,13 @@ class OperatingPoint:
         what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
             return f"{PROMISES[1]}over calibrations only, the weaker tier: {what}; this one may fall short"
-        return f"{PROMISES[0]}at least {what} ({sure} confidence)"
+        return f"{PROMISES[0]}at least {what} ({sure} confidence{self.chosen_among})"
+
+    @property
+    def chosen_among(self) -> str:
+        """Words on the choice of this model by the same positives; empty where there was none."""
+        looks = self.proof.looks
+        return f", chosen among {looks} on the same positives" if looks > 1 else ""
 
     def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
         """Point for a study: its group's threshold where a group can be known, and never another group's promise.

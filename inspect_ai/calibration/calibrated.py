@@ -16,8 +16,9 @@ class Calibrated:
 
     no_reference: reason why no out-of-distribution reference was made, None where one was. left_to_a_person: share of
     positive pictures that the whole gate leaves to a person. training_known: the pictures that trained the model are
-    known, so that none of them can count. account: the files of the folder; said: what was understood and joined in it.
-    All five empty where another program made the scores.
+    known, so that none of them can count. account: the files of the folder. All four empty where another program
+    made the scores. said: what was understood and joined in the folder, and what was calibrated on these positives
+    before.
     """
 
     point: OperatingPoint

@@ -58,4 +58,4 @@ def frontier(pictures: CalibrationScores, request: CalibrationRequest, *, step: 
 def _needed(request: CalibrationRequest, groups: int) -> int:
     if request.guarantee is Guarantee.AVERAGE:
         return smallest_n_on_average(request.sensitivity)
-    return smallest_n(0, request.sensitivity, split_confidence(request.confidence, max(groups, 1)))
+    return smallest_n(0, request.sensitivity, split_confidence(request.confidence_each, max(groups, 1)))

@@ -6,7 +6,7 @@ its default, so that older records keep their bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from inspect_ai.canonical import to_plain
@@ -52,6 +52,11 @@ class PointRecord:
     proved_overkill: float | None = None
     overkill_refusal: str | None = None
     score_scale: ScoreScale = ScoreScale.PROBABILITY
+    looks: int = 1
+
+
+LATER_FIELDS = frozenset({"score_scale", "looks"})
+_DEFAULTS = {field.name: field.default for field in fields(PointRecord) if field.name in LATER_FIELDS}
 
 
 def record_of(point: OperatingPoint) -> PointRecord:
@@ -84,15 +89,19 @@ def record_of(point: OperatingPoint) -> PointRecord:
         proved_overkill=None if alarms is None else alarms.proved_overkill,
         overkill_refusal=None if alarms is None else alarms.overkill_refusal,
         score_scale=lines.score_scale,
+        looks=proof.looks,
     )
 
 
 def plain_record(point: OperatingPoint) -> dict[str, Any]:
-    """Convert the record to plain JSON values, floats in hex, without `score_scale` where scores are probabilities."""
-    plain: dict[str, Any] = to_plain(record_of(point))
-    if point.thresholds.score_scale is ScoreScale.PROBABILITY:
-        del plain["score_scale"]
-    return plain
+    """Convert the record to plain JSON values, floats in hex, without those of LATER_FIELDS that have their default."""
+    record = record_of(point)
+    plain: dict[str, Any] = to_plain(record)
+    return {
+        name: value
+        for name, value in plain.items()
+        if name not in LATER_FIELDS or getattr(record, name) != _DEFAULTS[name]
+    }
 
 
 def point_of(record: PointRecord) -> OperatingPoint:
@@ -118,6 +127,7 @@ def point_of(record: PointRecord) -> OperatingPoint:
             group_score=record.group_score,
             group_by=record.group_by,
             groups=record.groups,
+            looks=record.looks,
         ),
         false_alarms=_false_alarms(record),
         digests=Digests(

@@ -30,14 +30,15 @@ def faults(point: OperatingPoint) -> Iterator[str]:
         return
     if not lines.clear_below <= lines.flag_from:
         yield f"clear_below ({lines.clear_below:g}) lies above flag_from ({lines.flag_from:g})"
+    each = split_confidence(proof.confidence, proof.looks)
     if proof.groups or proof.group_by:
-        yield from _group_faults(point)
+        yield from _group_faults(point, each)
     else:
-        yield from _proof_faults(proof, proof, proof.confidence, "")
+        yield from _proof_faults(proof, proof, each, "")
     if not 0 <= proof.n_abstained <= proof.n_positive:
         yield f"n_abstained is {proof.n_abstained}, of {proof.n_positive} positives"
     if point.false_alarms is not None:
-        yield from _overkill_faults(point.false_alarms, proof.confidence)
+        yield from _overkill_faults(point.false_alarms, each)
 
 
 def _out_of_range(point: OperatingPoint) -> str | None:
@@ -48,6 +49,8 @@ def _out_of_range(point: OperatingPoint) -> str | None:
     for name, value in (("sensitivity", proof.sensitivity), ("confidence", proof.confidence)):
         if not 0.0 < value < 1.0:
             return f"{name} is {value:g}; it lies between 0 and 1, both excluded"
+    if proof.looks < 1 or (proof.looks > 1 and proof.guarantee is Guarantee.AVERAGE):
+        return f"looks is {proof.looks}; it counts models from 1 on, and an average promise has no doubt to split"
     return _count_fault(proof.n_missed, proof.n_positive, "")
 
 
@@ -79,13 +82,14 @@ def _proof_faults(
         yield f"{whose}it claims to prove {asked:g}, but {said} only"
 
 
-def _group_faults(point: OperatingPoint) -> Iterator[str]:
+def _group_faults(point: OperatingPoint, together: float) -> Iterator[str]:
+    """Check each group. together: the confidence with which all of them hold."""
     proof = point.proof
     values = [group.value for group in proof.groups]
     if not proof.group_by or not values or "" in values or len(set(values)) < len(values):
         yield "groups need the column that tells them apart, and each its own value"
         return
-    confidence = split_confidence(proof.confidence, len(values))
+    confidence = split_confidence(together, len(values))
     for group in proof.groups:
         whose = f"group {printable(repr(group.value), 60)}: "
         if fault := _no_threshold(group.clear_below, point.thresholds.score_scale):

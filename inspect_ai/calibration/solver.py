@@ -16,6 +16,7 @@ from inspect_ai.calibration.overkill import (
     negatives_per_group,
     prove_overkill,
 )
+from inspect_ai.calibration.planning import split_confidence
 from inspect_ai.calibration.subgroups import fallback, lacking, prove_groups, proved
 from inspect_ai.errors import CalibrationRefused, UsageError
 from inspect_ai.operating_point import FalseAlarmProof, Guarantee, SensitivityProof, Thresholds
@@ -30,8 +31,14 @@ class CalibrationRequest:
     guarantee: Guarantee = Guarantee.CONFIDENCE
     group_score: GroupScore = GroupScore.LOWEST
     group_by: str = ""  # a column; "" for one promise about all
+    looks: int = 1  # models or recipes that are judged by these positives, of which this one may be chosen
     overkill: float | None = None
     costs: Costs | None = None
+
+    @property
+    def confidence_each(self) -> float:
+        """Confidence to prove at, so that the best of `looks` models keeps `confidence` (C. Bonferroni 1936)."""
+        return split_confidence(self.confidence, self.looks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,8 @@ def solve(
     possible score; no threshold lies above. Raises UsageError where there are no positives, no negatives though the
     request needs them, or the request makes no sense.
     """
+    if request.looks > 1 and request.guarantee is Guarantee.AVERAGE:
+        raise UsageError("A promise on average has no doubt to split over looks. Promise with a confidence instead.")
     units = pictures.positives(request.group_score)
     if not units.scores:
         raise UsageError("The quality gate hands every positive to a person: there is no score to set a threshold by.")
@@ -96,12 +105,12 @@ def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequ
     refusal = None
     try:
         found = proved(
-            units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+            units, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
         )
     except CalibrationRefused as e:
         refusal = str(e)
         found = fallback(
-            units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+            units, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
         )
     return CalibrationResult(
         thresholds=_one_line(found.threshold),
@@ -115,6 +124,7 @@ def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequ
             proved_sensitivity=found.proved_sensitivity,
             refusal=refusal,
             n_abstained=units.abstained,
+            looks=request.looks,
         ),
     )
 
@@ -123,7 +133,7 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
     """Prove each group. The lowest threshold and the weakest group's bound apply to all of them together."""
     members = {value: members_of(pictures, value, request.group_score) for value in _values(pictures, request)}
     groups = prove_groups(
-        members, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+        members, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
     )
     lowest = min(group.clear_below for group in groups)
     return CalibrationResult(
@@ -140,6 +150,7 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
             proved_sensitivity=min(group.proved_sensitivity for group in groups),
             refusal=lacking(groups, request.group_by),
             n_abstained=units.abstained,
+            looks=request.looks,
         ),
     )
 
@@ -198,7 +209,7 @@ def _with_flag_line(
     found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float, highest: float
 ) -> CalibrationResult:
     """Set a separate threshold for flags, never below that for clearing: there fewer still are flagged."""
-    confidence, refusal = found.proof.confidence, None
+    confidence, refusal = split_confidence(found.proof.confidence, found.proof.looks), None
     try:
         alarms = prove_overkill(negatives, overkill=overkill, confidence=confidence)
     except CalibrationRefused as e:

@@ -175,6 +175,8 @@ def method_of(point: OperatingPoint) -> str:
     else:
         how = "order statistic of one score for each independent positive unit, exact binomial bound (Clopper-Pearson)"
     several = f"; of several pictures of a unit the {proof.group_score} score counts" if proof.group_score else ""
+    if proof.looks > 1:
+        several += f"; chosen among {proof.looks} on the same positives, the doubt split over them"
     if not proof.groups:
         return how + several
     split = "" if proof.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(proof.groups)} groups"

@@ -79,6 +79,9 @@ def calibrate(
             "--group-by", help="Column of labels.csv or of --scores; each of its values is proved on its own."
         ),
     ] = "",
+    looks: Annotated[
+        int, typer.Option("--looks", min=1, help="Models or recipes judged by these positives; the doubt is split.")
+    ] = 1,
     overkill: Annotated[
         float | None, typer.Option("--overkill", help="Largest share of negatives to flag; a person sees the rest.")
     ] = None,
@@ -114,6 +117,7 @@ def calibrate(
         guarantee=Guarantee(guarantee.value),
         group_score=GroupScore.LOWEST if score in (Unit.PICTURE, Unit.LOWEST) else GroupScore.HIGHEST,
         group_by=group_by,
+        looks=looks,
         overkill=overkill,
         costs=_costs(cost_escape, cost_overkill, prevalence),
     )
@@ -275,15 +279,16 @@ def _certified(point: OperatingPoint) -> str:
     if _average(point) or proof.group_by:
         return f"Certified ({point.promise}); {_counts(point)}. Covers: {point.covers}."
     return (
-        f"Certified: sensitivity at least {proof.sensitivity:g} at confidence {proof.confidence:g} ({_counts(point)}). "
-        f"Covers: {point.covers}."
+        f"Certified: sensitivity at least {proof.sensitivity:g} at confidence {proof.confidence:g} ({_counts(point)}"
+        f"{point.chosen_among}). Covers: {point.covers}."
     )
 
 
 def _of_groups(point: OperatingPoint) -> str:
     proof = point.proof
     n, certified = len(proof.groups), sum(group.refusal is None for group in proof.groups)
-    split = "" if _average(point) else f" The doubt of {1 - proof.confidence:.4g} is split over them."
+    looks = f" and over {proof.looks} looks" if proof.looks > 1 else ""
+    split = "" if _average(point) else f" The doubt of {1 - proof.confidence:.4g} is split over them{looks}."
     if point.own_thresholds:
         return (
             f"{certified} of {n} groups are certified, each with its own threshold at work; "

@@ -91,7 +91,7 @@ def proved_point(
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence)
+        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence_each)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(

@@ -19,6 +19,7 @@ from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, deployment_record
 from inspect_ai.certificates.issuing import issue
+from inspect_ai.certificates.looks_at_positives import keep_look, look_at, told
 from inspect_ai.datasets.prepare import prepare
 from inspect_ai.decide import GRID
 from inspect_ai.inspection.calibration_data import (
@@ -72,6 +73,11 @@ def calibrate_task(
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
+    look = look_at(
+        point.digests.model_sha256 + point.digests.config_sha256,
+        (s.sha256 for s in scored if s.row.label in folder.labels.positive),
+    )
+    looked = told(keep_look(look, settings), request.looks, request.confidence)
     unlike = calibration_scores(fitted.scored, folder.labels, request)
     return Calibrated(
         point=point,
@@ -81,7 +87,7 @@ def calibrate_task(
         left_to_a_person=share_left_to_a_person(unlike),
         training_known=not engine.manifest.foreign,
         account=ready.account([split]),
-        said=ready.said,
+        said=(*ready.said, *looked),
     )
 
 

@@ -14,6 +14,7 @@ from inspect_ai.calibration.statement import counted_units, limits, not_independ
 from inspect_ai.certificates.certificate import SCORES_FROM, read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, scores_record
 from inspect_ai.certificates.issuing import issue
+from inspect_ai.certificates.looks_at_positives import keep_look, look_at, told
 from inspect_ai.datasets.score_file import ScoreFile, read_score_file
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.attributes import as_at_work
@@ -52,7 +53,9 @@ def calibrate_scores(
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
         write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
-    return Calibrated(point=point, certificate=certificate, frontier=rows)
+    look = look_at(point.digests.model_sha256 or file.sha256, counted_units(pictures))
+    said = told(keep_look(look, settings), request.looks, request.confidence)
+    return Calibrated(point=point, certificate=certificate, frontier=rows, said=said)
 
 
 def _pictures(file: ScoreFile, request: CalibrationRequest) -> CalibrationScores:
@@ -98,7 +101,7 @@ def _point(
     found = solve(pictures, request, highest=math.inf)
     proof = found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = not_independent(pictures, proof.n_positive, "group", request.confidence)
+        more = not_independent(pictures, proof.n_positive, "group", request.confidence_each)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     return OperatingPoint(
         task=name,

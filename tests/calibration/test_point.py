@@ -68,7 +68,7 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit(schema=4), "schema 1, 2, 3"),
+        (edit(schema=5), "schema 1, 2, 3, 4"),
         (edit(schema=True), "schema 1, 2, 3"),
         (edit(schema=1), "not known: group_by"),
         (edit(schema=3), "lacks these fields: score_scale"),
