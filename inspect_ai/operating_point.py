@@ -79,11 +79,14 @@ class SensitivityProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseAlarmProof:
-    """The largest share of negatives to flag that was asked for, the counts, and what they prove."""
+    """The largest share of negatives that may reach a line, as asked for, the counts, and what they prove.
+
+    The line is `flag_from`, or `clear_below` where negatives set it (OperatingPoint.negatives_line).
+    """
 
     overkill: float  # asked for
     n_negative: int
-    n_flagged: int  # of the negatives
+    n_flagged: int  # of the negatives, at or above the line
     proved_overkill: float  # Clopper-Pearson upper bound at the confidence of the sensitivity proof
     overkill_refusal: str | None = None  # why it is not proved; the sensitivity may be all the same
 
@@ -103,14 +106,17 @@ class OperatingPoint:
     """Thresholds with their proof and what they belong to. Made by calibration.
 
     A refused point carries a refusal in its proof and still usable thresholds, so that work can go on uncertified.
-    With groups, its thresholds are those that hold for all of them: the lowest.
+    With groups, its thresholds are those that hold for all of them: the lowest. `clear_below` is set by the positives,
+    unless `negatives_line` says which share of the negatives was allowed to reach it; the positives then prove how
+    many of them do, at a line that they had no part in.
     """
 
     task: str
     covers: str  # the unit of the statement, and the limits of the statement
     thresholds: Thresholds
     proof: SensitivityProof
-    false_alarms: FalseAlarmProof | None = None  # None where nothing was asked about negatives
+    false_alarms: FalseAlarmProof | None = None  # of flag_from; None where nothing was asked about it
+    negatives_line: FalseAlarmProof | None = None  # of clear_below, where negatives set it
     digests: Digests
 
     @property

@@ -1,8 +1,8 @@
 """Operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
 
 The fields are those of point_record.py. Schema 1 is from before there were groups and overkill, schema 2 from before
-scores of another program, schema 3 from before looks; fields that a schema does not know take their defaults. The
-claims of a file are judged in point_validation.py.
+scores of another program, schema 3 from before lines that negatives set and before looks; fields that a schema does not
+know take their defaults. The claims of a file are judged in point_validation.py.
 """
 
 from __future__ import annotations

@@ -38,7 +38,11 @@ def faults(point: OperatingPoint) -> Iterator[str]:
     if not 0 <= proof.n_abstained <= proof.n_positive:
         yield f"n_abstained is {proof.n_abstained}, of {proof.n_positive} positives"
     if point.false_alarms is not None:
-        yield from _overkill_faults(point.false_alarms, each)
+        yield from _overkill_faults(point.false_alarms, each, "overkill")
+    if point.negatives_line is not None:
+        yield from _overkill_faults(point.negatives_line, each, "fpr")
+        if proof.groups or proof.guarantee is Guarantee.AVERAGE:
+            yield "a line that negatives set proves one bound, with confidence, for all positives together"
 
 
 def _out_of_range(point: OperatingPoint) -> str | None:
@@ -108,14 +112,15 @@ def _group_faults(point: OperatingPoint, together: float) -> Iterator[str]:
         yield "it claims to be proved for all groups, but one of them is refused"
 
 
-def _overkill_faults(alarms: FalseAlarmProof, confidence: float) -> Iterator[str]:
+def _overkill_faults(alarms: FalseAlarmProof, confidence: float, name: str) -> Iterator[str]:
+    """Check a claimed share of negatives at a line; name: `overkill` at flag_from, `fpr` at clear_below."""
     flagged, n = alarms.n_flagged, alarms.n_negative
     if not 0.0 < alarms.overkill < 1.0 or not 0 <= flagged <= n or n == 0:
-        yield f"overkill is {alarms.overkill:g}, with {flagged} of {n} negatives flagged; that cannot be"
+        yield f"{name} is {alarms.overkill:g}, with {flagged} of {n} negatives flagged; that cannot be"
         return
     bound = upper_bound(flagged, n, confidence)
     said = f"{flagged} flagged of {n} prove {bound:.6f}"
     if not bound - ROUNDING <= alarms.proved_overkill <= 1.0:
-        yield f"proved_overkill is {alarms.proved_overkill:.6f}, but {said}"
+        yield f"proved_{name} is {alarms.proved_overkill:.6f}, but {said}"
     if alarms.overkill_refusal is None and not proves_overkill(flagged, n, alarms.overkill, confidence):
-        yield f"it claims an overkill of at most {alarms.overkill:g}, but {said} only"
+        yield f"it claims an {name} of at most {alarms.overkill:g}, but {said} only"

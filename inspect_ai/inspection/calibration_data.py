@@ -100,6 +100,7 @@ def proved_point(
         thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
+        negatives_line=found.negatives_line,
         digests=Digests(
             model_sha256=engine.model_sha256,
             config_sha256=config_sha256(task.config),

@@ -77,8 +77,18 @@ def test_false_alarms_are_proved_with_the_same_share_of_the_doubt() -> None:
     assert alarms.proved_overkill == pytest.approx(float(beta.ppf(1 - 0.05 / 3, allowed + 1, 300 - allowed)))
 
 
+def test_a_line_at_a_price_and_the_best_step_have_the_same_share_of_the_doubt() -> None:
+    """At a line that 10 % of the negatives reach no positive is missed, and 313 without a miss prove 0.987 of three."""
+    at_price = solve(scored(313), CalibrationRequest(at_fpr=0.1, confidence=0.95, looks=3)).proof
+    best = [solve(scored(n), replace(THREE, or_best=True)).proof.sensitivity for n in (313, 312)]
+
+    assert (at_price.sensitivity, at_price.confidence, at_price.looks) == (0.987, 0.95, 3)
+    assert at_price.proved_sensitivity == pytest.approx(float(beta.ppf(0.05 / 3, 313, 1)))
+    assert best == [0.987, 0.98]
+
+
 def test_the_frontier_says_what_each_row_takes_with_so_many_looks() -> None:
-    rows = {row.sensitivity: row.positives_needed for row in frontier(scored(100), THREE)}
+    rows = {row.sensitivity: row.positives_needed for row in frontier(scored(100), THREE).rows}
 
     assert rows[0.987] == 313
 
