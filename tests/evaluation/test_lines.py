@@ -12,7 +12,8 @@ from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import Row
 from inspect_ai.decide import decide
 from inspect_ai.domain import Measure, Outcome
-from inspect_ai.evaluation.lines import MeasuredRow, measured, outcome_shares
+from inspect_ai.evaluation.lines import MeasuredRow
+from inspect_ai.evaluation.lines_measured import measured, outcome_shares
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
 from inspect_ai.operating_point import Digests, Guarantee, OperatingPoint
 
