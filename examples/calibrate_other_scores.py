@@ -34,9 +34,8 @@ def main() -> None:
     print(point.promise if point.certified else f"nothing is proved: {point.proof.refusal}")
     for row in made.frontier.rows:
         if row.provable and row.false_positive_rate is not None:
-            print(
-                f"sensitivity {row.sensitivity:g}: {100 * row.false_positive_rate:.1f} % of good parts are not cleared"
-            )
+            share = f"{100 * row.false_positive_rate:.1f} % of good parts are not cleared"
+            print(f"sensitivity {row.sensitivity:g}: {share}")
     verdict = inspect_ai.decide_score(71.25, "operating_point.json")
     print(f"{verdict.outcome}: {verdict.reason}")
 

@@ -19,8 +19,8 @@ def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str
         words.append(short)
     if request.at_fpr is not None:
         words.append(
-            f"negatives alone set the line, so that at most {request.at_fpr:g} of them reach it (one for each unit "
-            f"that holds no positive); the positives prove what of them does"
+            f"negatives alone set the line: at most {request.at_fpr:g} of them reach it, one score for each unit that "
+            f"holds no positive"
         )
     if request.costs is not None:
         costs = request.costs

@@ -160,7 +160,7 @@ def calibrate(
         _print_result(made.point)
         for sentence in made.said:
             print(common.as_sentence(sentence))
-        frontier_shown.tell(made.frontier, made.point.thresholds)
+        frontier_shown.tell(made.frontier)
         _tell_rest(made)
         if made.account is not None:
             print(common.as_sentence(made.account.sentence))

@@ -59,7 +59,7 @@ def show(
         return
     common.table("", "", "", rows=_rows(found))
     if found.frontier is not None:
-        frontier_shown.tell(found.frontier, found.made.certificate.point.thresholds)
+        frontier_shown.tell(found.frontier)
     _say_faults(found)
 
 
@@ -124,7 +124,7 @@ def frontier(
     elif markdown:
         print(card_text(found.frontier, found.point), end="")
     else:
-        frontier_shown.tell(found.frontier, found.point.thresholds)
+        frontier_shown.tell(found.frontier)
 
 
 @app.command("suspend")

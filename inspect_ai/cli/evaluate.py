@@ -105,8 +105,8 @@ def _show(result: Evaluation, as_json: bool) -> None:
     if result.outcomes:
         shares = [(one.side, one.outcome.value, counted(one.share)) for one in result.outcomes]
         common.table("Outcomes (95 % interval)", "of", "outcome", "pictures", rows=shares)
-    if result.frontier and result.lines is not None:
-        shown = measured_table(result.frontier, result.lines)
+    if result.frontier:
+        shown = measured_table(result.frontier)
         common.table("Proved lines, on these pictures", *shown.columns, rows=list(shown.rows))
         for sentence in shown.said:
             common.say(sentence)
@@ -121,7 +121,7 @@ def _show(result: Evaluation, as_json: bool) -> None:
 
 def as_plain(result: Evaluation) -> dict[str, Any]:
     """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
-    apart = ("scored", "account", "lines", "outcomes", "frontier")
+    apart = ("scored", "account", "outcomes", "frontier")
     names = [name for name in type(result).__dataclass_fields__ if name not in apart]
     return {name: getattr(result, name) for name in names} | {
         "outcomes": [one.plain() for one in result.outcomes],

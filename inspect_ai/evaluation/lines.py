@@ -1,23 +1,13 @@
-"""What each line of the frontier, and each outcome, makes of labelled pictures that did not set the lines."""
+"""Shares of labelled pictures that reach each line of the frontier, and that had each outcome, with their intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.calibration import GroupScore
-from inspect_ai.calibration.frontier import Frontier, FrontierRow
-from inspect_ai.calibration.solver import CalibrationRequest
-from inspect_ai.config import LabelSet
-from inspect_ai.decide import reaches
+from inspect_ai.calibration.frontier import FrontierRow
 from inspect_ai.domain import Outcome
 from inspect_ai.evaluation.curves import Share
-from inspect_ai.inspection.calibration_data import calibration_scores
-from inspect_ai.inspection.dataset_scoring import Scored, Unscored
-from inspect_ai.operating_point import Guarantee, OperatingPoint
-
-SIDES = ("positives", "negatives")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,49 +50,6 @@ class OutcomeShare:
     def plain(self) -> dict[str, Any]:
         """Convert to plain values for JSON."""
         return {"side": self.side, "outcome": self.outcome.value, **plain_share(self.share)}
-
-
-def measured(
-    found: Frontier, point: OperatingPoint, scored: Sequence[Scored], labels: LabelSet
-) -> tuple[MeasuredRow, ...]:
-    """Measure the proved rows of a frontier on scored pictures, in units as calibration counts them."""
-    highest = point.proof.group_score == GroupScore.HIGHEST.value
-    rule = GroupScore.HIGHEST if highest else GroupScore.LOWEST
-    if found.guarantee is Guarantee.AVERAGE or not scored:
-        return ()
-    pictures = calibration_scores(scored, labels, CalibrationRequest(group_score=rule))
-    positives, negatives = pictures.positives(rule), pictures.negatives(rule)
-
-    def reaching(scores: Iterable[float], line: float | None) -> int:
-        return sum(line is not None and reaches(score, line, point.thresholds) for score in scores)
-
-    return tuple(
-        MeasuredRow(
-            row=row,
-            kept=Share(k=reaching(positives.scores, row.clear_below) + positives.abstained, n=positives.n),
-            not_cleared=Share(k=reaching(negatives, row.clear_below), n=len(negatives)),
-            flagged=Share(k=reaching(negatives, row.flag_from), n=len(negatives)),
-        )
-        for row in found.rows
-        if row.provable
-    )
-
-
-def outcome_shares(
-    scored: Sequence[Scored], unscored: Sequence[Unscored], labels: LabelSet
-) -> tuple[OutcomeShare, ...]:
-    """Share of each outcome on each side; none where nothing was decided."""
-    decided = [(s.row.label in labels.positive, s.verdict.outcome) for s in (*scored, *unscored) if s.verdict]
-    return tuple(
-        OutcomeShare(
-            side=side,
-            outcome=outcome,
-            share=Share(k=sum(one == (positive, outcome) for one in decided), n=sum(p == positive for p, _ in decided)),
-        )
-        for side, positive in zip(SIDES, (True, False), strict=True)
-        for outcome in Outcome
-        if any(p == positive for p, _ in decided)
-    )
 
 
 def plain_share(share: Share) -> dict[str, Any]:

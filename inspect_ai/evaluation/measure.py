@@ -14,9 +14,10 @@ from inspect_ai.calibration.frontier import Frontier
 from inspect_ai.config import LabelSet
 from inspect_ai.decide import reaches
 from inspect_ai.domain import Account, Outcome
-from inspect_ai.evaluation.lines import MeasuredRow, OutcomeShare, measured, outcome_shares
+from inspect_ai.evaluation.lines import MeasuredRow, OutcomeShare
+from inspect_ai.evaluation.lines_measured import measured, outcome_shares
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
-from inspect_ai.operating_point import OperatingPoint, Thresholds
+from inspect_ai.operating_point import OperatingPoint
 
 RESAMPLES = 1000  # of groups, for the interval of the AUC
 CONFIDENCE = 0.95
@@ -53,7 +54,6 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]  # rows: truth; columns: answer
     scored: tuple[Scored, ...]
-    lines: Thresholds | None = None  # of the operating point
     outcomes: tuple[OutcomeShare, ...] = ()  # by side, quality gate included
     frontier: tuple[MeasuredRow, ...] = ()  # lines that calibration proved, measured here
     account: Account | None = None  # of the folder's files; None for scores of another program
@@ -119,7 +119,6 @@ def measure(
         classes=labels.classes if classes else (),
         confusion=classes,
         scored=tuple(scored),
-        lines=point.thresholds if point else None,
         outcomes=outcome_shares(scored, unscored, labels),
         frontier=measured(frontier, point, scored, labels) if point and frontier else (),
     )

@@ -63,7 +63,7 @@ def _view(made: Signed, frontier: Frontier | None) -> dict[str, Any]:
         "fpr": None if reached is None else _percent(1.0 - reached.proved_overkill, up=True),
         "lower": proof.sensitivity < USUAL,
         "usual": f"{100.0 * USUAL:.10g}",
-        "frontier": None if frontier is None else frontier_table(frontier, point.thresholds),
+        "frontier": None if frontier is None else frontier_table(frontier),
         "written": point.thresholds.written,
         "scores": certificate.at_work.of_scores,
         "files": [(file.name, _what_it_is(file, certificate), file.sha256) for file in certificate.at_work.files],

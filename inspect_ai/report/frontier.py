@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inspect_ai.calibration.frontier import Frontier, FrontierRow, GateCounts
 from inspect_ai.evaluation.lines import MeasuredRow
-from inspect_ai.operating_point import Guarantee, OperatingPoint, Thresholds
+from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.report.evaluation.words import between, counted, percent
 
 PICKED_AFTER = (
@@ -32,8 +32,8 @@ class FrontierTable:
         return table + "\n\n" + " ".join(self.said) + "\n"
 
 
-def frontier_table(found: Frontier, lines: Thresholds) -> FrontierTable:
-    """Table of a frontier. lines: of its operating point, by whose scale scores are written."""
+def frontier_table(found: Frontier) -> FrontierTable:
+    """Table of a frontier; lines with six digits."""
     two = found.two_lines
     average = found.guarantee is Guarantee.AVERAGE
     head = "sensitivity on average" if average else f"sensitivity at {100 * found.confidence:g} %"
@@ -41,7 +41,7 @@ def frontier_table(found: Frontier, lines: Thresholds) -> FrontierTable:
     more = ("negatives flagged", "negatives left to a person", "positives flagged", "positives left to a person")
     return FrontierTable(
         columns=(*columns, *more) if two else columns,
-        rows=tuple(_cells(row, found, lines, two=two) for row in found.rows),
+        rows=tuple(_cells(row, found, two=two) for row in found.rows),
         said=tuple(_said(found)),
     )
 
@@ -49,16 +49,16 @@ def frontier_table(found: Frontier, lines: Thresholds) -> FrontierTable:
 def card_text(found: Frontier, point: OperatingPoint) -> str:
     """Section of a model card: what is promised, and the table, in Markdown."""
     promise = f"Certified ({point.promise})." if point.certified else f"Not certified. {point.proof.refusal}"
-    return f"{promise} Counted: {point.covers}.\n\n{frontier_table(found, point.thresholds).markdown}"
+    return f"{promise} Counted: {point.covers}.\n\n{frontier_table(found).markdown}"
 
 
-def measured_table(found: Sequence[MeasuredRow], lines: Thresholds) -> FrontierTable:
-    """Table of what the proved lines do on other pictures. lines: of the operating point."""
+def measured_table(found: Sequence[MeasuredRow]) -> FrontierTable:
+    """Table of what the proved lines do on other pictures."""
     two = any(one.row.clear_below != one.row.flag_from for one in found)
     columns = ("proved sensitivity", "line", "positives not cleared here", "holds here", "negatives not cleared here")
     return FrontierTable(
         columns=(*columns, "negatives flagged here") if two else columns,
-        rows=tuple(_measured_cells(one, lines, two=two) for one in found),
+        rows=tuple(_measured_cells(one, two=two) for one in found),
         said=(
             "Each unit counts once, intervals are exact (95 %). A line holds within chance where the interval of the "
             "positives reaches what was proved.",
@@ -66,11 +66,11 @@ def measured_table(found: Sequence[MeasuredRow], lines: Thresholds) -> FrontierT
     )
 
 
-def _measured_cells(one: MeasuredRow, lines: Thresholds, *, two: bool) -> tuple[str, ...]:
+def _measured_cells(one: MeasuredRow, *, two: bool) -> tuple[str, ...]:
     row = one.row
     cells = (
         f"{row.sensitivity:g}{', promised' if row.promised else ''}",
-        "" if row.clear_below is None else lines.written(row.clear_below),
+        "" if row.clear_below is None else f"{row.clear_below:.6g}",
         counted(one.kept),
         one.holds,
         counted(one.not_cleared),
@@ -78,13 +78,13 @@ def _measured_cells(one: MeasuredRow, lines: Thresholds, *, two: bool) -> tuple[
     return (*cells, counted(one.flagged)) if two else cells
 
 
-def _cells(row: FrontierRow, found: Frontier, lines: Thresholds, *, two: bool) -> tuple[str, ...]:
+def _cells(row: FrontierRow, found: Frontier, *, two: bool) -> tuple[str, ...]:
     if row.false_positive_rate is None or row.false_positive_rate_interval is None:
         price = "" if row.provable else "–"
     else:
         price = f"{percent(row.false_positive_rate)} ({between(row.false_positive_rate_interval)})"
     below = f"{row.n_missed} of {row.n_positive}, {row.n_allowed} allowed" if row.provable else "–"
-    line = "–" if row.clear_below is None else lines.written(row.clear_below)
+    line = "–" if row.clear_below is None else f"{row.clear_below:.6g}"
     cells = (f"{row.sensitivity:g}", _provable(row, found), line, below, price)
     if not two:
         return cells

@@ -46,7 +46,7 @@ def test_a_card_takes_the_table_and_keeps_every_other_word(tmp_path: Path) -> No
         cards.cards(folder=tmp_path)
 
     assert card.read_text("utf-8") == f"# Card\n\n{cards.BEGIN}{text}{cards.END}\nNot covered.\n"
-    assert "| 0.95 | yes, promised | 0.50000 | 0 of 64, 0 allowed | 0\u00a0% (0 to 5.7\u00a0%) |" in text
+    assert "| 0.95 | yes, promised | 0.5 | 0 of 64, 0 allowed | 0\u00a0% (0 to 5.7\u00a0%) |" in text
 
 
 def test_a_card_without_a_place_for_it_is_said(tmp_path: Path) -> None:

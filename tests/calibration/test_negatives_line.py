@@ -171,7 +171,7 @@ def test_the_point_says_which_rule_set_its_line_in_its_file_and_in_words(tmp_pat
     assert back == point
     assert point_sha256(back) == point_sha256(point)
     assert '"schema": 4' in (tmp_path / "point.json").read_text("utf-8")
-    assert "negatives alone set the line, so that at most 0.1" in limits(drawn(5, 5), ASKED)[0]
+    assert "negatives alone set the line: at most 0.1" in limits(drawn(5, 5), ASKED)[0]
 
 
 def test_a_claim_about_the_line_that_its_counts_do_not_prove_is_refused() -> None:

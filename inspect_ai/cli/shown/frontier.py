@@ -8,14 +8,13 @@ from inspect_ai.cli import common
 
 if TYPE_CHECKING:
     from inspect_ai.calibration.frontier import Frontier
-    from inspect_ai.operating_point import Thresholds
 
 
-def tell(found: Frontier, lines: Thresholds) -> None:
+def tell(found: Frontier) -> None:
     """Print the table and its sentences."""
     from inspect_ai.report.frontier import frontier_table
 
-    shown = frontier_table(found, lines)
+    shown = frontier_table(found)
     common.table("What these positives can prove", *shown.columns, rows=list(shown.rows))
     for sentence in shown.said:
         common.say(sentence)

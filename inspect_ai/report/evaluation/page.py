@@ -118,7 +118,7 @@ def frontier_view(subject: Subject) -> FrontierTable | None:
     """Proved lines, measured on these pictures; None where none is stored beside the operating point."""
     if subject.point is None or not subject.frontier:
         return None
-    return measured_table(subject.frontier, subject.point.thresholds)
+    return measured_table(subject.frontier)
 
 
 def curves_section(cases: Cases, subject: Subject) -> Section:
