@@ -229,7 +229,7 @@ PRICED = changed(
 @pytest.mark.parametrize("name", [f.name for f in fields(PointRecord)])
 def test_every_field_counts_in_the_digest(name: str) -> None:
     old = getattr(record_of(PRICED), name)
-    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 1
+    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 7
     if isinstance(old, float):
         new = math.nextafter(old, 2.0)
     if isinstance(old, tuple):
