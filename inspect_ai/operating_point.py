@@ -147,7 +147,7 @@ class OperatingPoint:
     def chosen_among(self) -> str:
         """Words on the choice of this model by the same positives; empty where there was none."""
         looks = self.proof.looks
-        return f", chosen among {looks} on the same positives" if looks > 1 else ""
+        return f", chosen among {looks} models on the same positives" if looks > 1 else ""
 
     def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
         """Point for a study: its group's threshold where a group can be known, and never another group's promise.

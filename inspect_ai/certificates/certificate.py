@@ -178,7 +178,7 @@ def method_of(point: OperatingPoint) -> str:
         how = "line set by negatives alone; exact binomial bound (Clopper-Pearson) of the positive units that reach it"
     several = f"; of several pictures of a unit the {proof.group_score} score counts" if proof.group_score else ""
     if proof.looks > 1:
-        several += f"; chosen among {proof.looks} on the same positives, the doubt split over them"
+        several += f"; chosen among {proof.looks} models on the same positives, the doubt split over them"
     if not proof.groups:
         return how + several
     split = "" if proof.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(proof.groups)} groups"

@@ -104,7 +104,7 @@ def test_the_file_keeps_the_looks_and_judges_the_counts_by_them(tmp_path: Path) 
     point = read_point(tmp_path / "point.json")
 
     assert point.proof.looks == 3
-    assert "(95 % confidence, chosen among 3 on the same positives)" in point.promise
+    assert "(95 % confidence, chosen among 3 models on the same positives)" in point.promise
     assert '"schema": 4' in (tmp_path / "point.json").read_text()
     write_point(of_three(312), tmp_path / "few.json")
     with pytest.raises(UsageError, match=r"it claims to prove 0.987, but 0 missed of 312 prove"):
