@@ -1,4 +1,4 @@
-"""`python -m benchmarks.cards`: the frontier of each shipped operating point, written into its model card.
+"""`make cards`: the frontier of each shipped operating point, written into its model card.
 
 A card holds the table between two comments; a test compares it with what `inspect-ai certificate frontier TASK
 --markdown` prints.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inspect_ai.journeys.evaluate import Evaluation
 
 app = common.app()
+NAMES = {"false_positive_rate": "false_positive_rate (not cleared)", "flagged_rate": "flagged_rate (of negatives)"}
 
 
 @app.command()
@@ -100,7 +101,7 @@ def _show(result: Evaluation, as_json: bool) -> None:
         common.emit(values)
         return
     hidden = ("classes", "confusion", "said", "files", "outcomes", "frontier")
-    rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
+    rows = [(NAMES.get(name, name), _cell(value)) for name, value in values.items() if name not in hidden]
     common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
     if result.outcomes:
         shares = [(one.side, one.outcome.value, counted(one.share)) for one in result.outcomes]

@@ -88,7 +88,7 @@ def _show(tasks: str | None, as_json: bool) -> None:
 
 
 def _promise(folder: Path) -> str:
-    """What the operating point in a task's folder proves, in a few words; "" where there is none to read."""
+    """Promise of the operating point in a task's folder, in a few words; "" where there is none to read."""
     from inspect_ai.calibration import read_point
     from inspect_ai.errors import UsageError
 

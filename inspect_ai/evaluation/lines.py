@@ -24,7 +24,7 @@ class MeasuredRow:
 
     @property
     def holds(self) -> str:
-        """Whether the promise is seen here: yes, within chance (the interval reaches it), or no."""
+        """Answer to whether the promise is seen here: yes, within chance (the interval reaches it), or no."""
         if not self.kept.n:
             return "no positives"
         if self.kept.value >= self.row.sensitivity:

@@ -57,6 +57,6 @@ def outcome_shares(
             share=Share(k=sum(one == (positive, outcome) for one in decided), n=sum(p == positive for p, _ in decided)),
         )
         for side, positive in zip(SIDES, (True, False), strict=True)
-        for outcome in Outcome
+        for outcome in (Outcome.CLEAR, Outcome.ABSTAIN, Outcome.FLAG)
         if any(p == positive for p, _ in decided)
     )

@@ -1,4 +1,4 @@
-"""What could be promised with the positives of an operating point: the frontier that calibration stored beside it."""
+"""Frontier that calibration stored beside an operating point: what else its positives prove, for whoever asks later."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_a_card_without_a_place_for_it_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("card", sorted(bundled("tasks").glob("*/MODEL_CARD.md")), ids=lambda path: path.parent.name)
 def test_a_shipped_card_says_what_is_stored_beside_its_point(card: Path, tmp_path: Path) -> None:
-    """Where this fails, `python -m benchmarks.cards` writes it again."""
+    """Where this fails, `make cards` writes it again."""
     text = card.read_text("utf-8")
 
     assert cards.BEGIN in text
