@@ -49,7 +49,8 @@ def outcome_shares(
     scored: Sequence[Scored], unscored: Sequence[Unscored], labels: LabelSet
 ) -> tuple[OutcomeShare, ...]:
     """Share of each outcome on each side; none where nothing was decided."""
-    decided = [(s.row.label in labels.positive, s.verdict.outcome) for s in (*scored, *unscored) if s.verdict]
+    everything: list[Scored | Unscored] = [*scored, *unscored]
+    decided = [(s.row.label in labels.positive, s.verdict.outcome) for s in everything if s.verdict]
     return tuple(
         OutcomeShare(
             side=side,

@@ -75,19 +75,19 @@ def calibrate_task(
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
     unlike = calibration_scores(fitted.scored, labels, request)
-    rows = frontier(pictures, request, step=GRID, gate=gate_counts(unlike))
-    write_frontier(rows, point, frontier_path(path))
+    price = frontier(pictures, request, step=GRID, gate=gate_counts(unlike))
+    write_frontier(price, point, frontier_path(path))
     record = deployment_record(task, engine, inspector.model, path)
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
-        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"), rows)
+        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"), price)
     positives = [s.sha256 for s in scored if s.row.label in labels.positive]
     look = look_at(point.digests.model_sha256 + point.digests.config_sha256, positives)
     looked = told(keep_look(look, settings), request.looks, request.confidence)
     return Calibrated(
         point=point,
         certificate=certificate,
-        frontier=rows,
+        frontier=price,
         no_reference=fitted.refusal,
         left_to_a_person=share_left_to_a_person(unlike),
         training_known=not engine.manifest.foreign,
