@@ -64,8 +64,15 @@ class Input(Strict):
     """Input of the network."""
 
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
+    width: int | None = None  # of units that are not square; `size` is their height then
     channels: Literal[1, 3] = 1
     multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
+
+    @model_validator(mode="after")
+    def _height_beside_width(self) -> Input:
+        if self.width is not None and self.size is None:
+            raise ValueError("width is that of units whose height is `size`: set both, or neither")
+        return self
 
 
 class Network(Strict):
@@ -284,7 +291,7 @@ def config_sha256(config: TaskConfig) -> str:
         "name": config.name,
         "outputs": config.outputs,
         "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(),
+        "input": config.input.model_dump(exclude=set() if config.input.width else {"width"}),  # as before it was there
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

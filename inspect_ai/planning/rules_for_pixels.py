@@ -30,8 +30,8 @@ def may_turn_freely(found: Symmetry) -> bool:
     return found.crossing < recipe.CROSSING and max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
 
 
-def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
-    """Choices of `augment`. cropped: training looks at crops, whose place is chance already."""
+def augment_choices(data: Fingerprint, *, cropped: bool, square: bool) -> list[Choice]:
+    """Choices of `augment`. cropped: training looks at crops, whose place is chance already; square: the input is."""
     seen = data.symmetry
     crop = (
         [Choice(key="augment.crop", value=recipe.CROP_PX, because="masks tell whether a crop shows an object")]
@@ -42,7 +42,7 @@ def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
         *crop,
         _flip("augment.flip_horizontal", "mirror", seen["mirror"]),
         _flip("augment.flip_vertical", "upside_down", seen["upside_down"]),
-        _quarter_turn(seen["quarter_turn"]),
+        _quarter_turn(seen["quarter_turn"], square),
         _angle(seen["any_angle"]),
         Choice(key="augment.scale", value=recipe.SCALE, because="distance to the camera varies a little everywhere"),
         Choice(
@@ -59,11 +59,11 @@ def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
     ]
 
 
-def view_choice(data: Fingerprint, side_px: int) -> Choice:
+def view_choice(data: Fingerprint, side_px: int, *, square: bool) -> Choice:
     """Views averaged at work: those that augmentation makes anyway, as many as a picture of this side is cheap for."""
     seen = data.symmetry
     flips = may_flip(seen["mirror"]) and may_flip(seen["upside_down"])
-    if flips and may_quarter_turn(seen["quarter_turn"]) and side_px <= recipe.EIGHT_VIEWS_UP_TO_PX:
+    if flips and square and may_quarter_turn(seen["quarter_turn"]) and side_px <= recipe.EIGHT_VIEWS_UP_TO_PX:
         return Choice(
             key="network.views", value="dihedral", because=f"all eight views look alike, and {side_px} px are cheap"
         )
@@ -104,8 +104,10 @@ def _flip(key: str, name: str, found: Symmetry) -> Choice:
     return Choice(key=key, value=True, because=f"{said}{light}")
 
 
-def _quarter_turn(found: Symmetry) -> Choice:
+def _quarter_turn(found: Symmetry, square: bool) -> Choice:
     key = "augment.rotate90"
+    if not square:
+        return Choice(key=key, value=False, because="the input is longer one way, and a quarter turn would not fit")
     if found.crossing >= recipe.CROSSING:
         return Choice(key=key, value=False, because=_crossing(found))
     may = may_quarter_turn(found)

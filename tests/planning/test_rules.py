@@ -59,6 +59,18 @@ def test_pictures_keep_their_size_where_shrinking_loses_detail_and_shrink_where_
     assert "150 px only noise is lost" in reason(blurred, "input.size")
 
 
+def test_long_pictures_keep_their_shape_and_are_not_turned_by_a_quarter() -> None:
+    wide = fingerprint(width_px=side(800), height_px=side(320), aspect=side(2.5), shrink=2.0)
+    high = fingerprint(width_px=side(320), height_px=side(800), aspect=side(2.5), shrink=2.0)
+    mixed = fingerprint(width_px=side(400), height_px=side(320), aspect=replace(side(1.3), least=1.0))
+
+    plans = [planned("parts", data, means()) for data in (wide, high)]
+
+    assert [(value(plan, "input.size"), value(plan, "input.width")) for plan in plans] == [(160, 384), (384, 160)]
+    assert [value(plan, "augment.rotate90") for plan in plans] == [False, False]
+    assert value(planned("parts", mixed, means()), "input.size") == 320
+
+
 def test_the_smallest_marked_object_keeps_eight_pixels() -> None:
     boxes = Objects(marked_by="boxes", count=40, small_px=40.0, median_px=60.0, large_px=90.0, share=0.01)
     data = fingerprint(width_px=side(1000), height_px=side(1000), objects=boxes)
