@@ -38,7 +38,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What a labelled folder is like. Sizes and pixels are measured on `measured` pictures of train.
+    """Description of a labelled folder. Sizes and pixels are measured on `measured` pictures of train.
 
     given_splits: False where the program made the splits. noise and lost are in grey levels of 255, lost by the factors
     of `detail.SHRINKS`; brightness and contrast are relative standard deviations over pictures. symmetry: by name of

@@ -51,7 +51,7 @@ class Symmetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What of one picture the tests see: a small square of the whole, and a central piece at full resolution."""
+    """Parts of one picture that the tests see: a small square of the whole, and a central piece at full resolution."""
 
     whole: Floats  # [2 * LAYOUT_PX, 2 * LAYOUT_PX] grey
     piece: Floats  # [up to CROP_PX, the same] grey
@@ -102,7 +102,7 @@ def symmetries(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What belongs to each view: label, side, number of its group, and fold of that group."""
+    """Columns beside the views: label, side, number of its group, and fold of that group."""
 
     labels: NDArray[np.str_]
     positive: NDArray[np.bool_]
@@ -215,7 +215,7 @@ def _slopes(grey: Floats, cells: int) -> Vectors:
     index = (place[:, None] * cells + place[None]) * DIRECTIONS + bins
     disc = _disc(side)
     counted = np.bincount(index[disc], weights=size[disc], minlength=cells * cells * DIRECTIONS)
-    return counted.reshape(cells * cells, DIRECTIONS)
+    return np.asarray(counted.reshape(cells * cells, DIRECTIONS), np.float64)
 
 
 def _shares(counted: Vectors) -> Vectors:
