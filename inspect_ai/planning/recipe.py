@@ -33,6 +33,7 @@ DROP_PATH = 0.05
 FREELY_TURNED = 0.60  # look: below it pictures may be turned by any angle
 SAME_SHAPE = 0.65  # shape: below it a quarter turn leaves grain and edges as they are
 FIXED_POSE = 0.85  # shape: from it on the parts lie so alike that mirrored ones never come
+TELLING_GROUPS = 20  # of the measured pictures; with fewer, that no turn is visible says nothing, and none is made
 CROSSING = 0.65  # from it on turning makes one side of the decision look like the other
 
 # Augmentation: strengths that the shipped tasks use (configs/), widened by what the folder itself shows.

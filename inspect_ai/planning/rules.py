@@ -22,7 +22,7 @@ from inspect_ai.planning.sentences import measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """Means of a training: the budget in seconds and as it was written, measured speed, and starts that are installed."""
+    """Means of a training: budget in seconds and as it was written, measured speed, starts that are installed."""
 
     budget: str
     budget_s: float

@@ -22,12 +22,17 @@ def may_flip(found: Symmetry) -> bool:
 
 def may_quarter_turn(found: Symmetry) -> bool:
     """True where grain and edges look the same after a quarter turn."""
-    return found.crossing < recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE
+    return _telling(found) and found.crossing < recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE
 
 
 def may_turn_freely(found: Symmetry) -> bool:
     """True where nothing of the look changes by a turn."""
-    return found.crossing < recipe.CROSSING and max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
+    alike = max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
+    return _telling(found) and found.crossing < recipe.CROSSING and alike
+
+
+def _telling(found: Symmetry) -> bool:
+    return found.groups >= recipe.TELLING_GROUPS
 
 
 def augment_choices(data: Fingerprint, *, cropped: bool, square: bool) -> list[Choice]:
@@ -87,6 +92,10 @@ def _found(name: str, found: Symmetry) -> str:
     )
 
 
+def _too_few(found: Symmetry) -> str:
+    return f", from {found.groups} groups alone, which is too few to rest on"
+
+
 def _crossing(found: Symmetry) -> str:
     return (
         f"turning makes one side of the decision look like the other (area under the curve {found.crossing:.2f}): the "
@@ -111,18 +120,16 @@ def _quarter_turn(found: Symmetry, square: bool) -> Choice:
     if found.crossing >= recipe.CROSSING:
         return Choice(key=key, value=False, because=_crossing(found))
     may = may_quarter_turn(found)
-    return Choice(
-        key=key,
-        value=may,
-        because=_found("quarter_turn", found) + ("" if may else ": grain or parts run one way"),
-    )
+    against = ": grain or parts run one way" if _telling(found) else _too_few(found)
+    return Choice(key=key, value=may, because=_found("quarter_turn", found) + ("" if may else against))
 
 
 def _angle(found: Symmetry) -> Choice:
     key, said = "augment.rotate_degrees", _found("any_angle", found)
     if may_turn_freely(found):
         return Choice(key=key, value=180.0, because=f"{said}: round parts, or no upright side")
-    return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}: only as far as parts are laid down askew")
+    against = "" if _telling(found) else _too_few(found)
+    return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}{against}: only as far as parts lie askew")
 
 
 def _light(key: str, spread: float, what: str) -> Choice:

@@ -35,11 +35,12 @@ Turned = Callable[[Floats, float], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symmetry:
-    """How well turned pictures can be told from those as they are: 0.5 not at all, 1 each of them.
+    """Degree to which turned pictures can be told from those as they are: 0.5 not at all, 1 each of them.
 
     look, shape: areas under the curve, of the label for which it is largest; *_low: lower 95 % limits over groups.
     crossing: area under the curve of "looks like the other side of the decision", turned against as it is; 0.5 where
-    turning says nothing about the label, and where the sides cannot be told by these measures anyway.
+    turning says nothing about the label, and where the sides cannot be told by these measures anyway. groups: number of
+    independent ones behind it; from few of them nothing follows.
     """
 
     look: float
@@ -47,6 +48,7 @@ class Symmetry:
     shape: float
     shape_low: float
     crossing: float
+    groups: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def symmetries(
             shape=shape,
             shape_low=shape_low,
             crossing=_crossing(still.shape, turned.shape, asked),
+            groups=len(names),
         )
     return found
 

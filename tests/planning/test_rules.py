@@ -137,6 +137,15 @@ def test_turning_is_allowed_as_far_as_it_changes_nothing() -> None:
     assert "run one way" in reason(ground, "augment.rotate90")
 
 
+def test_few_groups_allow_no_turn_however_alike_they_look() -> None:
+    few = dict.fromkeys(fingerprint().symmetry, replace(ALIKE, groups=6))
+
+    plan = planned("parts", fingerprint(symmetry=few), means())
+
+    assert (value(plan, "augment.rotate90"), value(plan, "augment.rotate_degrees")) == (False, 5.0)
+    assert "from 6 groups alone" in reason(plan, "augment.rotate90")
+
+
 def test_light_from_one_side_forbids_no_mirror_and_a_fixed_pose_does() -> None:
     lit = fingerprint(symmetry={**fingerprint().symmetry, "mirror": told(look=0.9, look_low=0.85)})
     posed = fingerprint(symmetry={**fingerprint().symmetry, "mirror": told(shape=1, shape_low=0.99)})
