@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspect_ai.config import with_network
+from inspect_ai.config import TaskConfig, with_network
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
 from inspect_ai.planning.budget import budget_seconds
 from inspect_ai.planning.making import cores
+from inspect_ai.planning.tuning import Candidate, candidates, halved, write_winner
 from inspect_ai.planning.using import Recipe, recipe_of
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings
@@ -20,6 +21,7 @@ from inspect_ai.training.run import TrainingRun
 
 if TYPE_CHECKING:
     from inspect_ai.model.network import Network
+    from inspect_ai.training.corpus import Corpus
 
 
 STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a trunk
@@ -44,6 +46,7 @@ def train_task(
     config_file: Path | None = None,
     plan_file: Path | None = None,
     budget: str | None = None,
+    tune: bool = False,
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
@@ -53,9 +56,10 @@ def train_task(
     """Train one task on labelled folders; the best epoch on val is kept.
 
     What is followed: see `planning.using.recipe_of`. budget: time that all of it may take, such as 45m; the plan's if
-    None. backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt.
-    tell: called with each sentence on the data, before training starts. show: called with what is followed, before
-    anything is decoded. Raises UsageError or SetupError.
+    None. tune: sweep around the plan first (planning/tuning.py), and write the winner into it. backbone and init
+    replace the config's; teachers: model folders of the same task, whose outputs are learnt. tell: called with each
+    sentence on the data, before training starts. show: called with what is followed, before anything is decoded.
+    Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
@@ -63,6 +67,8 @@ def train_task(
     from inspect_ai.training.package_model import TrainingRecord, package_model
 
     task = task_named(task_name, settings.tasks)
+    if tune and run.resume:
+        raise UsageError("--resume goes on with what --tune wrote into plan.yaml: leave --tune out.")
     started = run.clock()
     recipe = recipe_of(
         task,
@@ -83,6 +89,8 @@ def train_task(
     corpus = read_corpus(task, data, settings, tell)
     if task.config.network.init not in STARTS:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
+    if tune:
+        task = task.with_config(_tuned(task.config, corpus, run, recipe, tell))
     network = fresh_network(task.config)
     if recipe.budget is not None:
         run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
@@ -90,6 +98,39 @@ def train_task(
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
+
+
+def _tuned(
+    config: TaskConfig, corpus: Corpus, run: TrainingRun, recipe: Recipe, tell: Callable[[str], None]
+) -> TaskConfig:
+    """Sweep around the plan, write the winner into it, and leave it the rest of the epochs.
+
+    Raises UsageError where there is no plan, or too little time.
+    """
+    from inspect_ai.model.weights import fresh_network
+    from inspect_ai.training.fit import fit_task
+    from inspect_ai.training.val_figure import val_figure
+
+    if recipe.file is None:
+        raise UsageError(f"--tune changes a plan, and {config.name} has none: inspect-ai tasks plan {config.name}.")
+
+    def val_of(candidate: Candidate, epochs: int) -> float:
+        short = replace(run, out=run.out / "tune" / candidate.name.replace(" ", "_"), progress=False)
+        short.prepare()
+        changed = candidate.over(config, epochs)
+        network = fresh_network(changed)
+        fit_task(network, corpus, changed, short)
+        val = val_figure(network, corpus, changed)
+        tell(f"tried {candidate.name}, {epochs} epochs: val {val:.4f}")
+        return val
+
+    found = halved(candidates(config), config.train.epochs, val_of)
+    write_winner(recipe.file, found)
+    tell(f"{found.winner.name} did best; val chose it, so figures on val are a little better than on new pictures")
+    run.prepare()
+    left = found.winner.over(config, max(1, config.train.epochs - found.epochs))
+    patience = min(config.train.patience, left.train.epochs)
+    return left.model_copy(update={"train": left.train.model_copy(update={"patience": patience})})
 
 
 def _left_for_fitting(budget: str, spent_s: float) -> float:

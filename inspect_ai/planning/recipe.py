@@ -62,3 +62,6 @@ SENSITIVITY, CONFIDENCE = 0.987, 0.95
 MOST_MISSES = 2
 MOST_CALIBRATION_SHARE = 0.4  # of train's groups, where a folder has no calibration split
 MOST_TAKEN = 1 / 3  # of train's positives, where it has one that is too small
+
+# Sweep
+TUNE_SHARE = 0.25  # of the epochs, for all short trainings of --tune together
