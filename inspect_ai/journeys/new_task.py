@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inspect_ai.config import LabelSet
 from inspect_ai.planning import making
+from inspect_ai.planning.budget import budget_seconds
 from inspect_ai.planning.labels import labels_of
 from inspect_ai.planning.plan import Plan
 from inspect_ai.plugins import task_named
@@ -41,7 +42,7 @@ def new_task(
     write: writes the plugin for a label set, with a sentence on how its sides were told apart, and returns its files.
     Nothing stays written where labels or pictures cannot be read. Raises UsageError or InputError.
     """
-    making.budget_seconds(budget)
+    budget_seconds(budget)
     found = labels_of(data, name, positive=positive, column=column)
     files = write(found.labels, found.because)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inspect_ai.config import PLAN, TaskConfig, read_config, read_yaml_plan
 from inspect_ai.planning import making
+from inspect_ai.planning.budget import budget_seconds
 from inspect_ai.planning.plan import Plan
 from inspect_ai.planning.recipe import DEFAULT_BUDGET
 from inspect_ai.plugins import Task
@@ -47,7 +48,7 @@ def recipe_of(
     the run folder where that cannot be; else the config alone. Raises UsageError, also for a budget that is no time.
     """
     if budget is not None:
-        making.budget_seconds(budget)
+        budget_seconds(budget)
     if plan_file is not None:
         below = config_file_named or making.config_path(task)
         return _of_file(below, plan_file, budget)
@@ -70,5 +71,5 @@ def _of_file(config: Path, plan: Path, budget: str | None) -> Recipe:
     raw = read_yaml_plan(plan)
     said = str(raw["budget"]) if raw.get("budget") else None
     if said is not None:
-        making.budget_seconds(said)
+        budget_seconds(said)
     return Recipe(config=read_config(config, plan), budget=budget or said, file=plan)
