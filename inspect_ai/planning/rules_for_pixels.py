@@ -104,11 +104,11 @@ def _crossing(found: Symmetry) -> str:
 
 
 def _flip(key: str, name: str, found: Symmetry) -> Choice:
+    said = _found(name, found)
+    if found.shape_low >= recipe.FIXED_POSE:
+        return Choice(key=key, value=False, because=f"{said}: the parts lie in a fixed pose")
     if found.crossing >= recipe.CROSSING:
         return Choice(key=key, value=False, because=_crossing(found))
-    said = _found(name, found)
-    if not may_flip(found):
-        return Choice(key=key, value=False, because=f"{said}: the parts lie in a fixed pose")
     light = "; light gives them away, not what they show" if found.look_low >= recipe.FREELY_TURNED else ""
     return Choice(key=key, value=True, because=f"{said}{light}")
 
@@ -117,7 +117,7 @@ def _quarter_turn(found: Symmetry, square: bool) -> Choice:
     key = "augment.rotate90"
     if not square:
         return Choice(key=key, value=False, because="the input is longer one way, and a quarter turn would not fit")
-    if found.crossing >= recipe.CROSSING:
+    if found.crossing >= recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE:
         return Choice(key=key, value=False, because=_crossing(found))
     may = may_quarter_turn(found)
     against = ": grain or parts run one way" if _telling(found) else _too_few(found)
