@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from inspect_ai.cli import common
-
-if TYPE_CHECKING:
-    from inspect_ai.plugins import FoundTask
 
 app = common.app()
 
@@ -154,7 +151,20 @@ def _show(tasks: str | None, as_json: bool) -> None:
     found = find_tasks(common.settings(tasks=tasks).tasks)
     if as_json:
         for f in found:
-            common.emit(_plain(f))
+            task = f.task
+            common.emit(
+                {
+                    "task": f.name,
+                    "title": task.title if task else None,
+                    "version": task.version if task else None,
+                    "modalities": list(task.modalities) if task else None,
+                    "image_files": task.image_files if task else None,
+                    "origin": f.origin,
+                    "folder": str(f.folder),
+                    "ready": (f.folder / "operating_point.json").is_file() and task is not None,
+                    "error": f.error,
+                }
+            )
         return
     rows = []
     for f in found:
@@ -162,18 +172,3 @@ def _show(tasks: str | None, as_json: bool) -> None:
         what = f.task.title if f.task else ""
         rows.append((f.name, what, f"broken: {f.error}" if f.error else ready, f.origin, f.folder))
     common.table("Tasks", "name", "inspects", "ready", "origin", "folder", rows=rows)
-
-
-def _plain(f: FoundTask) -> dict[str, Any]:
-    task = f.task
-    return {
-        "task": f.name,
-        "title": task.title if task else None,
-        "version": task.version if task else None,
-        "modalities": list(task.modalities) if task else None,
-        "image_files": task.image_files if task else None,
-        "origin": f.origin,
-        "folder": str(f.folder),
-        "ready": (f.folder / "operating_point.json").is_file() and task is not None,
-        "error": f.error,
-    }
