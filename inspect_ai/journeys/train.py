@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspect_ai.config import TaskConfig, with_network
+from inspect_ai.config import with_network
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk, read_manifest
-from inspect_ai.planning.budget import budget_seconds
+from inspect_ai.planning.budget import left_for_fitting
 from inspect_ai.planning.making import cores
-from inspect_ai.planning.tuning import Candidate, candidates, halved, write_winner
+from inspect_ai.planning.sweep import tuned
 from inspect_ai.planning.using import Recipe, recipe_of
 from inspect_ai.plugins import Task, task_named
 from inspect_ai.settings import Settings
@@ -21,11 +21,9 @@ from inspect_ai.training.run import TrainingRun
 
 if TYPE_CHECKING:
     from inspect_ai.model.network import Network
-    from inspect_ai.training.corpus import Corpus
 
 
 STARTS = ("scratch", "imagenet")  # of network.init; else it is a folder with a trunk
-RESERVE_S, RESERVE_SHARE = 10.0, 0.03  # of a budget, for the graph, its check and the figures on val
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,53 +88,14 @@ def train_task(
     if task.config.network.init not in STARTS:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(Path(task.config.network.init))))
     if tune:
-        task = task.with_config(_tuned(task.config, corpus, run, recipe, tell))
+        task = task.with_config(tuned(task.config, corpus, run, recipe, tell))
     network = fresh_network(task.config)
     if recipe.budget is not None:
-        run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
+        run = replace(run, budget_s=left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
     epoch, steps = fit_task(network, corpus, task.config, run, [_teacher(folder, task) for folder in teachers])
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
-
-
-def _tuned(
-    config: TaskConfig, corpus: Corpus, run: TrainingRun, recipe: Recipe, tell: Callable[[str], None]
-) -> TaskConfig:
-    """Sweep around the plan, write the winner into it, and leave it the rest of the epochs.
-
-    Raises UsageError where there is no plan, or too little time.
-    """
-    from inspect_ai.model.weights import fresh_network
-    from inspect_ai.training.fit import fit_task
-    from inspect_ai.training.val_figure import val_figure
-
-    if recipe.file is None:
-        raise UsageError(f"--tune changes a plan, and {config.name} has none: inspect-ai tasks plan {config.name}.")
-
-    def val_of(candidate: Candidate, epochs: int) -> float:
-        short = replace(run, out=run.out / "tune" / candidate.name.replace(" ", "_"), progress=False)
-        short.prepare()
-        changed = candidate.over(config, epochs)
-        network = fresh_network(changed)
-        fit_task(network, corpus, changed, short)
-        val = val_figure(network, corpus, changed)
-        tell(f"tried {candidate.name}, {epochs} epochs: val {val:.4f}")
-        return val
-
-    found = halved(candidates(config), config.train.epochs, val_of)
-    write_winner(recipe.file, found)
-    tell(f"{found.winner.name} did best; val chose it, so figures on val are a little better than on new pictures")
-    run.prepare()
-    left = found.winner.over(config, max(1, config.train.epochs - found.epochs))
-    patience = min(config.train.patience, left.train.epochs)
-    return left.model_copy(update={"train": left.train.model_copy(update={"patience": patience})})
-
-
-def _left_for_fitting(budget: str, spent_s: float) -> float:
-    """Seconds of a budget that are left for the epochs."""
-    whole = budget_seconds(budget)
-    return max(1.0, whole - spent_s - RESERVE_S - RESERVE_SHARE * whole)
 
 
 def _teacher(folder: Path, task: Task) -> Network:
