@@ -14,6 +14,7 @@ LEAST_EPOCHS = 20  # likewise
 MOST_SEEN = 120_000  # from here on a schedule gains little on thousands of pictures
 MOST_EPOCHS = 120
 SMALLEST_EPOCH = 400  # pictures; shorter epochs spend their time on validation
+SPARE = 2.0  # times the least that must fit before an input grows beyond the detail that was measured
 LARGEST_EPOCH = 2_000  # pictures; longer ones leave too few weights to choose from
 
 # Input. Convolutions stop at strides 8, 16 and 32: what covers less than one cell of 8 px is hardly seen
@@ -31,7 +32,7 @@ DROP_PATH = 0.05
 
 # Symmetry: areas under the curve of "turned or not" (symmetry.py); 0.5 is chance.
 FREELY_TURNED = 0.60  # look: below it pictures may be turned by any angle
-SAME_SHAPE = 0.65  # shape: below it a quarter turn leaves grain and edges as they are
+SAME_SHAPE = 0.75  # shape: below it a quarter turn leaves grain and edges as they are
 FIXED_POSE = 0.85  # shape: from it on the parts lie so alike that mirrored ones never come
 TELLING_GROUPS = 20  # of the measured pictures; with fewer, that no turn is visible says nothing, and none is made
 CROSSING = 0.65  # from it on turning makes one side of the decision look like the other

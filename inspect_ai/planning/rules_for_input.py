@@ -37,17 +37,23 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
 
     longer = max(data.stretch, 1 / data.stretch)
 
+    own = min(math.ceil(data.side_px / recipe.STEP_PX) * recipe.STEP_PX, recipe.MOST_SIDE_PX)
+    largest = wanted if data.objects is not None else max(wanted, own)
+
     def fits(side: int, network: str) -> bool:
         mpx = longer * (side / 1000) ** 2
-        return speed.epoch_s(network, train_mpx=drawn * mpx, val_mpx=val * mpx) * (asked / drawn) <= left_s
+        seen = asked if side <= wanted else recipe.SPARE * asked
+        return speed.epoch_s(network, train_mpx=drawn * mpx, val_mpx=val * mpx) * (seen / drawn) <= left_s
 
-    sides = [side for side in range(recipe.LEAST_SIDE_PX, wanted + 1, recipe.STEP_PX)] or [wanted]
+    sides = [side for side in range(recipe.LEAST_SIDE_PX, largest + 1, recipe.STEP_PX)] or [wanted]
     small = max((side for side in sides if fits(side, recipe.SMALL)), default=0)
     tiny = max((side for side in sides if fits(side, recipe.TINY)), default=sides[0])
     is_small = small >= recipe.LEAST_SCALE * wanted
     side, network = (small, recipe.SMALL) if is_small else (tiny, recipe.TINY)
     if side < wanted:
         because += f"; at {side} px the budget pays for {asked:,} augmented pictures, at more it does not"
+    elif side > wanted:
+        because += "; there is time for more, and detail that is rare does not show in such a measure"
     elif side > data.side_px:
         because += f"; a multiple of {recipe.STEP_PX} px, the coarsest stride"
     trunk = (

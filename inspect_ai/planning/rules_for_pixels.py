@@ -26,7 +26,7 @@ def may_quarter_turn(found: Symmetry) -> bool:
 
 
 def may_turn_freely(found: Symmetry) -> bool:
-    """True where nothing of the look changes by a turn."""
+    """True where nothing of the look changes by a turn; needs `may_quarter_turn` of the quarter turn as well."""
     alike = max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
     return _telling(found) and found.crossing < recipe.CROSSING and alike
 
@@ -48,7 +48,7 @@ def augment_choices(data: Fingerprint, *, cropped: bool, square: bool) -> list[C
         _flip("augment.flip_horizontal", "mirror", seen["mirror"]),
         _flip("augment.flip_vertical", "upside_down", seen["upside_down"]),
         _quarter_turn(seen["quarter_turn"], square),
-        _angle(seen["any_angle"]),
+        _angle(seen["any_angle"], may_quarter_turn(seen["quarter_turn"])),
         Choice(key="augment.scale", value=recipe.SCALE, because="distance to the camera varies a little everywhere"),
         Choice(
             key="augment.shift",
@@ -124,9 +124,9 @@ def _quarter_turn(found: Symmetry, square: bool) -> Choice:
     return Choice(key=key, value=may, because=_found("quarter_turn", found) + ("" if may else against))
 
 
-def _angle(found: Symmetry) -> Choice:
+def _angle(found: Symmetry, quarter: bool) -> Choice:
     key, said = "augment.rotate_degrees", _found("any_angle", found)
-    if may_turn_freely(found):
+    if quarter and may_turn_freely(found):
         return Choice(key=key, value=180.0, because=f"{said}: round parts, or no upright side")
     against = "" if _telling(found) else _too_few(found)
     return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}{against}: only as far as parts lie askew")

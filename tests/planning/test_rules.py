@@ -52,10 +52,12 @@ def test_grey_pictures_have_one_channel_and_coloured_ones_three() -> None:
 
 def test_pictures_keep_their_size_where_shrinking_loses_detail_and_shrink_where_it_is_noise() -> None:
     sharp = planned("parts", fingerprint(), means())
-    blurred = planned("parts", fingerprint(shrink=2.0), means())
+    slow = Speed(train={"small": 0.8, "tiny": 0.4}, val={"small": 0.2, "tiny": 0.1}, threads=2)
+    blurred, spare = (planned("parts", fingerprint(shrink=2.0), means("t", s, slow)) for s in (700.0, 7000.0))
 
     assert value(sharp, "input.size") == 320
     assert value(blurred, "input.size") == 160
+    assert value(spare, "input.size") == 320  # there is time, and rare detail may be there all the same
     assert "150 px only noise is lost" in reason(blurred, "input.size")
 
 
@@ -66,7 +68,7 @@ def test_long_pictures_keep_their_shape_and_are_not_turned_by_a_quarter() -> Non
 
     plans = [planned("parts", data, means()) for data in (wide, high)]
 
-    assert [(value(plan, "input.size"), value(plan, "input.width")) for plan in plans] == [(160, 384), (384, 160)]
+    assert [(value(plan, "input.size"), value(plan, "input.width")) for plan in plans] == [(320, 800), (800, 320)]
     assert [value(plan, "augment.rotate90") for plan in plans] == [False, False]
     assert value(planned("parts", mixed, means()), "input.size") == 320
 
