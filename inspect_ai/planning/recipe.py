@@ -20,6 +20,7 @@ LARGEST_EPOCH = 2_000  # pictures; longer ones leave too few weights to choose f
 # Input. Convolutions stop at strides 8, 16 and 32: what covers less than one cell of 8 px is hardly seen
 # ("smallest lesion >= 8 px": resolution was the largest single gain on 224 px against 28 px, MedMNIST+).
 SMALLEST_OBJECT_PX = 8.0
+MOST_SHRUNK = 2.0  # by the measure of detail alone: it is a mean, and what is rare hardly shows in it
 STEP_PX = 32  # sides are multiples of it: the coarsest stride
 LEAST_SIDE_PX, MOST_SIDE_PX = 64, 1024
 LEAST_SCALE = 0.4  # of the wanted side, below which `tiny` at a larger side is taken instead of `small`

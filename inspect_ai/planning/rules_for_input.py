@@ -82,7 +82,7 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
 def wanted_side(data: Fingerprint) -> tuple[int, str]:
     """Side that shows everything, in pixels, and why."""
     own = data.side_px
-    least = own / data.shrink
+    least = own / min(data.shrink, recipe.MOST_SHRUNK)
     detail = (
         f"pictures are {own:.0f} px on their shorter side, and shrinking them at all loses more than noise"
         if data.shrink <= 1

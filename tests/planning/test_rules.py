@@ -57,6 +57,8 @@ def test_pictures_keep_their_size_where_shrinking_loses_detail_and_shrink_where_
 
     assert value(sharp, "input.size") == 320
     assert value(blurred, "input.size") == 160
+    blank = planned("parts", fingerprint(shrink=8.0), means("t", 700.0, slow))
+    assert value(blank, "input.size") == 160  # a mean says little about small defects: never below half by it alone
     assert value(spare, "input.size") == 320  # there is time, and rare detail may be there all the same
     assert "150 px only noise is lost" in reason(blurred, "input.size")
 
