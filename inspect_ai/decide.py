@@ -86,7 +86,7 @@ def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
         return Outcome.FLAG, f"{scored} is so close below {flag} that it counts as reaching it"
     if not reaches(score, lines.clear_below, lines):
         return Outcome.CLEAR, f"{scored} is below {clear}"
-    return Outcome.ABSTAIN, f"{scored} lies between {clear} and {flag}: a person must look"
+    return Outcome.ABSTAIN, f"{scored} lies between the lines, {clear} and {flag}: a person must look"
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:

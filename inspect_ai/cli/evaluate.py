@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inspect_ai.journeys.evaluate import Evaluation
 
 app = common.app()
+NAMES = {"false_positive_rate": "false_positive_rate (not cleared)", "flagged_rate": "flagged_rate (of negatives)"}
 
 
 @app.command()
@@ -92,13 +93,24 @@ def evaluate(
 
 
 def _show(result: Evaluation, as_json: bool) -> None:
+    from inspect_ai.report.evaluation.words import counted
+    from inspect_ai.report.frontier import measured_table
+
     values = as_plain(result)
     if as_json:
         common.emit(values)
         return
-    hidden = ("classes", "confusion", "said", "files")
-    rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
+    hidden = ("classes", "confusion", "said", "files", "outcomes", "frontier")
+    rows = [(NAMES.get(name, name), _cell(value)) for name, value in values.items() if name not in hidden]
     common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
+    if result.outcomes:
+        shares = [(one.side, one.outcome.value, counted(one.share)) for one in result.outcomes]
+        common.table("Outcomes (95 % interval)", "of", "outcome", "pictures", rows=shares)
+    if result.frontier:
+        shown = measured_table(result.frontier)
+        common.table("Proved lines, on these pictures", *shown.columns, rows=list(shown.rows))
+        for sentence in shown.said:
+            common.say(sentence)
     if result.classes:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
@@ -110,8 +122,13 @@ def _show(result: Evaluation, as_json: bool) -> None:
 
 def as_plain(result: Evaluation) -> dict[str, Any]:
     """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
-    names = [name for name in type(result).__dataclass_fields__ if name not in ("scored", "account")]
-    return {name: getattr(result, name) for name in names} | {"files": result.account and result.account.plain()}
+    apart = ("scored", "account", "outcomes", "frontier")
+    names = [name for name in type(result).__dataclass_fields__ if name not in apart]
+    return {name: getattr(result, name) for name in names} | {
+        "outcomes": [one.plain() for one in result.outcomes],
+        "frontier": [one.plain() for one in result.frontier],
+        "files": result.account and result.account.plain(),
+    }
 
 
 def _cell(value: object) -> str:

@@ -91,7 +91,7 @@ def proved_point(
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence)
+        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence_each)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
@@ -100,6 +100,7 @@ def proved_point(
         thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
+        negatives_line=found.negatives_line,
         digests=Digests(
             model_sha256=engine.model_sha256,
             config_sha256=config_sha256(task.config),
