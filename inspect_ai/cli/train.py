@@ -95,5 +95,5 @@ def _show(recipe: Recipe, as_json: bool) -> None:
     within = f", within {recipe.budget}" if recipe.budget is not None else ""
     common.remark(
         f"{where}{size}{network.backbone} from {network.init} at {f'{side} px' if side else 'full size'}, "
-        f"{train.epochs} epochs of batch {train.batch}{within}"
+        f"epochs: {train.epochs}, batch: {train.batch}{within}"
     )

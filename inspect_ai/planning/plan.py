@@ -66,7 +66,7 @@ def plan_text(plan: Plan, config_name: str) -> str:
         *(line for sentence in plan.measured for line in _comment(sentence, "", first="- ", rest="  ")),
         "",
         *_comment(
-            f"{plan.threads} threads were used when the speed was measured; the time is what they need. --budget of "
+            f"Threads when the speed was measured: {plan.threads}; the time is what they need. --budget of "
             f"`train` bounds it anew.",
             "",
         ),
