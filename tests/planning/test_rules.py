@@ -191,7 +191,7 @@ def test_a_folder_without_splits_gives_calibration_what_the_promise_needs() -> N
 
 @pytest.mark.parametrize(
     ("there", "train", "misses"),
-    [(229, 0, 0), (364, 0, 1), (362, 147, 1), (315, 536, 2), (363, 2, 0)],  # 229, 364 and 483 positives allow 0, 1 and 2 misses
+    [(229, 0, 0), (364, 0, 1), (362, 147, 1), (315, 536, 2), (363, 2, 0)],  # 229, 364 and 483 allow 0, 1 and 2 misses
 )
 def test_calibration_is_topped_up_as_far_as_a_third_of_train_allows(there: int, train: int, misses: int) -> None:
     data = fingerprint(counts=counts((train, 400), (50, 50), (there, 240)))
