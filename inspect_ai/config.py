@@ -93,11 +93,18 @@ class Input(Strict):
     """Input of the network."""
 
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
+    width: int | None = None  # of units that are not square; `size` is their height then
     channels: Literal[1, 3] = 1
     multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
     window: int | None = None  # side in source pixels of what is cut out of a stack of slices around a candidate
     depth: int = Field(default=1, ge=1)  # slices of a stack that the network sees, its own in the middle; 1: it alone
     surround: float | None = None  # value of all channels where a unit shows nothing; no evidence is taken from there
+
+    @model_validator(mode="after")
+    def _height_beside_width(self) -> Input:
+        if self.width is not None and self.size is None:
+            raise ValueError("width is that of units whose height is `size`: set both, or neither")
+        return self
 
 
 class Network(Strict):
@@ -343,7 +350,7 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
 
 # Keys of `input` that change no decision on a picture at these values: they stay out of digests that are older than
 # they are. The config's file is in the certificate too.
-_AS_BEFORE = {"depth": 1, "surround": None}
+_AS_BEFORE = {"width": None, "depth": 1, "surround": None}
 
 
 def _as_before(seen: Input) -> set[str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from inspect_ai.cli import common
-
-if TYPE_CHECKING:
-    from inspect_ai.plugins import FoundTask
 
 app = common.app()
 
