@@ -21,6 +21,7 @@ NAMES = (
     "moves",
     "mutants",
     "near_copies",
+    "phantoms",
     "speed",
     "volumes",
 )
