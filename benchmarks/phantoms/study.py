@@ -17,12 +17,13 @@ from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores,
 from inspect_ai.config import config_sha256
 from inspect_ai.datasets.folder import read_folder
 from inspect_ai.decide import GRID
+from inspect_ai.domain import StudyRef
 from inspect_ai.errors import UsageError
+from inspect_ai.ingest import DecoderPool, discover, load
 from inspect_ai.inspection.calibration_data import calibration_scores, refuse_seen
 from inspect_ai.inspection.dataset_scoring import score_rows
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.reference import fit
-from inspect_ai.inspection.sources import as_study
 from inspect_ai.operating_point import PHANTOM, Digests, OperatingPoint
 from inspect_ai.phantom import population
 
@@ -115,19 +116,22 @@ def _pictures(inspector: Inspector, folder: Path, counts: tuple[int, int], progr
 def _series(inspector: Inspector, folder: Path, counts: tuple[int, int], progress: Callable[[int], None]) -> _Scores:
     """Score whole made chests, each by its highest finding, as a scan does."""
     scores, units, positive, passed, digests = [], [], [], [], []
-    for number in range(sum(counts)):
-        side = number < counts[0]
-        made = population.write_chest(folder, number if side else number - counts[0], positive=side)
-        study = as_study(folder / made.path, inspector.settings)
-        found = inspector.predict_study(study)
-        if found.score is None:
-            raise UsageError(f"{folder / made.path} has no score: {'; '.join(found.problems) or 'nothing was found'}.")
-        scores.append(found.score)
-        units.append(made.path)
-        positive.append(side)
-        passed.append(all(measure.passed for measure in found.measures))
-        digests.append(study.ref.digest)
-        progress(number + 1)
+    with DecoderPool(1, inspector.settings.decode_memory_gib) as pool:
+        for number in range(sum(counts)):
+            side = number < counts[0]
+            made = population.write_chest(folder, number if side else number - counts[0], positive=side)
+            (ref,) = discover(folder / made.path, settings=inspector.settings, pool=pool)
+            assert isinstance(ref, StudyRef)  # noqa: S101 - the program wrote it; for the type checker
+            found = inspector.predict_study(load(folder / made.path, ref, inspector.settings))
+            if found.score is None:
+                why = "; ".join(found.problems) or "nothing was found"
+                raise UsageError(f"{folder / made.path} has no score: {why}.")
+            scores.append(found.score)
+            units.append(made.path)
+            positive.append(side)
+            passed.append(all(measure.passed for measure in found.measures))
+            digests.append(ref.digest)
+            progress(number + 1)
     return _Scores(
         pictures=CalibrationScores(scores=scores, units=units, positive=positive, passed=passed), digests=digests
     )

@@ -93,6 +93,17 @@ def test_decisions_on_made_pictures_say_phantom_and_are_certified_none(task: Pat
     assert [entry["certified"] for line in said if (entry := json.loads(line))["kind"] == "decision"] == [False] * 4
 
 
+def test_the_certificate_of_a_phantom_is_verified_with_the_model_above_it(task: Path, tmp_path: Path) -> None:
+    words = ("certificate", "verify", task / "phantom", "--tasks", "tasks")
+    holds = in_pipe(*words, cwd=tmp_path, INSPECT_AI_TRUSTED_KEYS=str(tmp_path / "trusted"))
+    (task / "manifest.json").write_text((task / "manifest.json").read_text("utf-8") + " ", "utf-8")
+    broken = in_pipe(*words, cwd=tmp_path, INSPECT_AI_TRUSTED_KEYS=str(tmp_path / "trusted"))
+
+    assert holds.returncode == 0, holds.stdout + holds.stderr
+    assert "proved for phantoms" in holds.stdout
+    assert broken.returncode == 1
+
+
 def test_a_doubt_about_the_code_takes_the_promise_for_phantoms_too(task: Path, tmp_path: Path) -> None:
     (event, *_) = (e for e in scan(tmp_path / "in", settings(task), made_up=True) if isinstance(e, StudyDecided))
 
