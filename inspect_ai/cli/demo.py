@@ -68,8 +68,12 @@ def _decisions(results: list[StudyDecided | FileRejected]) -> list[Decision]:
 
 def _comparison(found: list[Comparison]) -> None:
     """Print how many studies were decided as they were made, and the names of the others."""
-    made = {"clear": "without a finding are clear", "flag": "with one are flagged", "abstain": "unusable left to you"}
-    parts = [f"{one.count - len(one.otherwise)} of {one.count} {made[one.outcome.value]}" for one in found if one.count]
+    made = {"clear": "sound", "flag": "others", "abstain": "blurred"}
+    parts = [
+        f"{one.outcome.value} {one.count - len(one.otherwise)} of {one.count} {made[one.outcome.value]}"
+        for one in found
+        if one.count
+    ]
     others = [key for one in found for key in one.otherwise]
     print(f"\nAs made:    {', '.join(parts)}." + (f" Otherwise: {', '.join(others)}." if others else ""))
 

@@ -17,6 +17,7 @@ from inspect_ai.errors import InspectError, UsageError
 from inspect_ai.inspection.loading import load_all
 from inspect_ai.journeys.demo import READY, STUDIES, MadeFolder, compare, make_studies
 from inspect_ai.phantom import write_chests
+from inspect_ai.phantom.chest_frame import SLICE_MM
 from inspect_ai.settings import Settings
 from tests.support.logs import decision
 from tests.support.terminal import PROGRAM, in_pipe, on_terminal
@@ -76,9 +77,7 @@ def test_healthy_ones_are_clear_the_others_flagged_and_the_blurred_one_is_left_t
         **{f"metal/tile_{n}": "flag" for n in ("4_blowhole.jpg", "5_crack.png", "6_break.bmp", "7_fray.jpg")},
         "rubbish/tile_1_copy.jpg": "clear",
     }
-    assert "7 of 7 without a finding are clear, 8 of 8 with one are flagged, 1 of 1 unusable left to you." in (
-        " ".join(shown.first.stdout.split())
-    )
+    assert "clear 7 of 7 sound, flag 8 of 8 others, abstain 1 of 1 blurred." in shown.first.stdout
     (blurred,) = (row for row in rows if len(row) > 7 and row[6] == "fundus/out_of_focus.jpg")
     assert "focus" in blurred[7]
 
@@ -102,11 +101,16 @@ def test_on_eighty_columns_a_study_has_one_line_and_a_nodule_its_size_and_place(
     assert all(cell_len(line) <= 80 for line in shown.second)
     assert sum(" phantom " in row for row in rows) == 16  # all but the one that nothing is promised about
     (flagged,) = (row for row in rows if row.startswith("flag") and "ct/" in row)
-    size, *place = map(int, re.findall(r"nodule (\d+) mm (-?\d+) (-?\d+) (-?\d+)", flagged)[0])
-    truth = write_chests(tmp_path)[0].places
-    near = min(truth, key=lambda made: float(np.linalg.norm(np.subtract(made.position_mm, place))))
-    assert np.linalg.norm(np.subtract(near.position_mm, place)) < near.diameter_mm / 2
-    assert abs(size - near.diameter_mm) < 0.4 * near.diameter_mm
+    said = re.findall(r"nodule (\d+) mm slice (\d+), row (\d+), column (\d+)", shown.first.stdout)[0]
+    assert f"nodule {said[0]} mm slice {said[1]}" in flagged
+    size_mm, number, row, col = map(int, said)
+    (near,) = (
+        place
+        for place in write_chests(tmp_path)[0].places
+        if place.position_mm and abs(place.position_mm[2] - (number - 1) * SLICE_MM) < 5
+        and np.hypot(place.row - row, place.col - col) < place.diameter_px / 2
+    )  # fmt: skip
+    assert near.diameter_mm == pytest.approx(size_mm, rel=0.4)
 
 
 def listed(folder: Path) -> Path:

@@ -86,6 +86,7 @@ def test_decisions_on_made_pictures_say_phantom_and_are_certified_none(task: Pat
     page = summary.report.read_text("utf-8")
     assert page.count("<td>phantom</td>") == 4
     assert FOR_PHANTOMS in page
+    assert "part0001.png" in page
     assert "It says nothing about a real picture" in page
     listed = in_pipe("audit", "list", "--db", "log.db", cwd=tmp_path).stdout
     assert listed.count("\tphantom\t") == 4
@@ -100,7 +101,7 @@ def test_the_certificate_of_a_phantom_is_verified_with_the_model_above_it(task: 
     broken = in_pipe(*words, cwd=tmp_path, INSPECT_AI_TRUSTED_KEYS=str(tmp_path / "trusted"))
 
     assert holds.returncode == 0, holds.stdout + holds.stderr
-    assert "proved for phantoms" in holds.stdout
+    assert "what it proves of phantoms, the made pictures of the demo; it certifies no decision" in holds.stdout
     assert broken.returncode == 1
 
 

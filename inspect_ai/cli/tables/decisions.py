@@ -96,15 +96,12 @@ def number(value: float | None) -> str:
 
 
 def place_and_size(decision: Decision) -> str:
-    """Highest finding of a flagged study with its diameter and position in the patient; "" where these are unknown.
-
-    x to the left, y to the back, z to the head, in mm.
-    """
+    """Highest finding of a flagged series, with diameter, slice (from 1, as in viewers), row and column; else ""."""
     finding = next(iter(decision.findings), None)
     if decision.verdict.outcome is not Outcome.FLAG or finding is None or finding.position_mm is None:
         return ""
     size = "" if finding.diameter_mm is None else f" {finding.diameter_mm:.0f} mm"
-    return f"{finding.name}{size} {' '.join(f'{v:.0f}' for v in finding.position_mm)}"
+    return f"{finding.name}{size} slice {finding.image_index + 1}, row {finding.row}, column {finding.col}"
 
 
 def certified(at_decision: bool | None, lapsed: str, reason: str) -> str:
