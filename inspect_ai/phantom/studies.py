@@ -134,7 +134,7 @@ def write_fundus(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
         rng = _stream(seed, "fundus", number)
         photo = make_fundus(rng, size=FUNDUS_PX, laterality=eye.laterality, lesions=eye.lesions, tint=eye.tint)
         if eye.blur_px:
-            photo = replace(photo, picture=cv2.GaussianBlur(photo.picture, (0, 0), eye.blur_px))
+            photo = replace(photo, picture=np.asarray(cv2.GaussianBlur(photo.picture, (0, 0), eye.blur_px), np.uint8))
         path = Path("fundus") / eye.file
         write_picture(folder / path, photo, name=f"{seed}/{eye.file}", patient=f"MADE-{11 + number:04d}")
         made.append(

@@ -145,13 +145,14 @@ def test_a_made_file_that_was_exchanged_is_not_decided(tmp_path: Path) -> None:
 
 
 def test_a_study_that_was_decided_otherwise_than_it_was_made_is_named() -> None:
-    made = MadeFolder(studies=Path(), expected={"parts/1.png": Outcome.FLAG, "parts/2": Outcome.CLEAR})
-    series = decision(2, outcome=Outcome.ABSTAIN)
-    decisions = [decision(1), replace(series, study=replace(series.study, key="parts/2#0123abcd")), decision(3)]
+    expected = {"parts/1.png": Outcome.FLAG, "parts/2": Outcome.CLEAR, "parts/4.png": Outcome.CLEAR}
+    made = MadeFolder(studies=Path(), expected=expected)
+    series = decision(2, outcome=Outcome.CLEAR)
+    decisions = [decision(1), replace(series, study=replace(series.study, key="parts/2#0123abcd")), decision(4)]
 
     clear, flag, abstain = compare(made, decisions)
 
-    assert (clear.count, clear.otherwise) == (1, ("parts/2",))
+    assert (clear.count, clear.otherwise) == (2, ("parts/4.png",))
     assert (flag.count, flag.otherwise) == (1, ())
     assert abstain.count == 0
     assert compare(made, [])[1].otherwise == ("parts/1.png",)
