@@ -11,7 +11,9 @@ from enum import StrEnum
 
 from inspect_ai.domain import OBSERVABLE
 
-PROMISES = ("proved: ", "promised on average ")  # first words of a promise
+PROVED, PROVED_FOR_PHANTOMS, ON_AVERAGE = "proved: ", "proved for phantoms: ", "promised on average "
+PROMISES = (PROVED, PROVED_FOR_PHANTOMS, ON_AVERAGE)  # first words of a promise
+PHANTOM = "phantom: "  # first word of `covers` where made pictures set the thresholds; signed with the rest of it
 
 
 class Guarantee(StrEnum):
@@ -125,6 +127,11 @@ class OperatingPoint:
         return self.proof.refusal is None
 
     @property
+    def phantom(self) -> bool:
+        """True when made pictures set the thresholds: they decide made pictures alone, and certify no decision."""
+        return self.covers.startswith(PHANTOM)
+
+    @property
     def certified_somewhere(self) -> bool:
         """True when a study can be decided certified: the whole is proved, or a group that is known at work."""
         return self.certified or (self.own_thresholds and any(group.refusal is None for group in self.proof.groups))
@@ -136,12 +143,16 @@ class OperatingPoint:
 
     @property
     def promise(self) -> str:
-        """Proved statement in words, with the kind of its guarantee. It is not true of a refused point."""
+        """Proved statement in words, with the kind of its guarantee; of a refused point, that nothing is proved."""
+        if self.proof.refusal is not None:
+            return f"nothing is proved: {self.proof.refusal}"
         share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
         what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
-            return f"{PROMISES[1]}over calibrations only, the weaker tier: {what}; this one may fall short"
-        return f"{PROMISES[0]}at least {what} ({sure} confidence{self.chosen_among})"
+            return f"{ON_AVERAGE}over calibrations only, the weaker tier: {what}; this one may fall short"
+        return (
+            f"{PROVED_FOR_PHANTOMS if self.phantom else PROVED}at least {what} ({sure} confidence{self.chosen_among})"
+        )
 
     @property
     def chosen_among(self) -> str:
@@ -180,7 +191,12 @@ class OperatingPoint:
         )
 
     def for_volume(self) -> OperatingPoint:
-        """Point for a whole volume: no promise, a higher threshold for flags, and abstention between the thresholds."""
+        """Point for a whole volume: no promise, a higher threshold for flags, and abstention between the thresholds.
+
+        Made volumes have a proof of their own, so that a phantom point holds for them as it is.
+        """
+        if self.phantom:
+            return self
         why = "the promise was proved for single pictures of candidates, not for whole series"
         line = max(self.thresholds.flag_from, self.thresholds.flag_volume_from or 0.0)
         return replace(
@@ -192,6 +208,7 @@ class OperatingPoint:
     @property
     def _positives(self) -> str:
         who = "groups with a positive" if self.proof.group_score == "highest" else "positives"
+        who = f"made {who}" if self.phantom else who
         if not self.proof.group_by:
             return who
         if len(self.proof.groups) == 1:

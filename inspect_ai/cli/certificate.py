@@ -91,8 +91,7 @@ def verify(
         common.table(f"Certificate {found.made.sha256[:12]}", "check", "result", rows=rows)
         _say_faults(found)
         if found.holds:
-            what = "these are the files that were certified" if found.of_scores else "decisions made now are certified"
-            print(f"It holds: {what}.")
+            print(f"It holds: {_what_holds(found)}.")
     if not found.holds:
         raise typer.Exit(DOES_NOT_HOLD)
 
@@ -125,6 +124,12 @@ def frontier(
         print(card_text(found.frontier, found.point), end="")
     else:
         frontier_shown.tell(found.frontier)
+
+
+def _what_holds(found: Verified) -> str:
+    if found.made.certificate.point.phantom:
+        return "what it proves of phantoms, the made pictures of the demo; it certifies no decision"
+    return "these are the files that were certified" if found.of_scores else "decisions made now are certified"
 
 
 @app.command("suspend")

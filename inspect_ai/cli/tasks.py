@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inspect_ai.cli import common
+
+if TYPE_CHECKING:
+    from inspect_ai.plugins import FoundTask
 
 app = common.app()
 

@@ -127,8 +127,9 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
         if made.certificate.at_work.of_scores:
             return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
-        engine = open_engine(path.parent, kind=settings.engine, config=task.config)
-        found = checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        model = path.parent.parent if made.certificate.point.phantom else path.parent  # of a phantom: one folder up
+        engine = open_engine(model, kind=settings.engine, config=task.config)
+        found = checks(made, deployment_record(task, engine, model, point_path(path)), settings)
         return [*found, Check("code in memory", "; ".join(code_changes((type(task).__module__,))) or None)]
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]

@@ -22,6 +22,7 @@ NAMES = (
     "moves",
     "mutants",
     "near_copies",
+    "phantoms",
     "routing",
     "speed",
     "stacks",
