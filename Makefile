@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy fuzz gate guarantee heat index line_soak monitor moves mutants near_copies speed volumes
+BENCHMARKS := accuracy finder fuzz gate guarantee heat index line_soak monitor moves mutants near_copies speed volumes
 
 export OMP_NUM_THREADS ?= 1
 

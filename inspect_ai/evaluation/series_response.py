@@ -39,7 +39,7 @@ class SeriesMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesResponse:
-    """Sensitivity [R] at RATES with intervals over scans, its mean, and the share with any mark at all."""
+    """Sensitivity [R] at RATES with intervals over scans (NaN for one), its mean, and the share with any mark."""
 
     curve: FreeResponse = field(repr=False)
     sensitivity: tuple[float, ...]
@@ -96,6 +96,8 @@ def series_response(scans: Sequence[SeriesMarks]) -> SeriesResponse:
     counted = _Counted(marks, nodules)
     here = counted.sensitivity(np.ones((1, len(scans)), np.int64))[0]  # [R]
     draws = np.concatenate([counted.sensitivity(weights) for weights in _weights(len(scans))])  # [DRAWS, R]
+    if len(scans) < 2:  # one scan drawn again is itself
+        draws = np.full_like(draws, np.nan)
     intervals = tuple(_interval(draws[:, i]) for i in range(len(RATES)))
     return SeriesResponse(
         curve=curve,

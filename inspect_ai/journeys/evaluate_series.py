@@ -77,7 +77,7 @@ def evaluate_series(
             nodules = wanted.get(name, [])
             unscored += bool(problem)
             said += (
-                [f"series {name} was not scored ({problem}): its {len(nodules)} nodules count as missed"]
+                [f"series {name} was not scored ({problem}): nodules in it count as missed: {len(nodules)}"]
                 if problem
                 else []
             )
@@ -119,7 +119,7 @@ def _studies(data: Path, settings: Settings) -> Iterator[tuple[Study | None, lis
         names = ", ".join(item.file for item in rejected[:LISTED])
         yield (
             None,
-            [f"{len(rejected)} files cannot be read and were left out ({names}{', ...' * (len(rejected) > LISTED)})"],
+            [f"files that cannot be read were left out: {len(rejected)} ({names}{', ...' * (len(rejected) > LISTED)})"],
         )
     for ref in found:
         if isinstance(ref, StudyRef) and ref.kind == "dicom":
@@ -163,7 +163,7 @@ def _outside(volume: Volume, nodules: Sequence[AnnotatedNodule]) -> list[str]:
     if not lost:
         return []
     return [
-        f"series {volume.series_uid}: {len(lost)} annotated nodules lie outside it ({', '.join(lost[:LISTED])}). "
+        f"series {volume.series_uid}: annotated nodules that lie outside it: {len(lost)} ({', '.join(lost[:LISTED])}). "
         "Positions are patient coordinates in millimetres, x to the left, y to the back, z to the head (LPS)"
     ]
 
@@ -175,9 +175,11 @@ def _absent(wanted: dict[str, list[AnnotatedNodule]], scans: Sequence[SeriesMark
     said = []
     if absent:
         lost = sum(len(wanted[name]) for name in absent)
-        said.append(f"{len(absent)} series of the table, with {lost} nodules, are not in the folder and count nowhere")
+        said.append(
+            f"series of the table that are not in the folder count nowhere: {len(absent)}, nodules in them: {lost}"
+        )
     if unnamed:
-        said.append(f"{unnamed} series of the folder are not in the table and count as series without nodules")
+        said.append(f"series of the folder that are not in the table count as without nodules: {unnamed}")
     return said
 
 

@@ -87,6 +87,12 @@ def test_intervals_hold_the_figure_and_close_when_all_scans_are_alike() -> None:
     assert (high - low) / 2 == pytest.approx(2 * math.sqrt(0.25 / 10), abs=0.08)
 
 
+def test_one_scan_has_no_interval() -> None:
+    found = series_response([scan(0, [mark(10, 0.9)], [NODULE])])
+
+    assert all(math.isnan(edge) for edge in found.cpm_interval)
+
+
 def test_without_any_mark_nothing_is_found() -> None:
     found = series_response([scan(0, [], [NODULE])])
 

@@ -15,6 +15,7 @@ from inspect_ai.evaluation.series_response import RATES, SeriesResponse
 from inspect_ai.report.evaluation import charts
 from inspect_ai.report.evaluation.charts import Axis, Frame
 from inspect_ai.report.evaluation.figures import Figure
+from inspect_ai.report.evaluation.words import plural
 from inspect_ai.report.page import environment
 from inspect_ai.version import __version__
 from inspect_ai.whole_file import whole_file
@@ -94,7 +95,11 @@ def _facts(subject: SeriesSubject, response: SeriesResponse) -> list[tuple[str, 
     rows = [
         ("Task", f"{subject.task} ({subject.title})"),
         ("Data", f"{subject.data}, positions from {subject.annotations}"),
-        ("How many", f"{subject.nodules} nodules in {subject.series} series, {subject.unscored} of them not scored"),
+        (
+            "How many",
+            f"{subject.nodules} {plural('nodule', subject.nodules)} in {subject.series} series, "
+            f"{subject.unscored} of them not scored",
+        ),
         ("Left out", f"{subject.excluded} excluded findings; {subject.ignored_marks} marks on them count neither way"),
         ("Model", f"weights {subject.model_sha256[:16]}, {subject.engine}"),
         (
