@@ -103,7 +103,7 @@ def _measured(volume: Volume, candidate: Candidate, air_hu: float) -> float:
     )
     middle = float(np.median(near[22:27, 22:27]))
     bright = (near > (min(middle, BRIGHTEST_HU) + air_hu) / 2).astype(np.uint8)
-    depth = cv2.distanceTransform(bright, cv2.DIST_L2, 5)[18:31, 18:31]
+    depth = np.minimum(cv2.distanceTransform(bright, cv2.DIST_L2, 5)[18:31, 18:31], 24)  # no limit where all is bright
     eaten_mm = float(np.mean(volume.spacing_mm[1:]))  # by blur and noise, half a pixel a side
     measured = 2 * depth.max() * grid_mm + eaten_mm
     low, high = SCALE_ERROR

@@ -110,3 +110,21 @@ def test_findings_without_a_place_in_millimetres_stay_as_they_are(task: Task) ->
     plain = [Finding(name="nodule", score=0.5), Finding(name="nodule", score=0.4)]
 
     assert task.merged(plain) == plain
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("patient", ["Lung_Dx-A0001", "Lung_Dx-A0002"])
+def test_of_a_real_chest_the_boxed_tumour_is_said_and_nothing_else(task: Task, shared: Path, patient: str) -> None:
+    import csv
+
+    import pydicom
+
+    folder = shared / "data" / "lung_nodule" / "ct_series"
+    volume = chests.read_series([pydicom.dcmread(file) for file in (folder / patient).glob("*.dcm")])
+
+    (mass,) = masses(task, volume)
+
+    uid = volume.sop_instance_uids[mass.slice_index]
+    (box,) = (row for row in csv.DictReader((folder / "annotations.csv").open()) if row["sop_instance_uid"] == uid)
+    assert float(box["row_min"]) <= mass.row <= float(box["row_max"])
+    assert float(box["col_min"]) <= mass.col <= float(box["col_max"])
