@@ -108,7 +108,7 @@ def _pictures(inspector: Inspector, folder: Path, counts: tuple[int, int], progr
     population.write_labels(folder, made, positive=kind.positive, negative=kind.negative)
     labelled = read_folder(folder, inspector.task.config)
     scored = score_rows(labelled, labelled.part("calibration"), inspector, progress=progress)
-    refuse_seen(scored, inspector.engine, folder)
+    refuse_seen(scored, inspector.engine, [folder])
     pictures = calibration_scores(scored, labelled.labels, CalibrationRequest())
     return _Scores(pictures=pictures, digests=[s.sha256 for s in scored], known=fit(scored).known)
 
