@@ -280,7 +280,7 @@ def test_the_command_writes_tables_picture_and_figures_and_finds_no_fault(
     assert "MAPIE was left out" in text
     with (out / "guarantee.csv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
-    assert {row["part"] for row in rows} == {"kept", "broken", "real"}
+    assert {row["part"] for row in rows} == {"kept", "broken", "asked", "cross-fitted", "real"}
     assert (out / "guarantee.png").read_bytes().startswith(b"\x89PNG")
 
 
