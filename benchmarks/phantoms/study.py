@@ -33,7 +33,7 @@ COVERS = "{}one {}, drawn as those of the demo are: made by this program. It say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What is made for one task: the unit of the promise, and the words of labels.csv for both sides."""
+    """Words for what is made for one task: the unit of the promise, and those of labels.csv for both sides."""
 
     unit: str
     positive: str = ""
@@ -49,7 +49,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Result for one task. digests: SHA-256 of each made study; known: reference, where single pictures are decided."""
+    """Result for one task. known: reference of the made pictures, where single ones are decided and they suffice."""
 
     point: OperatingPoint
     pictures: CalibrationScores

@@ -78,8 +78,8 @@ def make_studies(folder: Path) -> MadeFolder:
         try:
             studies.mkdir(parents=True, exist_ok=True)
             wanted = write_studies(studies)
-            rubbish = [item.file for item in write_corrupt_files(studies)]
-            made = {"expected": _expected(wanted), "files": _digests(studies, [*_files_of(studies, wanted), *rubbish])}
+            corrupt = [item.file for item in write_corrupt_files(studies)]
+            made = {"expected": _expected(wanted), "files": _digests(studies, [*_files_of(studies, wanted), *corrupt])}
             marker.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
         except OSError as e:
             raise SetupError(f"{folder} cannot be written ({e.strerror}). Choose another folder with --dir.") from e
