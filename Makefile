@@ -7,12 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy fuzz gate guarantee heat index line_soak monitor moves mutants near_copies routing speed volumes
+BENCHMARKS := accuracy finder fuzz gate guarantee heat index landmarks line_soak monitor moves mutants near_copies phantoms routing speed stacks volumes
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs certificates bench $(BENCHMARKS:%=bench-%) clean
+.PHONY: help setup demo test check docs certificates cards bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ $(DOCS_READY): $(READY)
 
 certificates: $(READY) ## issue again the certificates that ship (DATA=folder of labelled data), after code that they bind changed
 	$(BIN)/python -m benchmarks.certificates --data $(DATA)
+
+cards: $(READY) ## write the frontier of each shipped operating point into its model card
+	$(BIN)/python -m benchmarks.cards
 
 bench: bench-speed ## measure speed and print the figures
 

@@ -18,6 +18,8 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from inspect_ai.calibration import GroupScore, read_point
+from inspect_ai.calibration.frontier_file import frontier_path, read_frontier
+from inspect_ai.calibration.ladder import SHORT
 from inspect_ai.calibration.point_record import record_of
 from inspect_ai.calibration.solver import CalibrationRequest
 from inspect_ai.calibration.typical_file import TYPICAL_FILE
@@ -37,6 +39,7 @@ from inspect_ai.whole_file import whole_file
 
 SHIPPED = {"lung_nodule": ("lung_nodule/luna16_candidates",)}  # task -> labelled folders below DATA
 OPERATOR = "the makers of inspect_ai"
+FRONTIER = frontier_path(Path(POINT_FILE)).name
 PAGE = Path(CERTIFICATE_FILE).with_suffix(".html").name
 KEY_LINE = re.compile(r'^MAKER_KEY = "[0-9a-f]{64}"$', re.MULTILINE)
 
@@ -77,23 +80,27 @@ def _made(name: str, data: list[Path], folder: Path, key: Ed25519PrivateKey, acc
     proof = before.proof
     request = CalibrationRequest(
         sensitivity=proof.sensitivity,
+        or_best=SHORT in before.covers,
         confidence=proof.confidence,
         guarantee=proof.guarantee,
         group_score=GroupScore(proof.group_score) if proof.group_score else GroupScore.LOWEST,
         group_by=proof.group_by,
         overkill=None if before.false_alarms is None else before.false_alarms.overkill,
+        at_fpr=None if before.negatives_line is None else before.negatives_line.overkill,
+        prove_fpr=before.negatives_line is not None and before.negatives_line.overkill_refusal is None,
     )
     settings = Settings(db=folder / "log.db", operator=OPERATOR)
     with common.counting(f"pictures of {name} scored") as progress:
         calibrate_task(name, data, settings=settings, request=request, out=folder / POINT_FILE, progress=progress)
     if _compare(name, before, read_point(folder / POINT_FILE), accept):
         made = sign_again(folder, key)
-        files = [POINT_FILE, TYPICAL_FILE, CERTIFICATE_FILE, PAGE]
+        files = [POINT_FILE, TYPICAL_FILE, CERTIFICATE_FILE, PAGE, FRONTIER]
     else:  # what ships stays, byte for byte: the reference's last digits depend on the machine that computes it
         made = _for_shipped_files(name, read_certificate(folder / CERTIFICATE_FILE).certificate, key, settings)
         write_certificate(made, folder / CERTIFICATE_FILE)
-        files = [CERTIFICATE_FILE, PAGE]
-    write_certificate_page(made, folder / PAGE)
+        files = [CERTIFICATE_FILE, PAGE, FRONTIER]
+    rows = read_frontier(read_point(folder / POINT_FILE), folder / FRONTIER)
+    write_certificate_page(made, folder / PAGE, rows)
     return [folder / file for file in files if (folder / file).is_file()]
 
 

@@ -27,14 +27,15 @@ def write_scores(path: Path) -> None:
 
 
 def main() -> None:
-    """Ask for 98.7 % at 95 % confidence, then decide one more score."""
+    """Ask for the best that so many prove (98.7 % at 95 % confidence), then decide one more score."""
     write_scores(SCORES)
     made = inspect_ai.calibrate_scores(SCORES, name="made-up box", db="example.db")
     point = made.point
     print(point.promise if point.certified else f"nothing is proved: {point.proof.refusal}")
-    for row in made.frontier:
+    for row in made.frontier.rows:
         if row.provable and row.false_positive_rate is not None:
-            print(f"sensitivity {row.sensitivity:g}: {100 * row.false_positive_rate:.1f} % of good parts are flagged")
+            share = f"{100 * row.false_positive_rate:.1f} % of good parts are not cleared"
+            print(f"sensitivity {row.sensitivity:g}: {share}")
     verdict = inspect_ai.decide_score(71.25, "operating_point.json")
     print(f"{verdict.outcome}: {verdict.reason}")
 

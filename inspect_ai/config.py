@@ -52,6 +52,7 @@ class LabelSet(Strict):
     stack_column: str | None = None  # names of neighbouring slices in order, joined by ";"; `file` is one of them
     votes_column: str | None = None  # for each slice a PNG whose values say how many readers count a pixel in
     readers: int = Field(default=1, ge=1)  # who could vote: votes / readers is the target of a window
+    covers: str = ""  # limits of what its calibration proves, in place of the task's
     own_line: bool = False  # its operating point is its own, in a folder of its name, and never that of the task
     ignore: tuple[str, ...] = ()  # further values of the column: neither positive nor negative, never counted as either
 
@@ -92,11 +93,18 @@ class Input(Strict):
     """Input of the network."""
 
     size: int | None = None  # side of the square unit in pixels; None keeps each picture's own size
+    width: int | None = None  # of units that are not square; `size` is their height then
     channels: Literal[1, 3] = 1
     multiple: int = 32  # units are padded (mirrored) to multiples of this before the network
     window: int | None = None  # side in source pixels of what is cut out of a stack of slices around a candidate
     depth: int = Field(default=1, ge=1)  # slices of a stack that the network sees, its own in the middle; 1: it alone
     surround: float | None = None  # value of all channels where a unit shows nothing; no evidence is taken from there
+
+    @model_validator(mode="after")
+    def _height_beside_width(self) -> Input:
+        if self.width is not None and self.size is None:
+            raise ValueError("width is that of units whose height is `size`: set both, or neither")
+        return self
 
 
 class Network(Strict):
@@ -196,6 +204,8 @@ class Training(Strict):
             raise ValueError("mixup leaves no picture on one side, which pair_weight and mining need; set it to 0")
         if self.mixup and self.consistency:
             raise ValueError("mixup shows two parts at once, which have no twin; set it or consistency to 0")
+        if self.mixup and self.distil_views == "whole":
+            raise ValueError("mixup shows two pictures at once, of which distil_views whole knows one; set it to 0")
         return self
 
 
@@ -338,8 +348,15 @@ def with_network(config: TaskConfig, *, backbone: str | None, init: str | None) 
     return parse_config(values, f"config of {config.name}")
 
 
-# Keys of `input` that change nothing at these values: they stay out of digests that are older than they are.
-_AS_BEFORE = {"window": None, "depth": 1, "surround": None}
+# Keys of `input` that change no decision on a picture at these values: they stay out of digests that are older than
+# they are. The config's file is in the certificate too.
+_AS_BEFORE = {"width": None, "depth": 1, "surround": None}
+
+
+def _as_before(seen: Input) -> set[str]:
+    """Keys of `input` that a digest leaves out: a window is cut from stacks alone."""
+    unchanged = {key for key, value in _AS_BEFORE.items() if getattr(seen, key) == value}
+    return unchanged | ({"window"} if seen.depth == 1 else set())
 
 
 def config_sha256(config: TaskConfig) -> str:
@@ -347,8 +364,8 @@ def config_sha256(config: TaskConfig) -> str:
     relevant = {
         "name": config.name,
         "outputs": config.outputs,
-        "positive": [(labels.name, labels.positive) for labels in config.labels],
-        "input": config.input.model_dump(exclude={k for k, v in _AS_BEFORE.items() if getattr(config.input, k) == v}),
+        "positive": [(labels.name, labels.positive) for labels in config.labels if not labels.own_line],
+        "input": config.input.model_dump(exclude=_as_before(config.input)),
         "options": config.options,
         "network": config.network.model_dump(include={"backbone", "size", "attention", "readout", "decision", "views"}),
     }

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from inspect_ai.domain import Measure, Outcome, Verdict
-from inspect_ai.operating_point import PROMISES, OperatingPoint, ScoreScale, Thresholds
+from inspect_ai.operating_point import PROMISES, PROVED_FOR_PHANTOMS, OperatingPoint, ScoreScale, Thresholds
 
 NOT_CERTIFIED = "not certified: "
 MOST_DOUBTS = 3  # that one sentence names
@@ -33,6 +33,7 @@ def decide(
     certificate only. problems: reasons against deciding this study. measures: the quality gate. suspended: the reason
     why nothing is cleared without a person for now; a would-be clear study is left to one, and no promise is made.
     unseen: parts of the object that the study does not show; what is there may be flagged, and nothing is cleared.
+    A phantom point certifies no decision: its reason says what is proved for phantoms.
     """
     why = [*problems, *(failure(measure) for measure in measures if not measure.passed)]
     if not why:
@@ -46,13 +47,18 @@ def decide(
     if suspended is not None and outcome is Outcome.CLEAR:
         outcome, where = Outcome.ABSTAIN, f"{where}, but a person must look"
     promise = f"{NOT_CERTIFIED}{'; '.join(doubts)}" if doubts else point.promise
-    return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts)
+    return Verdict(outcome=outcome, reason=f"{where}; {promise}", certified=not doubts and not point.phantom)
 
 
 def parted(reason: str) -> tuple[str, str]:
     """Part the reason of a verdict into what is said of the study, and the sentence about its certificate or ""."""
     found = [at for start in (NOT_CERTIFIED, *PROMISES) if (at := reason.find(f"; {start}")) >= 0]
     return (reason, "") if not found else (reason[: min(found)], reason[min(found) + 2 :])
+
+
+def for_phantoms(reason: str) -> bool:
+    """Tell whether the reason of a verdict promises something for phantoms."""
+    return parted(reason)[1].startswith(PROVED_FOR_PHANTOMS)
 
 
 def reaches(score: float, threshold: float, lines: Thresholds) -> bool:
@@ -91,7 +97,7 @@ def _place(score: float, lines: Thresholds) -> tuple[Outcome, str]:
         return Outcome.FLAG, f"{scored} is so close below {flag} that it counts as reaching it"
     if not reaches(score, lines.clear_below, lines):
         return Outcome.CLEAR, f"{scored} is below {clear}"
-    return Outcome.ABSTAIN, f"{scored} lies between {clear} and {flag}: a person must look"
+    return Outcome.ABSTAIN, f"{scored} lies between the lines, {clear} and {flag}: a person must look"
 
 
 def _doubts(point: OperatingPoint, mismatches: Sequence[str], suspended: str | None) -> list[str]:

@@ -133,6 +133,14 @@ class Volume:
         )
         return (x, y, z)
 
+    def voxel_at(self, position_mm: Millimetres) -> tuple[float, float, float]:
+        """Slice, row and column of patient coordinates, the inverse of `position_mm`; may lie outside the volume."""
+        directions = (
+            np.array((self.normal, self.column_direction, self.row_direction)) * np.array(self.spacing_mm)[:, None]
+        )
+        z, r, c = np.linalg.solve(directions.T, np.subtract(position_mm, self.origin_mm))
+        return float(z), float(r), float(c)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
@@ -178,6 +186,7 @@ class Unit:
     sop_instance_uid: str | None = None
     position_mm: Millimetres | None = None
     diameter_mm: float | None = None
+    axes_mm: Millimetres | None = None  # long and short axis in the slice, height across slices
     laterality: str | None = None  # of its picture, as Image.laterality
     shown: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
@@ -206,6 +215,7 @@ class Finding:
     col: int | None = None
     position_mm: Millimetres | None = None
     diameter_mm: float | None = None
+    axes_mm: Millimetres | None = None  # long and short axis in the slice, height across slices; None: not measured
     series_uid: str | None = None
     sop_instance_uid: str | None = None
     laterality: str | None = None  # "L" or "R": the eye, where the picture's header tells it

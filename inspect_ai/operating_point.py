@@ -11,7 +11,9 @@ from enum import StrEnum
 
 from inspect_ai.domain import OBSERVABLE
 
-PROMISES = ("proved: ", "promised on average ")  # first words of a promise
+PROVED, PROVED_FOR_PHANTOMS, ON_AVERAGE = "proved: ", "proved for phantoms: ", "promised on average "
+PROMISES = (PROVED, PROVED_FOR_PHANTOMS, ON_AVERAGE)  # first words of a promise
+PHANTOM = "phantom: "  # first word of `covers` where made pictures set the thresholds; signed with the rest of it
 
 
 class Guarantee(StrEnum):
@@ -65,22 +67,28 @@ class SensitivityProof:
     confidence: float
     n_positive: int  # independent calibration units
     n_missed: int  # of them below the proved threshold; clear_below may lie lower, never higher
-    proved_sensitivity: float  # Clopper-Pearson lower bound at `confidence`; the expected share where AVERAGE
+    proved_sensitivity: (
+        float  # Clopper-Pearson lower bound at `confidence`, for one of `looks`; the expected share where AVERAGE
+    )
     refusal: str | None = None  # why nothing is proved
     guarantee: Guarantee = Guarantee.CONFIDENCE
     n_abstained: int = 0  # of the positives, handed to a person by the quality gate: never cleared, so not missed
     group_score: str = ""  # how several pictures of a unit became one score: lowest or highest (calibration/groups)
     group_by: str = ""  # the column whose values have each their own proof
     groups: tuple[GroupPoint, ...] = ()
+    looks: int = 1  # models that this one was chosen from by the same positives: each has 1/looks of the doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseAlarmProof:
-    """The largest share of negatives to flag that was asked for, the counts, and what they prove."""
+    """The largest share of negatives that may reach a line, as asked for, the counts, and what they prove.
+
+    The line is `flag_from`, or `clear_below` where negatives set it (OperatingPoint.negatives_line).
+    """
 
     overkill: float  # asked for
     n_negative: int
-    n_flagged: int  # of the negatives
+    n_flagged: int  # of the negatives, at or above the line
     proved_overkill: float  # Clopper-Pearson upper bound at the confidence of the sensitivity proof
     overkill_refusal: str | None = None  # why it is not proved; the sensitivity may be all the same
 
@@ -100,20 +108,28 @@ class OperatingPoint:
     """Thresholds with their proof and what they belong to. Made by calibration.
 
     A refused point carries a refusal in its proof and still usable thresholds, so that work can go on uncertified.
-    With groups, its thresholds are those that hold for all of them: the lowest.
+    With groups, its thresholds are those that hold for all of them: the lowest. `clear_below` is set by the positives,
+    unless `negatives_line` says which share of the negatives was allowed to reach it; the positives then prove how
+    many of them do, at a line that they had no part in.
     """
 
     task: str
     covers: str  # the unit of the statement, and the limits of the statement
     thresholds: Thresholds
     proof: SensitivityProof
-    false_alarms: FalseAlarmProof | None = None  # None where nothing was asked about negatives
+    false_alarms: FalseAlarmProof | None = None  # of flag_from; None where nothing was asked about it
+    negatives_line: FalseAlarmProof | None = None  # of clear_below, where negatives set it
     digests: Digests
 
     @property
     def certified(self) -> bool:
         """True when the promise was proved."""
         return self.proof.refusal is None
+
+    @property
+    def phantom(self) -> bool:
+        """True when made pictures set the thresholds: they decide made pictures alone, and certify no decision."""
+        return self.covers.startswith(PHANTOM)
 
     @property
     def certified_somewhere(self) -> bool:
@@ -127,12 +143,22 @@ class OperatingPoint:
 
     @property
     def promise(self) -> str:
-        """Proved statement in words, with the kind of its guarantee. It is not true of a refused point."""
+        """Proved statement in words, with the kind of its guarantee; of a refused point, that nothing is proved."""
+        if self.proof.refusal is not None:
+            return f"nothing is proved: {self.proof.refusal}"
         share, sure = _percent(self.proof.sensitivity), _percent(self.proof.confidence)
         what = f"{share} of {self._positives} {self._reach} {self.thresholds.written(self.thresholds.clear_below)}"
         if self.proof.guarantee is Guarantee.AVERAGE:
-            return f"{PROMISES[1]}over calibrations only, the weaker tier: {what}; this one may fall short"
-        return f"{PROMISES[0]}at least {what} ({sure} confidence)"
+            return f"{ON_AVERAGE}over calibrations only, the weaker tier: {what}; this one may fall short"
+        return (
+            f"{PROVED_FOR_PHANTOMS if self.phantom else PROVED}at least {what} ({sure} confidence{self.chosen_among})"
+        )
+
+    @property
+    def chosen_among(self) -> str:
+        """Words on the choice of this model by the same positives; empty where there was none."""
+        looks = self.proof.looks
+        return f", chosen among {looks} models on the same positives" if looks > 1 else ""
 
     def for_study(self, attributes: Sequence[tuple[str, str]]) -> OperatingPoint:
         """Point for a study: its group's threshold where a group can be known, and never another group's promise.
@@ -165,7 +191,12 @@ class OperatingPoint:
         )
 
     def for_volume(self) -> OperatingPoint:
-        """Point for a whole volume: no promise, a higher threshold for flags, and abstention between the thresholds."""
+        """Point for a whole volume: no promise, a higher threshold for flags, and abstention between the thresholds.
+
+        Made volumes have a proof of their own, so that a phantom point holds for them as it is.
+        """
+        if self.phantom:
+            return self
         why = "the promise was proved for single pictures of candidates, not for whole series"
         line = max(self.thresholds.flag_from, self.thresholds.flag_volume_from or 0.0)
         return replace(
@@ -177,6 +208,7 @@ class OperatingPoint:
     @property
     def _positives(self) -> str:
         who = "groups with a positive" if self.proof.group_score == "highest" else "positives"
+        who = f"made {who}" if self.phantom else who
         if not self.proof.group_by:
             return who
         if len(self.proof.groups) == 1:

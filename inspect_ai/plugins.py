@@ -113,10 +113,18 @@ class Task:
                 col=col,
                 position_mm=unit.position_mm,
                 diameter_mm=unit.diameter_mm,
+                axes_mm=unit.axes_mm,
                 series_uid=unit.series_uid,
                 sop_instance_uid=unit.sop_instance_uid,
             )
         ]
+
+    def merged(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of a whole study, those of one thing as one. Default: as they are.
+
+        Of one thing the highest score must stay.
+        """
+        return list(findings)
 
     def aggregate(self, findings: Sequence[Finding]) -> float:
         """Study score. Default: the maximum."""
@@ -135,14 +143,14 @@ def probability(logit: float) -> float:
 
 
 def whole_picture(picture: Floats, config: TaskConfig, index: int = 0, sop_instance_uid: str | None = None) -> Unit:
-    """[H, W] or [H, W, 3] in 0..1 -> Unit of [C, size, size], or of the picture's own size when none is configured."""
-    size = config.input.size
+    """[H, W] or [H, W, 3] in 0..1 -> Unit of [C, size, width or size], or of the picture's own size without one."""
     height, width = picture.shape[:2]
-    if size is not None and (height, width) != (size, size):
-        shrinks = size < min(height, width)
+    rows, columns = config.input.size or height, config.input.width or config.input.size or width
+    if (height, width) != (rows, columns):
+        shrinks = rows < height and columns < width
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        picture = np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.float32)
-    scale = (1.0, 1.0) if size is None else (height / size, width / size)
+        picture = np.asarray(cv2.resize(picture, (columns, rows), interpolation=how), np.float32)
+    scale = (height / rows, width / columns)
     pixels = in_channels(picture, config.input.channels)
     return Unit(pixels=pixels, image_index=index, scale_px=scale, sop_instance_uid=sop_instance_uid)
 

@@ -69,11 +69,14 @@ def cut(slices: NDArray[Number], centre: Place, side: int, size: int, *, nearest
 
 
 def window_unit(slices: Floats, key: int, centre: Place, seen: Input) -> Unit:
-    """[D, H, W] in 0..1 -> Unit [C, depth, size, size] around a centre; [C, size, size] where the depth is 1."""
+    """[D, H, W] in 0..1 -> Unit [C, depth, size, size] around a centre; [C, size, size] where the depth is 1.
+
+    A stack counts as one picture, of index 0, whichever of its slices is its own.
+    """
     side = seen.window or min(slices.shape[1:])
     size = seen.size or side
     chosen = cut(slices[neighbours(len(slices), key, seen.depth)], centre, side, size)  # [depth, size, size]
     pixels = np.repeat((chosen if seen.depth > 1 else chosen[0])[None], seen.channels, axis=0)
     step = side / size
     origin = centre[0] - (size - 1) / 2 * step, centre[1] - (size - 1) / 2 * step
-    return Unit(pixels=np.ascontiguousarray(pixels), image_index=key, origin_px=origin, scale_px=(step, step))
+    return Unit(pixels=np.ascontiguousarray(pixels), origin_px=origin, scale_px=(step, step))

@@ -44,6 +44,13 @@ def test_each_side_of_each_line(score: float, outcome: Outcome) -> None:
     assert decide(score, POINT).outcome is outcome
 
 
+def test_a_score_between_the_lines_says_so_with_both_and_keeps_the_promise() -> None:
+    between = decide(0.3, POINT)
+
+    assert "score 0.30000 lies between the lines, 0.25000 and 0.50000: a person must look" in between.reason
+    assert between.certified  # not cleared, so a positive here is not missed
+
+
 def test_with_one_line_there_is_no_band_between() -> None:
     outcomes = [decide(i * GRID, ONE_LINE).outcome for i in range(32760, 32775)]
 

@@ -67,7 +67,7 @@ def test_scores_of_another_program_get_a_proved_threshold(tmp_path: Path) -> Non
     negative = [float(row["score"]) for row in rows if row["positive"] == "0"]
     line = positive[1]  # 400 positives prove 98.7 % at 95 % with one miss: 364 are enough for one, 483 for two
     flagged = sum(score >= line for score in negative) / len(negative)
-    assert f"sensitivity 0.987: {100 * flagged:.1f} % of good parts are flagged" in out
+    assert f"sensitivity 0.987: {100 * flagged:.1f} % of good parts are not cleared" in out
     assert inspect_ai.read_point(tmp_path / "operating_point.json").thresholds.clear_below == line
     assert out.splitlines()[-1].startswith("flag: ")
 

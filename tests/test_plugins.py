@@ -150,6 +150,18 @@ def test_the_default_unit_is_the_whole_picture_at_the_configured_size() -> None:
     assert unit.pixels == pytest.approx(np.full((1, 32, 32), 0.2), abs=1e-3)
 
 
+def test_a_unit_keeps_the_shape_of_long_pictures_where_a_width_is_configured() -> None:
+    long = plain_task()
+    long = long.with_config(parse_config({**long.config.model_dump(), "input": {"size": 32, "width": 96}}, "test"))
+
+    (unit,) = long.units(study(np.full((64, 384), 51, np.uint8)))
+
+    assert unit.pixels.shape == (1, 32, 96)
+    assert unit.scale_px == (2.0, 4.0)
+    with pytest.raises(UsageError, match="set both, or neither"):
+        parse_config({**long.config.model_dump(), "input": {"width": 96}}, "test")
+
+
 def test_the_default_finding_lies_where_the_heat_peaks_in_source_pixels() -> None:
     unit = Unit(pixels=np.zeros((1, 32, 32), np.float32), origin_px=(100.0, 10.0), scale_px=(2.0, 4.0))
     heat = np.zeros((1, 4, 4), np.float32)

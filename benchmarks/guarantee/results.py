@@ -195,6 +195,7 @@ class GuaranteeResult:
     splits: int
     kept: tuple[Simulated, ...]
     broken: tuple[Simulated, ...]
+    asked: tuple[Simulated, ...]
     boundaries: tuple[Boundary, ...]
     checked: tuple[CheckedFigure, ...]
     needed: tuple[NeededByMapie, ...]
@@ -206,7 +207,7 @@ class GuaranteeResult:
     @property
     def faults(self) -> tuple[str, ...]:
         """Promises that are broken too often where they must be kept, and figures on which two methods disagree."""
-        must = [d for d in (*self.kept, *self.broken) if d.keeps]
+        must = [d for d in (*self.kept, *self.broken, *self.asked) if d.keeps]
         return (
             *(f"{d.case}, n = {d.n}: broken {d.broken:.4f}, allowed {d.allowed:g}" for d in must if not d.within),
             *(

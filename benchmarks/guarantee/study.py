@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.guarantee import bounds, crossfit, draws, with_mapie
+from benchmarks.guarantee.asked import asked
 from benchmarks.guarantee.picture import draw
 from benchmarks.guarantee.results import Certifiable, GuaranteeResult
 from benchmarks.guarantee.splits import split_often
@@ -66,6 +67,7 @@ def bench_guarantee(
         splits=splits,
         kept=kept,
         broken=broken,
+        asked=tuple(asked(calibrations)),
         boundaries=tuple(bounds.boundaries()),
         checked=tuple(bounds.checked()),
         needed=tuple(with_mapie.needed(MAPIE_PROMISES, MAPIE_MISSES)) if mapie else (),

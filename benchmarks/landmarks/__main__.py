@@ -32,13 +32,13 @@ def landmarks(
         common.emit({name: {"lung": e.lung.tolist(), "between": e.between.tolist()} for name, e in found.items()})
         return
     rows = [
-        (name, what, *(f"{v:.0f}" for v in _summary(values)), e.without)
+        (name, what, *(f"{v:.0f}" for v in _summary(values)))
         for name, e in found.items()
         for what, values in (("lung", e.lung), ("-500 to 200 HU", e.between))
     ]
     common.table(
         f"Error in Hounsfield units, {windows} windows a series",
-        "series", "pixels", "median", "median size", "90 % below", "largest", "without landmarks",
+        "series", "pixels", "median", "median size", "90 % below", "largest",
         rows=rows,
     )  # fmt: skip
 

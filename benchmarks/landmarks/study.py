@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.volumes.scene import Scene, open_scenes
-from inspect_ai.domain import Floats
+from inspect_ai.domain import Floats, Image, Study, StudyRef
+from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
-from tasks.lung_nodule.landmarks import hounsfield
+from inspect_ai.stacks import STACK
 
 SIDE_PX, DEPTH = 128, 5  # of a stack of lidc_nodules
+WINDOW_HU = (-1000.0, 400.0)  # that the task shows
 BETWEEN_HU = (-500.0, 200.0)  # vessels and nodules: what a nodule is told by
 
 
@@ -22,12 +24,11 @@ BETWEEN_HU = (-500.0, 200.0)  # vessels and nodules: what a nodule is told by
 class Errors:
     """Of each window with landmarks: median error in Hounsfield units over all its pixels that lie between two values.
 
-    lung: below -700 HU; between: from -500 to 200 HU. without: windows in which no landmarks were found.
+    lung: below -700 HU; between: from -500 to 200 HU. Where no landmarks are found the slices count as they are stored.
     """
 
     lung: NDArray[np.float64] = field(repr=False)
     between: NDArray[np.float64] = field(repr=False)
-    without: int
 
 
 def errors_hu(data: Path, *, windows: int, seed: int) -> dict[str, Errors]:
@@ -36,16 +37,23 @@ def errors_hu(data: Path, *, windows: int, seed: int) -> dict[str, Errors]:
 
 
 def _errors(scene: Scene, windows: int, seed: int) -> Errors:
-    lung, between, without = [], [], 0
-    for hu in _windows(scene, windows, np.random.default_rng(seed)):
-        back = hounsfield(stretched(hu), DEPTH // 2)
-        if back is None:
-            without += 1
-            continue
-        wrong = back - hu
+    """Errors of what the task makes of the stretched windows, in its own window of Hounsfield units."""
+    task = task_named("lung_nodule")
+    lung, between = [], []
+    for whole in _windows(scene, windows, np.random.default_rng(seed)):
+        seen = task.slices(as_study(stretched(whole)))  # [D, H, W] in 0..1
+        low, high = WINDOW_HU
+        hu = np.clip(whole, low, high)
+        wrong = seen * (high - low) + low - hu
         lung.append(float(np.median(wrong[hu < -700.0])))
         between.append(float(np.median(wrong[(hu > BETWEEN_HU[0]) & (hu < BETWEEN_HU[1])])))
-    return Errors(lung=np.array(lung), between=np.array(between), without=without)
+    return Errors(lung=np.array(lung), between=np.array(between))
+
+
+def as_study(grey: NDArray[np.uint8]) -> Study:
+    """Stack of slices [D, H, W] as a labelled folder's, the middle one its own."""
+    ref = StudyRef(key="", source="", kind=STACK, digest="", files=())
+    return Study(ref=ref, images=tuple(Image(pixels=one, file=str(z)) for z, one in enumerate(grey)))
 
 
 def _windows(scene: Scene, count: int, random: np.random.Generator) -> Iterator[Floats]:
@@ -64,4 +72,4 @@ def _windows(scene: Scene, count: int, random: np.random.Generator) -> Iterator[
 def stretched(hu: Floats) -> NDArray[np.uint8]:
     """[D, H, W] in 8 bits, each slice by its own range."""
     low, high = hu.min(axis=(1, 2), keepdims=True), hu.max(axis=(1, 2), keepdims=True)
-    return np.rint((hu - low) / (high - low) * 255.0).astype(np.uint8)
+    return np.asarray(np.rint((hu - low) / (high - low) * 255.0), np.uint8)

@@ -19,7 +19,7 @@ from torch import Tensor
 from benchmarks.volumes.augment import VolumeAugment
 from benchmarks.volumes.data import PatchSample, SampleKind
 from benchmarks.volumes.results import Answers, Arm
-from inspect_ai.config import TaskConfig
+from inspect_ai.config import TaskConfig, Training
 from inspect_ai.model.network import Network
 from inspect_ai.model.weights import fresh_network
 from inspect_ai.training.decision_loss import decision
@@ -84,6 +84,7 @@ def _fit(
     pace = Cosine(steps, max(1, round(schedule.warmup_epochs * batches)))
     schedulers = {arm: torch.optim.lr_scheduler.LambdaLR(o, pace) for arm, o in optimizers.items()}
     curves: dict[Arm, list[float]] = {arm: [] for arm in networks}
+    smoothed = Training(label_smoothing=schedule.label_smoothing)
     batches_of = _Batches(train, config, seed)
     for epoch in range(schedule.epochs):
         sums = dict.fromkeys(networks, 0.0)
@@ -93,7 +94,7 @@ def _fit(
                 network.train()
                 for part in frozen[arm]:
                     part.eval()  # its batch norms keep their statistics too
-                loss = decision(answer(arm, network, pixels), positive, schedule)
+                loss = decision(answer(arm, network, pixels), positive, smoothed)
                 optimizers[arm].zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)

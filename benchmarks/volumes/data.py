@@ -25,6 +25,7 @@ from inspect_ai.plugins import task_named
 JITTER_PX = 2  # how far a patch may be off its centre: finders are not exact to the pixel
 APART_MM = 45.0  # between nodules that lie in one copy of a series when the finder looks for them
 FURTHER = 4  # candidates to look through for each weaker one of a lung: some lie in the other or near the midline
+TAKEN = 64  # candidates of a series that count as the finder's own, as when docs/volumes.md was made
 LEAST_PLACE_MM = 2.0  # a candidate this near a nodule's centre is on it, however small the nodule
 
 
@@ -198,9 +199,9 @@ def _candidates(scene: Scene, volume: Volume, most: int) -> list[Any]:
 
 
 def plugin_options() -> dict[str, float]:
-    """Number of candidates that the product takes, and distance within which it merges them, as configured."""
+    """Number of candidates that count, and distance within which the product merges them, as configured."""
     options = task_named("lung_nodule").config.options
-    return {name: float(options[name]) for name in ("merge_mm", "candidates")}
+    return {"merge_mm": float(options["merge_mm"]), "candidates": min(float(options["candidates"]), TAKEN)}
 
 
 def _rounds(places: Sequence[Place], scene: Scene) -> Iterator[list[int]]:

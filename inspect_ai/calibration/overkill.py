@@ -35,7 +35,7 @@ def prove_overkill(scores: Sequence[float], *, overkill: float, confidence: floa
     Raises CalibrationRefused if there are too few, naming how many are needed, and UsageError for no score, a score
     that is no number, or a share outside 0..1.
     """
-    falling = _falling(scores, overkill, confidence)
+    falling = ordered_negatives(scores, overkill, confidence)
     allowed = misses_allowed(len(falling), spared(overkill), confidence)
     if allowed < 0:
         raise CalibrationRefused(
@@ -51,7 +51,7 @@ def best_effort_overkill(scores: Sequence[float], *, overkill: float, confidence
 
     Raises as `prove_overkill` does, but never CalibrationRefused.
     """
-    return _proof(_falling(scores, overkill, confidence), 0, confidence)
+    return _proof(ordered_negatives(scores, overkill, confidence), 0, confidence)
 
 
 def proves_overkill(flagged: int, n: int, overkill: float, confidence: float) -> bool:
@@ -93,7 +93,11 @@ def spared(overkill: float) -> float:
     return float(1 - Fraction(repr(float(overkill))))
 
 
-def _falling(scores: Sequence[float], overkill: float, confidence: float) -> list[float]:
+def ordered_negatives(scores: Sequence[float], overkill: float, confidence: float) -> list[float]:
+    """Sort the scores from high to low.
+
+    Raises UsageError for none, for one that is no number, and for a share outside 0..1.
+    """
     for name, value in (("overkill", overkill), ("confidence", confidence)):
         if not 0.0 < value < 1.0:  # true for NaN too
             raise UsageError(f"The {name} must lie between 0 and 1, for example 0.2; it is {value:g}.")

@@ -1,8 +1,8 @@
 """Operating-point file: canonical JSON, floats as hex, digests of everything that it belongs to.
 
 The fields are those of point_record.py. Schema 1 is from before there were groups and overkill, schema 2 from before
-scores of another program; fields that a schema does not know take their defaults. The claims of a file are judged in
-point_validation.py.
+scores of another program, schema 3 from before lines that negatives set and before looks; fields that a schema does not
+know take their defaults. The claims of a file are judged in point_validation.py.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.calibration.point_record import PointRecord, plain_record, point_of
+from inspect_ai.calibration.point_record import LATER_FIELDS, PointRecord, plain_record, point_of
 from inspect_ai.calibration.point_validation import faults
 from inspect_ai.errors import UsageError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint, ScoreScale
 from inspect_ai.text import printable
 from inspect_ai.whole_file import whole_file
 
-SCHEMA, SCHEMA_OF_EXACT = 2, 3  # written: 3 only where its field differs from the default
-NEW_IN_3 = frozenset({"score_scale"})
+SCHEMA, SCHEMA_OF_EXACT, NEWEST = 2, 3, 4  # written: the lowest that knows all fields that are not at their default
+NEW_IN_4 = LATER_FIELDS - {"score_scale"}
+NEW_IN_3 = LATER_FIELDS
 NEW_IN_2 = NEW_IN_3 | frozenset(
     {"guarantee", "group_by", "groups", "group_score", "n_abstained", "overkill", "n_negative", "n_flagged"}
     | {"proved_overkill", "overkill_refusal"}
 )
-LATER = {1: NEW_IN_2, 2: NEW_IN_3, 3: frozenset[str]()}  # fields that came after each schema
+LATER = {1: NEW_IN_2, 2: NEW_IN_3, 3: NEW_IN_4, 4: frozenset[str]()}  # fields that came after each schema
+LEFT_OUT = {4: LATER_FIELDS}  # fields that a schema leaves out where they have their default
 LARGEST_BYTES = 1_000_000
 AGAIN = "Calibrate again."
 WORDS: dict[str, type[StrEnum]] = {"Guarantee": Guarantee, "ScoreScale": ScoreScale}
@@ -49,7 +51,8 @@ def read_point(path: Path) -> OperatingPoint:
     schema = values.pop("schema", None) if isinstance(values, dict) else None
     if type(schema) is not int or schema not in LATER:
         raise UsageError(f"{path} is no operating point of schema {', '.join(map(str, LATER))}. {AGAIN}")
-    record = _filled(PointRecord, values, str(path), optional=LATER[schema])
+    left_out = LEFT_OUT.get(schema, frozenset()) - set(values)
+    record = _filled(PointRecord, values, str(path), optional=LATER[schema] | left_out)
     try:
         point = point_of(record)
     except ValueError as e:
@@ -105,8 +108,9 @@ def _short(text: str) -> str:
 
 
 def _plain(point: OperatingPoint) -> dict[str, Any]:
-    exact = point.thresholds.score_scale is ScoreScale.EXACT
-    return {"schema": SCHEMA_OF_EXACT if exact else SCHEMA, **plain_record(point)}
+    plain = plain_record(point)
+    schema = NEWEST if NEW_IN_4 & set(plain) else SCHEMA_OF_EXACT if "score_scale" in plain else SCHEMA
+    return {"schema": schema, **plain}
 
 
 def _value(where: str, name: str, kind: str, value: Any) -> Any:

@@ -6,7 +6,7 @@ its default, so that older records keep their bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from inspect_ai.canonical import to_plain
@@ -52,11 +52,24 @@ class PointRecord:
     proved_overkill: float | None = None
     overkill_refusal: str | None = None
     score_scale: ScoreScale = ScoreScale.PROBABILITY
+    at_fpr: float | None = None  # of OperatingPoint.negatives_line, as the next four
+    fpr_n_negative: int = 0
+    fpr_n_reaching: int = 0
+    proved_fpr: float | None = None
+    fpr_refusal: str | None = None
+    looks: int = 1
+
+
+LATER_FIELDS = frozenset(
+    {"score_scale", "at_fpr", "fpr_n_negative", "fpr_n_reaching", "proved_fpr", "fpr_refusal", "looks"}
+)
+_DEFAULTS = {field.name: field.default for field in fields(PointRecord) if field.name in LATER_FIELDS}
 
 
 def record_of(point: OperatingPoint) -> PointRecord:
     """Convert a point to its record."""
     lines, proof, alarms, digests = point.thresholds, point.proof, point.false_alarms, point.digests
+    reached = point.negatives_line
     return PointRecord(
         task=point.task,
         clear_below=lines.clear_below,
@@ -84,15 +97,24 @@ def record_of(point: OperatingPoint) -> PointRecord:
         proved_overkill=None if alarms is None else alarms.proved_overkill,
         overkill_refusal=None if alarms is None else alarms.overkill_refusal,
         score_scale=lines.score_scale,
+        at_fpr=None if reached is None else reached.overkill,
+        fpr_n_negative=0 if reached is None else reached.n_negative,
+        fpr_n_reaching=0 if reached is None else reached.n_flagged,
+        proved_fpr=None if reached is None else reached.proved_overkill,
+        fpr_refusal=None if reached is None else reached.overkill_refusal,
+        looks=proof.looks,
     )
 
 
 def plain_record(point: OperatingPoint) -> dict[str, Any]:
-    """Convert the record to plain JSON values, floats in hex, without `score_scale` where scores are probabilities."""
-    plain: dict[str, Any] = to_plain(record_of(point))
-    if point.thresholds.score_scale is ScoreScale.PROBABILITY:
-        del plain["score_scale"]
-    return plain
+    """Convert the record to plain JSON values, floats in hex, without those of LATER_FIELDS that have their default."""
+    record = record_of(point)
+    plain: dict[str, Any] = to_plain(record)
+    return {
+        name: value
+        for name, value in plain.items()
+        if name not in LATER_FIELDS or getattr(record, name) != _DEFAULTS[name]
+    }
 
 
 def point_of(record: PointRecord) -> OperatingPoint:
@@ -118,8 +140,19 @@ def point_of(record: PointRecord) -> OperatingPoint:
             group_score=record.group_score,
             group_by=record.group_by,
             groups=record.groups,
+            looks=record.looks,
         ),
-        false_alarms=_false_alarms(record),
+        false_alarms=_shares(
+            "overkill",
+            record.overkill,
+            record.n_negative,
+            record.n_flagged,
+            record.proved_overkill,
+            record.overkill_refusal,
+        ),
+        negatives_line=_shares(
+            "fpr", record.at_fpr, record.fpr_n_negative, record.fpr_n_reaching, record.proved_fpr, record.fpr_refusal
+        ),
         digests=Digests(
             model_sha256=record.model_sha256,
             config_sha256=record.config_sha256,
@@ -129,18 +162,16 @@ def point_of(record: PointRecord) -> OperatingPoint:
     )
 
 
-def _false_alarms(record: PointRecord) -> FalseAlarmProof | None:
-    if record.overkill is None:
-        alarms = record.n_negative, record.n_flagged, record.proved_overkill, record.overkill_refusal
-        if alarms != (0, 0, None, None):
-            raise ValueError("it tells of an overkill that was not asked for")
+def _shares(
+    name: str, asked: float | None, n_negative: int, reaching: int, proved: float | None, refusal: str | None
+) -> FalseAlarmProof | None:
+    """Proof about a share of negatives from its five fields; None where nothing was asked. name: of the share."""
+    if asked is None:
+        if (n_negative, reaching, proved, refusal) != (0, 0, None, None):
+            raise ValueError(f"it tells of an {name} that was not asked for")
         return None
-    if record.proved_overkill is None:
-        raise ValueError("proved_overkill is missing, though an overkill was asked for")
+    if proved is None:
+        raise ValueError(f"proved_{name} is missing, though an {name} was asked for")
     return FalseAlarmProof(
-        overkill=record.overkill,
-        n_negative=record.n_negative,
-        n_flagged=record.n_flagged,
-        proved_overkill=record.proved_overkill,
-        overkill_refusal=record.overkill_refusal,
+        overkill=asked, n_negative=n_negative, n_flagged=reaching, proved_overkill=proved, overkill_refusal=refusal
     )

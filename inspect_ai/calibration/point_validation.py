@@ -30,14 +30,19 @@ def faults(point: OperatingPoint) -> Iterator[str]:
         return
     if not lines.clear_below <= lines.flag_from:
         yield f"clear_below ({lines.clear_below:g}) lies above flag_from ({lines.flag_from:g})"
+    each = split_confidence(proof.confidence, proof.looks)
     if proof.groups or proof.group_by:
-        yield from _group_faults(point)
+        yield from _group_faults(point, each)
     else:
-        yield from _proof_faults(proof, proof, proof.confidence, "")
+        yield from _proof_faults(proof, proof, each, "")
     if not 0 <= proof.n_abstained <= proof.n_positive:
         yield f"n_abstained is {proof.n_abstained}, of {proof.n_positive} positives"
     if point.false_alarms is not None:
-        yield from _overkill_faults(point.false_alarms, proof.confidence)
+        yield from _overkill_faults(point.false_alarms, each, "overkill")
+    if point.negatives_line is not None:
+        yield from _overkill_faults(point.negatives_line, each, "fpr")
+        if proof.groups or proof.guarantee is Guarantee.AVERAGE:
+            yield "a line that negatives set proves one bound, with confidence, for all positives together"
 
 
 def _out_of_range(point: OperatingPoint) -> str | None:
@@ -48,6 +53,8 @@ def _out_of_range(point: OperatingPoint) -> str | None:
     for name, value in (("sensitivity", proof.sensitivity), ("confidence", proof.confidence)):
         if not 0.0 < value < 1.0:
             return f"{name} is {value:g}; it lies between 0 and 1, both excluded"
+    if proof.looks < 1 or (proof.looks > 1 and proof.guarantee is Guarantee.AVERAGE):
+        return f"looks is {proof.looks}; it counts models from 1 on, and an average promise has no doubt to split"
     return _count_fault(proof.n_missed, proof.n_positive, "")
 
 
@@ -79,13 +86,14 @@ def _proof_faults(
         yield f"{whose}it claims to prove {asked:g}, but {said} only"
 
 
-def _group_faults(point: OperatingPoint) -> Iterator[str]:
+def _group_faults(point: OperatingPoint, together: float) -> Iterator[str]:
+    """Check each group. together: the confidence with which all of them hold."""
     proof = point.proof
     values = [group.value for group in proof.groups]
     if not proof.group_by or not values or "" in values or len(set(values)) < len(values):
         yield "groups need the column that tells them apart, and each its own value"
         return
-    confidence = split_confidence(proof.confidence, len(values))
+    confidence = split_confidence(together, len(values))
     for group in proof.groups:
         whose = f"group {printable(repr(group.value), 60)}: "
         if fault := _no_threshold(group.clear_below, point.thresholds.score_scale):
@@ -104,14 +112,15 @@ def _group_faults(point: OperatingPoint) -> Iterator[str]:
         yield "it claims to be proved for all groups, but one of them is refused"
 
 
-def _overkill_faults(alarms: FalseAlarmProof, confidence: float) -> Iterator[str]:
+def _overkill_faults(alarms: FalseAlarmProof, confidence: float, name: str) -> Iterator[str]:
+    """Check a claimed share of negatives at a line; name: `overkill` at flag_from, `fpr` at clear_below."""
     flagged, n = alarms.n_flagged, alarms.n_negative
     if not 0.0 < alarms.overkill < 1.0 or not 0 <= flagged <= n or n == 0:
-        yield f"overkill is {alarms.overkill:g}, with {flagged} of {n} negatives flagged; that cannot be"
+        yield f"{name} is {alarms.overkill:g}, with {flagged} of {n} negatives flagged; that cannot be"
         return
     bound = upper_bound(flagged, n, confidence)
     said = f"{flagged} flagged of {n} prove {bound:.6f}"
     if not bound - ROUNDING <= alarms.proved_overkill <= 1.0:
-        yield f"proved_overkill is {alarms.proved_overkill:.6f}, but {said}"
+        yield f"proved_{name} is {alarms.proved_overkill:.6f}, but {said}"
     if alarms.overkill_refusal is None and not proves_overkill(flagged, n, alarms.overkill, confidence):
-        yield f"it claims an overkill of at most {alarms.overkill:g}, but {said} only"
+        yield f"it claims an {name} of at most {alarms.overkill:g}, but {said} only"

@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 
 from inspect_ai.calibration.costs import PROVES_NOTHING, Costs, cheapest
 from inspect_ai.calibration.groups import GroupScore, Units, reduced
+from inspect_ai.calibration.ladder import USUAL, best_step
+from inspect_ai.calibration.negatives_line import negatives_line, proof_at
 from inspect_ai.calibration.overkill import (
     best_effort_overkill,
     line_above,
     negatives_per_group,
     prove_overkill,
+    proves_overkill,
 )
+from inspect_ai.calibration.planning import split_confidence
 from inspect_ai.calibration.subgroups import fallback, lacking, prove_groups, proved
 from inspect_ai.errors import CalibrationRefused, UsageError
 from inspect_ai.operating_point import FalseAlarmProof, Guarantee, SensitivityProof, Thresholds
@@ -25,13 +29,27 @@ from inspect_ai.operating_point import FalseAlarmProof, Guarantee, SensitivityPr
 class CalibrationRequest:
     """Sensitivity to promise, its kind of guarantee, the unit that is decided, and the groups to prove apart."""
 
-    sensitivity: float = 0.987
+    sensitivity: float = USUAL
+    or_best: bool = False  # where there are too few positives for USUAL, the best step of ladder.py below it
     confidence: float = 0.95
     guarantee: Guarantee = Guarantee.CONFIDENCE
     group_score: GroupScore = GroupScore.LOWEST
     group_by: str = ""  # a column; "" for one promise about all
-    overkill: float | None = None
+    looks: int = 1  # models or recipes that are judged by these positives, of which this one may be chosen
+    overkill: float | None = None  # largest share of negatives to flag; None for one line
+    overkill_if_provable: bool = False  # one line, and no refusal, where there are too few negatives for it
+    at_fpr: float | None = None  # the line is set by negatives: at most this share of them reaches it
+    prove_fpr: bool = False  # that share is proved of all negatives to come
     costs: Costs | None = None
+
+    @property
+    def confidence_each(self) -> float:
+        """Confidence to prove at, so that the best of `looks` models keeps `confidence` (C. Bonferroni 1936)."""
+        return split_confidence(self.confidence, self.looks)
+
+
+USUAL_OVERKILL = 0.05  # docs/decisions/020: flags worth a look at once, from 59 negatives on
+USUAL_REQUEST = CalibrationRequest(or_best=True, overkill=USUAL_OVERKILL, overkill_if_provable=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +88,7 @@ class CalibrationResult:
     thresholds: Thresholds
     proof: SensitivityProof
     false_alarms: FalseAlarmProof | None = None
+    negatives_line: FalseAlarmProof | None = None
 
 
 def solve(
@@ -79,29 +98,88 @@ def solve(
 
     `step`: distance below a threshold at which a score still counts as reaching it, at work. `highest`: the highest
     possible score; no threshold lies above. Raises UsageError where there are no positives, no negatives though the
-    request needs them, or the request makes no sense.
+    request needs them, or the request makes no sense, CalibrationRefused where no line keeps an `at_fpr`.
     """
+    if request.looks > 1 and request.guarantee is Guarantee.AVERAGE:
+        raise UsageError("A promise on average has no doubt to split over looks. Promise with a confidence instead.")
     units = pictures.positives(request.group_score)
     if not units.scores:
         raise UsageError("The quality gate hands every positive to a person: there is no score to set a threshold by.")
-    found = _for_groups(pictures, units, request) if request.group_by else _for_all(pictures, units, request)
+    request = stepped(pictures, request)
+    if request.at_fpr is not None:
+        found = _at_price(pictures, units, request, request.at_fpr, step, highest)
+    elif request.group_by:
+        found = _for_groups(pictures, units, request)
+    else:
+        found = _for_all(pictures, units, request)
     if request.costs is not None:
         found = _with_costs(found, units, pictures.negatives(request.group_score), request.costs, highest)
-    if request.overkill is None:
+    negatives = pictures.negatives(request.group_score)
+    if request.overkill is None or _skipped(request, request.overkill, len(negatives)):
         return found
-    return _with_flag_line(found, pictures.negatives(request.group_score), request.overkill, step, highest)
+    return _with_flag_line(found, negatives, request.overkill, step, highest)
+
+
+def stepped(pictures: CalibrationScores, request: CalibrationRequest) -> CalibrationRequest:
+    """Request at the best step of the ladder, where that was asked for. It looks at counts alone, never at scores."""
+    if not request.or_best:
+        return request
+    counts = positive_counts(pictures, request)
+    best = best_step(counts, confidence=request.confidence_each, guarantee=request.guarantee)
+    return replace(request, sensitivity=best, or_best=False)
+
+
+def positive_counts(pictures: CalibrationScores, request: CalibrationRequest) -> list[int]:
+    """Numbers of positive units that are proved apart: one of all, or one of each group."""
+    if not request.group_by:
+        return [pictures.positives(request.group_score).n]
+    return [members_of(pictures, value, request.group_score).n for value in _values(pictures, request)]
+
+
+def _skipped(request: CalibrationRequest, overkill: float, negatives: int) -> bool:
+    """Tell whether so few negatives make do with one line."""
+    if not request.overkill_if_provable:
+        return False
+    return request.costs is not None or not proves_overkill(0, negatives, overkill, request.confidence_each)
+
+
+def _at_price(
+    pictures: CalibrationScores,
+    units: Units,
+    request: CalibrationRequest,
+    share: float,
+    step: float,
+    highest: float,
+) -> CalibrationResult:
+    """Line by the negatives of units without any positive, and what the positives prove there."""
+    if request.group_by or request.costs is not None or request.guarantee is Guarantee.AVERAGE:
+        raise UsageError(
+            "A line at a price (at_fpr) is one line for all, proved with confidence: it goes with no groups, no costs "
+            "and no promise on average. Ask for a sensitivity there."
+        )
+    line, reached = negatives_line(
+        pictures.negatives(GroupScore.HIGHEST),
+        share=share,
+        confidence=request.confidence_each,
+        proved=request.prove_fpr,
+        step=step,
+        highest=highest,
+    )
+    proof = proof_at(line, units, confidence=request.confidence_each, group_score=_rule(pictures, request))
+    proof = replace(proof, confidence=request.confidence, looks=request.looks)
+    return CalibrationResult(thresholds=_one_line(line), proof=proof, negatives_line=reached)
 
 
 def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequest) -> CalibrationResult:
     refusal = None
     try:
         found = proved(
-            units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+            units, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
         )
     except CalibrationRefused as e:
         refusal = str(e)
         found = fallback(
-            units, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+            units, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
         )
     return CalibrationResult(
         thresholds=_one_line(found.threshold),
@@ -115,6 +193,7 @@ def _for_all(pictures: CalibrationScores, units: Units, request: CalibrationRequ
             proved_sensitivity=found.proved_sensitivity,
             refusal=refusal,
             n_abstained=units.abstained,
+            looks=request.looks,
         ),
     )
 
@@ -123,7 +202,7 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
     """Prove each group. The lowest threshold and the weakest group's bound apply to all of them together."""
     members = {value: members_of(pictures, value, request.group_score) for value in _values(pictures, request)}
     groups = prove_groups(
-        members, sensitivity=request.sensitivity, confidence=request.confidence, guarantee=request.guarantee
+        members, sensitivity=request.sensitivity, confidence=request.confidence_each, guarantee=request.guarantee
     )
     lowest = min(group.clear_below for group in groups)
     return CalibrationResult(
@@ -140,6 +219,7 @@ def _for_groups(pictures: CalibrationScores, units: Units, request: CalibrationR
             proved_sensitivity=min(group.proved_sensitivity for group in groups),
             refusal=lacking(groups, request.group_by),
             n_abstained=units.abstained,
+            looks=request.looks,
         ),
     )
 
@@ -198,7 +278,7 @@ def _with_flag_line(
     found: CalibrationResult, negatives: Sequence[float], overkill: float, step: float, highest: float
 ) -> CalibrationResult:
     """Set a separate threshold for flags, never below that for clearing: there fewer still are flagged."""
-    confidence, refusal = found.proof.confidence, None
+    confidence, refusal = split_confidence(found.proof.confidence, found.proof.looks), None
     try:
         alarms = prove_overkill(negatives, overkill=overkill, confidence=confidence)
     except CalibrationRefused as e:

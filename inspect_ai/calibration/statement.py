@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from inspect_ai.calibration.bounds import lower_bound
-from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores
+from inspect_ai.calibration.ladder import short_of_usual
+from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, positive_counts, stepped
 from inspect_ai.errors import UsageError
 from inspect_ai.text import printable
 
@@ -12,8 +13,15 @@ SILENT_MOST = 8  # values without positives that a statement names
 
 
 def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str]:
-    """Phrases for costs that moved the threshold, and for values about which nothing is proved."""
+    """Phrases for what set the threshold, if not the usual promise, and for values about which nothing is proved."""
     words = []
+    if request.or_best and (short := _short(pictures, request)):
+        words.append(short)
+    if request.at_fpr is not None:
+        words.append(
+            f"negatives alone set the line: at most {request.at_fpr:g} of them reach it, one score for each unit that "
+            f"holds no positive"
+        )
     if request.costs is not None:
         costs = request.costs
         words.append(
@@ -26,6 +34,12 @@ def limits(pictures: CalibrationScores, request: CalibrationRequest) -> list[str
             named = ", ".join(repr(value) for value in silent[:SILENT_MOST])
             words.append(f"nothing is said about {request.group_by} {named}, which had no positives")
     return words
+
+
+def _short(pictures: CalibrationScores, request: CalibrationRequest) -> str:
+    counts = positive_counts(pictures, request)
+    best = stepped(pictures, request).sensitivity
+    return short_of_usual(best, counts, confidence=request.confidence_each, guarantee=request.guarantee)
 
 
 def not_independent(pictures: CalibrationScores, units: int, unit_name: str, confidence: float) -> str:

@@ -62,7 +62,8 @@ def allowed_misses(n: int, whole: SensitivityProof) -> int:
     """Misses that a group's n positives may have, among the groups of the whole; -1 if so few prove nothing."""
     if whole.guarantee is Guarantee.AVERAGE:
         return misses_on_average(n, whole.sensitivity)
-    return misses_allowed(n, whole.sensitivity, split_confidence(whole.confidence, len(whole.groups)))
+    each = split_confidence(whole.confidence, whole.looks)
+    return misses_allowed(n, whole.sensitivity, split_confidence(each, len(whole.groups)))
 
 
 def lacking(groups: Sequence[GroupPoint], name: str) -> str | None:

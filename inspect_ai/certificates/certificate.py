@@ -174,7 +174,11 @@ def method_of(point: OperatingPoint) -> str:
         how = "conformal risk control on one score for each independent positive unit: an average over calibrations"
     else:
         how = "order statistic of one score for each independent positive unit, exact binomial bound (Clopper-Pearson)"
+    if point.negatives_line is not None:
+        how = "line set by negatives alone; exact binomial bound (Clopper-Pearson) of the positive units that reach it"
     several = f"; of several pictures of a unit the {proof.group_score} score counts" if proof.group_score else ""
+    if proof.looks > 1:
+        several += f"; chosen among {proof.looks} models on the same positives, the doubt split over them"
     if not proof.groups:
         return how + several
     split = "" if proof.guarantee is Guarantee.AVERAGE else f", the doubt split over {len(proof.groups)} groups"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inspect_ai.audit import Action, CertificateNote, Log, open_log
-from inspect_ai.certificates.maker_key import MAKER_KEY
+from inspect_ai.certificates.maker_key import MAKER_KEY, PHANTOM_KEY
 from inspect_ai.certificates.signing import PUBLIC_SUFFIX, read_public
 from inspect_ai.certificates.status import CertificateRows, certificate_rows
 from inspect_ai.errors import SetupError
@@ -33,7 +33,7 @@ def trusted_keys(settings: Settings) -> dict[str, str]:
 
 def trusted_by(rows: CertificateRows, settings: Settings) -> dict[str, str]:
     """Collect the trusted keys by the rows of a log; errors as for `trusted_keys`."""
-    trusted = {**_of_folder(settings), MAKER_KEY: OF_MAKER}
+    trusted = {**_of_folder(settings), MAKER_KEY: OF_MAKER, PHANTOM_KEY: OF_MAKER}
     for key, (entry, note) in rows.trust().items():
         if note.action is Action.TRUSTED:
             trusted[key] = f"trusted by entry {entry.id}"

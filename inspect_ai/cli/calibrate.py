@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inspect_ai.cli import common
+from inspect_ai.cli.shown import frontier as frontier_shown
 
 if TYPE_CHECKING:
     from inspect_ai.calibration.calibrated import Calibrated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from inspect_ai.operating_point import FalseAlarmProof, GroupPoint, OperatingPoint
 
 app = common.app()
+BEST = "best"
 
 
 class Unit(StrEnum):
@@ -63,7 +65,26 @@ def calibrate(
     split: Annotated[
         str | None, typer.Option("--split", help="Which split of the folder counts.", show_default="calibration")
     ] = None,
-    sensitivity: Annotated[float, typer.Option("--sensitivity", help="The sensitivity to promise.")] = 0.987,
+    sensitivity: Annotated[
+        str | None,
+        typer.Option(
+            "--sensitivity",
+            help="The sensitivity to promise, or best: the first of 0.987, 0.98, 0.97, 0.95, 0.9 that so many "
+            "positives prove, whatever their scores.",
+            show_default="best",
+        ),
+    ] = None,
+    at_fpr: Annotated[
+        float | None,
+        typer.Option(
+            "--at-fpr",
+            help="Ask the other way: the sensitivity that is proved at a line that at most this share of negatives "
+            "reaches. Negatives alone set the line.",
+        ),
+    ] = None,
+    prove_fpr: Annotated[
+        bool, typer.Option("--prove-fpr", help="With --at-fpr: prove that share of the negatives to come, too.")
+    ] = False,
     confidence: Annotated[float, typer.Option("--confidence", help="How sure the promise is to be.")] = 0.95,
     guarantee: Annotated[
         GuaranteeKind,
@@ -82,8 +103,16 @@ def calibrate(
             "--group-by", help="Column of labels.csv or of --scores; each of its values is proved on its own."
         ),
     ] = "",
+    looks: Annotated[
+        int, typer.Option("--looks", min=1, help="Models or recipes judged by these positives; the doubt is split.")
+    ] = 1,
     overkill: Annotated[
-        float | None, typer.Option("--overkill", help="Largest share of negatives to flag; a person sees the rest.")
+        float | None,
+        typer.Option(
+            "--overkill",
+            help="Largest share of negatives to flag; what else is not cleared is left to a person. 0: one line.",
+            show_default="0.05 where negatives suffice",
+        ),
     ] = None,
     cost_escape: Annotated[float | None, typer.Option("--cost-escape", help="Price of a missed positive.")] = None,
     cost_overkill: Annotated[float | None, typer.Option("--cost-overkill", help="Price of a flagged negative.")] = None,
@@ -99,25 +128,27 @@ def calibrate(
 ) -> None:
     """Find the threshold that proves a promised sensitivity.
 
-    Where it cannot be proved, say what would be needed and what can be proved. A refused threshold is written too, so
-    that work can go on; every decision made with it is uncertified.
+    Below it is CLEAR. FLAG begins at a second one, which few negatives are proved to reach; between, a person looks.
+    Where nothing can be proved, say what would be needed and what can be. A refused threshold is written too, so that
+    work can go on; every decision made with it is uncertified. The frontier of all that these positives prove, with
+    its price, is printed and written beside the operating point.
 
     With --scores the scores of any other program are proved instead; see docs/any_model.md.
 
     Example: inspect-ai calibrate lung_nodule --data ./luna16_candidates --sensitivity 0.987 --out point.json
     """
     from inspect_ai.calibration import GroupScore
-    from inspect_ai.calibration.solver import CalibrationRequest
     from inspect_ai.errors import CalibrationRefused
     from inspect_ai.operating_point import Guarantee
 
-    request = CalibrationRequest(
-        sensitivity=sensitivity,
+    request = replace(
+        _promise(sensitivity, at_fpr, prove_fpr=prove_fpr),
         confidence=confidence,
         guarantee=Guarantee(guarantee.value),
         group_score=GroupScore.LOWEST if score in (Unit.PICTURE, Unit.LOWEST) else GroupScore.HIGHEST,
         group_by=group_by,
-        overkill=overkill,
+        looks=looks,
+        **_flag_line(overkill),
         costs=_costs(cost_escape, cost_overkill, prevalence),
     )
     if scores is not None:
@@ -132,12 +163,37 @@ def calibrate(
         _print_result(made.point)
         for sentence in made.said:
             print(common.as_sentence(sentence))
-        _tell_frontier(made)
+        frontier_shown.tell(made.frontier)
         _tell_rest(made)
         if made.account is not None:
             print(common.as_sentence(made.account.sentence))
     if not made.point.certified_somewhere:
         raise CalibrationRefused(made.point.proof.refusal or "")
+
+
+def _promise(sensitivity: str | None, at_fpr: float | None, *, prove_fpr: bool) -> CalibrationRequest:
+    """Request for a sensitivity, for the best one, or for a line at a price. Raises UsageError for two of them."""
+    from inspect_ai.calibration.solver import USUAL_REQUEST
+    from inspect_ai.errors import UsageError
+
+    if at_fpr is not None:
+        _refuse_together("--at-fpr", sensitivity=sensitivity)
+        return replace(USUAL_REQUEST, or_best=False, at_fpr=at_fpr, prove_fpr=prove_fpr)
+    if prove_fpr:
+        raise UsageError("--prove-fpr proves the share that --at-fpr names; give both.")
+    if sensitivity is None or sensitivity == BEST:
+        return USUAL_REQUEST
+    try:
+        return replace(USUAL_REQUEST, or_best=False, sensitivity=float(sensitivity))
+    except ValueError as e:
+        raise UsageError(f"The sensitivity is a number such as 0.95, or {BEST}; it is {sensitivity!r}.") from e
+
+
+def _flag_line(overkill: float | None) -> dict[str, Any]:
+    """Fields of a request: the usual line for flags where negatives suffice, one that is asked for, or none."""
+    if overkill is None:
+        return {}
+    return {"overkill": overkill if overkill != 0.0 else None, "overkill_if_provable": False}
 
 
 def _of_scores(
@@ -187,35 +243,20 @@ def _refuse_together(what: str, **given: object) -> None:
 
 
 def _plain(made: Calibrated) -> dict[str, Any]:
+    from inspect_ai.calibration.frontier import plain_row
     from inspect_ai.journeys.calibrate import without_path
+
+    gate = made.frontier.gate
 
     return {
         **without_path(made.point),
         "certificate": made.certificate and str(made.certificate),
         "left_to_a_person": made.left_to_a_person,
-        "frontier": [asdict(row) for row in made.frontier],
+        "frontier": [plain_row(row) for row in made.frontier.rows],
+        "gate": gate and asdict(gate),
         "files": made.account and made.account.plain(),
         "said": list(made.said),
     }
-
-
-def _tell_frontier(made: Calibrated) -> None:
-    """Print the sensitivities that these positives prove, and the false alarms that each costs."""
-    proof = made.point.proof
-    each = f" in each {proof.group_by}" if proof.group_by else ""
-    rows = [
-        (
-            f"{row.sensitivity:g}",
-            "yes" if row.provable else f"no: takes {row.positives_needed} positives{each}",
-            None if row.clear_below is None else f"{row.clear_below:.6g}",
-            row.n_missed,
-            None if row.false_positive_rate is None else f"{100 * row.false_positive_rate:.1f} %",
-        )
-        for row in made.frontier
-    ]
-    columns = "sensitivity", "provable", "threshold", "positives below", "negatives at or above"
-    common.table("What these positives can prove", *columns, rows=rows)
-    print("Each row is proved by itself. A row that is picked after looking needs other positives to prove it.")
 
 
 def _tell_rest(made: Calibrated) -> None:
@@ -225,9 +266,6 @@ def _tell_rest(made: Calibrated) -> None:
         print(f"{TRAINING_UNKNOWN[0].upper()}{TRAINING_UNKNOWN[1:]}. You answer for it that none of these did.")
     if made.no_reference is not None:
         print(f"Unlike pictures cannot be told: {made.no_reference}")
-    elif made.left_to_a_person is not None:
-        left = 100 * made.left_to_a_person
-        print(f"With what is unlike these pictures, the gate leaves {left:.1f} % of positive pictures to a person.")
     if made.certificate is not None:
         print(f"Certificate: {made.certificate} (page: {made.certificate.with_suffix('.html')}).")
 
@@ -255,8 +293,12 @@ def _print_result(point: OperatingPoint) -> None:
         print(_certified(point))
     elif not point.certified_somewhere:
         print(f"Not certified. The threshold to work with, uncertified, is {_line(point)}.")
+    if point.negatives_line is not None:
+        print(_of_price(point, point.negatives_line))
     if point.false_alarms is not None:
         print(_of_overkill(point, point.false_alarms))
+    elif point.certified_somewhere:
+        print(f"One line: what is not cleared is flagged, from {_line(point)}.")
     print(_of_units(point))
 
 
@@ -278,15 +320,16 @@ def _certified(point: OperatingPoint) -> str:
     if _average(point) or proof.group_by:
         return f"Certified ({point.promise}); {_counts(point)}. Covers: {point.covers}."
     return (
-        f"Certified: sensitivity at least {proof.sensitivity:g} at confidence {proof.confidence:g} ({_counts(point)}). "
-        f"Covers: {point.covers}."
+        f"Certified: sensitivity at least {proof.sensitivity:g} at confidence {proof.confidence:g} ({_counts(point)}"
+        f"{point.chosen_among}). Covers: {point.covers}."
     )
 
 
 def _of_groups(point: OperatingPoint) -> str:
     proof = point.proof
     n, certified = len(proof.groups), sum(group.refusal is None for group in proof.groups)
-    split = "" if _average(point) else f" The doubt of {1 - proof.confidence:.4g} is split over them."
+    looks = f" and over {proof.looks} looks" if proof.looks > 1 else ""
+    split = "" if _average(point) else f" The doubt of {1 - proof.confidence:.4g} is split over them{looks}."
     if point.own_thresholds:
         return (
             f"{certified} of {n} groups are certified, each with its own threshold at work; "
@@ -309,14 +352,29 @@ def _counts(point: OperatingPoint) -> str:
     )
 
 
+def _of_price(point: OperatingPoint, reached: FalseAlarmProof) -> str:
+    counted = f"{reached.n_flagged} of {reached.n_negative} independent negatives reach it"
+    proved = (
+        f"proved at confidence {point.proof.confidence:g}: at most {reached.proved_overkill:.4f}"
+        if reached.overkill_refusal is None
+        else reached.overkill_refusal.rstrip(".")
+    )
+    return f"Negatives alone set the line, at most {reached.overkill:g} of them: {counted}; {proved}."
+
+
 def _of_overkill(point: OperatingPoint, alarms: FalseAlarmProof) -> str:
     clear, flag = _line(point), _digits(point.thresholds.flag_from, point)
     counted = f"{alarms.n_flagged} of {alarms.n_negative} independent negatives reach {flag}"
+    between = (
+        f"Between {clear} and {flag} a person looks."
+        if flag != clear
+        else "That line is the proved one too: whatever is not cleared is flagged, and nothing is left between."
+    )
     if alarms.overkill_refusal is not None:
         return f"Overkill not proved: {alarms.overkill_refusal} {counted}."
     return (
         f"Overkill at most {alarms.overkill:g} at confidence {point.proof.confidence:g}: {counted}; the proved bound "
-        f"is {alarms.proved_overkill:.4f}. Between {clear} and {flag} a person looks."
+        f"is {alarms.proved_overkill:.4f}. {between}"
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inspect_ai.cli import common
 from inspect_ai.cli.certificate_keys import Reason, add_to
+from inspect_ai.cli.shown import frontier as frontier_shown
 
 if TYPE_CHECKING:
     from inspect_ai.audit import Action
     from inspect_ai.certificates.certificate import DeploymentRecord
     from inspect_ai.certificates.status import CertificateStatus
     from inspect_ai.journeys.certify import Verified
+    from inspect_ai.operating_point import OperatingPoint
     from inspect_ai.settings import Settings
 
 DOES_NOT_HOLD = 1
@@ -55,6 +58,8 @@ def show(
         common.emit({**_plain(found), **told})
         return
     common.table("", "", "", rows=_rows(found))
+    if found.frontier is not None:
+        frontier_shown.tell(found.frontier)
     _say_faults(found)
 
 
@@ -86,10 +91,45 @@ def verify(
         common.table(f"Certificate {found.made.sha256[:12]}", "check", "result", rows=rows)
         _say_faults(found)
         if found.holds:
-            what = "these are the files that were certified" if found.of_scores else "decisions made now are certified"
-            print(f"It holds: {what}.")
+            print(f"It holds: {_what_holds(found)}.")
     if not found.holds:
         raise typer.Exit(DOES_NOT_HOLD)
+
+
+@app.command("frontier")
+def frontier(
+    which: Annotated[
+        str, typer.Argument(metavar="TASK|FILE", help="Name of a task, or an operating point or its folder.")
+    ],
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a table in Markdown, for a model card.")] = False,
+    tasks: common.Tasks = None,
+    as_json: common.Json = False,
+) -> None:
+    """Show which sensitivities the calibration positives prove, and what each costs: certified or not.
+
+    It was computed when the operating point was made, and stands unsigned beside it.
+
+    Example: inspect-ai certificate frontier lung_nodule --markdown
+    """
+    from inspect_ai.calibration.frontier import plain_row
+    from inspect_ai.journeys.show_frontier import stored_frontier
+    from inspect_ai.report.frontier import card_text
+
+    found = stored_frontier(which, common.settings(tasks=tasks))
+    if as_json:
+        rows = [plain_row(row) for row in found.frontier.rows]
+        gate = found.frontier.gate
+        common.emit({"task": found.point.task, "frontier": rows, "gate": None if gate is None else asdict(gate)})
+    elif markdown:
+        print(card_text(found.frontier, found.point), end="")
+    else:
+        frontier_shown.tell(found.frontier)
+
+
+def _what_holds(found: Verified) -> str:
+    if found.made.certificate.point.phantom:
+        return "what it proves of phantoms, the made pictures of the demo; it certifies no decision"
+    return "these are the files that were certified" if found.of_scores else "decisions made now are certified"
 
 
 @app.command("suspend")
@@ -182,6 +222,7 @@ def _rows(found: Verified) -> list[tuple[Any, ...]]:
     return [
         ("task", f"{certificate.at_work.task} {certificate.at_work.task_version}"),
         ("promise", printable(point.promise, 500)),
+        ("flags", _flags(point)),
         ("counts", f"{proof.n_positive} positives, {proof.n_missed} missed, {proof.n_abstained} left to a person"),
         ("covers", printable(point.covers, 500)),
         *groups,
@@ -193,6 +234,14 @@ def _rows(found: Verified) -> list[tuple[Any, ...]]:
         ("public key", found.made.public_key),
         ("standing", _standing(found.certificate_status)),
     ]
+
+
+def _flags(point: OperatingPoint) -> str:
+    lines, alarms = point.thresholds, point.false_alarms
+    if alarms is None or lines.flag_from == lines.clear_below:
+        return f"all that is not cleared, from {lines.written(lines.clear_below)}"
+    proved = "not proved" if alarms.overkill_refusal else f"at most {alarms.overkill:g} of negatives"
+    return f"from {lines.written(lines.flag_from)} ({proved}); a person decides between the lines"
 
 
 def _bound(work: DeploymentRecord) -> str:

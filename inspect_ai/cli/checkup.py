@@ -70,7 +70,8 @@ def measure(settings: Settings) -> list[Check]:
             engine = open_engine(found.folder, kind=settings.engine, threads=1, config=found.task.config)
         except InspectError:
             continue
-        shape = (found.task.config.input.channels, *[found.task.config.input.size or 224] * 2)
+        asked = found.task.config.input
+        shape = (asked.channels, asked.size or 224, asked.width or asked.size or 224)
         unit = Unit(pixels=np.zeros(shape, np.float32))
         checks.append(
             Check(f"engine {found.name} {shape[1]} px", "ok", f"{_rate(partial(engine.run, [unit]))}, {engine.name}")

@@ -193,7 +193,7 @@ def plan(made: Plan) -> None:
     for sentence in made.measured:
         remark(sentence)
     table(f"Plan of {made.task}", "setting", "value", "because", rows=list(short_form(made)))
-    say(f"Training will take about {minutes(made.expected_s)} of the {made.budget} allowed, on {made.threads} threads.")
+    say(f"Training will take about {minutes(made.expected_s)} of the {made.budget} allowed. Threads: {made.threads}.")
 
 
 def _piped(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -10,6 +10,8 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
+    from inspect_ai.domain import Decision
+    from inspect_ai.journeys.demo import Comparison
     from inspect_ai.journeys.scan import FileRejected, StudyDecided
 
 app = common.app()
@@ -32,8 +34,9 @@ def demo(
     settings = common.settings()
     if not as_json:
         print(
-            "The studies of this demo are made by a program: a CT phantom, drawn fundus photographs and metal\n"
-            "surfaces, and some rubbish as every real folder has it. No person and no part is on them."
+            "The studies of this demo are made by a program: chest CT phantoms, drawn photographs of eyes and\n"
+            "metal surfaces, and some rubbish as every real folder has it. No person and no part is on them,\n"
+            "and the thresholds are set on other made studies: they say nothing about real ones."
         )
         for learnt in journey.trained_on(settings):
             names = ", ".join(learnt.data) or "its manifest names none"
@@ -51,9 +54,28 @@ def demo(
         return
     _table(results)
     output.summary_text(summary)
+    _comparison(journey.compare(journey.make_studies(folder), _decisions(results)))
     db = journey.demo_settings(folder, settings).db
-    print(f"\nAudit log:  {db}\nReport:     {summary.report}")
+    print(f"Audit log:  {db}\nReport:     {summary.report}")
     print(f"Next:       inspect-ai audit verify --db {db}\nThen:       inspect-ai scan PATH    on your own folder")
+
+
+def _decisions(results: list[StudyDecided | FileRejected]) -> list[Decision]:
+    from inspect_ai.journeys.scan import StudyDecided
+
+    return [event.decision for event in results if isinstance(event, StudyDecided)]
+
+
+def _comparison(found: list[Comparison]) -> None:
+    """Print how many studies were decided as they were made, and the names of the others."""
+    made = {"clear": "sound", "flag": "others", "abstain": "blurred"}
+    parts = [
+        f"{one.outcome.value} {one.count - len(one.otherwise)} of {one.count} {made[one.outcome.value]}"
+        for one in found
+        if one.count
+    ]
+    others = [key for one in found for key in one.otherwise]
+    print(f"\nAs made:    {', '.join(parts)}." + (f" Otherwise: {', '.join(others)}." if others else ""))
 
 
 def _table(results: list[StudyDecided | FileRejected]) -> None:

@@ -13,8 +13,10 @@ from inspect_ai.cli import common
 if TYPE_CHECKING:
     from inspect_ai.evaluation.stack_figures import Estimate, StackFigures
     from inspect_ai.journeys.evaluate import Evaluation
+    from inspect_ai.journeys.evaluate_series import SeriesEvaluation
 
 app = common.app()
+NAMES = {"false_positive_rate": "false_positive_rate (not cleared)", "flagged_rate": "flagged_rate (of negatives)"}
 
 
 @app.command()
@@ -49,6 +51,18 @@ def evaluate(
             "adds an attribute agreement study to the page.",
         ),
     ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotations",
+            help="CSV file with the nodules of whole CT series: LUNA16's columns, or boxes. DATA is then a folder of "
+            "series, and the figures are sensitivity at false marks a series (FROC, CPM).",
+        ),
+    ] = None,
+    excluded: Annotated[
+        Path | None,
+        typer.Option("--excluded", help="With --annotations: a CSV file of findings that count neither way."),
+    ] = None,
     tasks: common.Tasks = None,
     as_json: common.Json = False,
 ) -> None:
@@ -62,6 +76,7 @@ def evaluate(
 
     if scores_from is not None:
         given = {"TASK": task, "--data": data, "--split": split, "--model": model, "--scores": scores}
+        given |= {"--annotations": annotations, "--excluded": excluded}
         if unfit := [name for name, value in {**given, "--agreement": agreement}.items() if value is not None]:
             raise UsageError(f"{', '.join(unfit)} does not go with --scores-from: scores are read, not made.")
         from inspect_ai.journeys.evaluate_scores import evaluate_scores
@@ -73,6 +88,30 @@ def evaluate(
         return
     if task is None or data is None:
         raise UsageError("Give a task and its labelled folder (TASK --data DIR), or scores (--scores-from FILE).")
+    if annotations is not None:
+        unfit = [
+            n for n, v in {"--split": split, "--scores": scores, "--agreement": agreement}.items() if v is not None
+        ]
+        if unfit:
+            raise UsageError(f"{', '.join(unfit)} does not go with --annotations: whole series are searched.")
+        from inspect_ai.journeys.evaluate_series import evaluate_series
+
+        with common.counting("series searched") as progress:
+            found = evaluate_series(
+                task,
+                data,
+                annotations,
+                settings=common.settings(tasks=tasks),
+                excluded=excluded,
+                model=model,
+                operating_point=operating_point,
+                report=report,
+                progress=progress,
+            )
+        _show_series(found, as_json)
+        return
+    if excluded is not None:
+        raise UsageError("--excluded goes with --annotations alone.")
     from inspect_ai.journeys.evaluate import evaluate_task
 
     if agreement is not None and report is None:
@@ -94,13 +133,24 @@ def evaluate(
 
 
 def _show(result: Evaluation, as_json: bool) -> None:
+    from inspect_ai.report.evaluation.words import counted
+    from inspect_ai.report.frontier import measured_table
+
     values = as_plain(result)
     if as_json:
         common.emit(values)
         return
-    hidden = ("classes", "confusion", "said", "files", "stacks")
-    rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
+    hidden = ("classes", "confusion", "said", "files", "stacks", "outcomes", "frontier")
+    rows = [(NAMES.get(name, name), _cell(value)) for name, value in values.items() if name not in hidden]
     common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
+    if result.outcomes:
+        shares = [(one.side, one.outcome.value, counted(one.share)) for one in result.outcomes]
+        common.table("Outcomes (95 % interval)", "of", "outcome", "pictures", rows=shares)
+    if result.frontier:
+        shown = measured_table(result.frontier)
+        common.table("Proved lines, on these pictures", *shown.columns, rows=list(shown.rows))
+        for sentence in shown.said:
+            common.say(sentence)
     if result.classes:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
@@ -112,10 +162,50 @@ def _show(result: Evaluation, as_json: bool) -> None:
         print(common.as_sentence(result.account.sentence))
 
 
+def _show_series(result: SeriesEvaluation, as_json: bool) -> None:
+    values = series_as_plain(result)
+    if as_json:
+        common.emit(values)
+        return
+    hidden = ("sensitivity", "said")
+    rows = [(name, _cell(value)) for name, value in values.items() if name not in hidden]
+    common.table(f"{result.task} on {result.data}", "figure", "value", rows=rows)
+    shares = [(f"{one['rate']:g}", _cell(one["value"]), _cell(tuple(one["interval"]))) for one in values["sensitivity"]]
+    common.table("Sensitivity", "false marks a series", "nodules found", "95 % interval", rows=shares)
+    for sentence in result.said:
+        print(common.as_sentence(sentence))
+
+
+def series_as_plain(result: SeriesEvaluation) -> dict[str, Any]:
+    """Convert every figure of an evaluation of whole series to plain values."""
+    from inspect_ai.evaluation.series_response import RATES
+
+    response = result.response
+    counts = ("task", "data", "annotations", "series", "nodules", "excluded", "ignored_marks", "unscored")
+    return {name: getattr(result, name) for name in counts} | {
+        "cpm": response.cpm,
+        "cpm_interval": response.cpm_interval,
+        "marked": response.marked,
+        "false_marks": response.false_marks,
+        "flagged": None if result.flagged is None else result.flagged.value,
+        "flagged_false_marks": result.flagged_false_marks,
+        "sensitivity": [
+            {"rate": rate, "value": value, "interval": list(interval)}
+            for rate, value, interval in zip(RATES, response.sensitivity, response.intervals, strict=True)
+        ],
+        "said": list(result.said),
+    }
+
+
 def as_plain(result: Evaluation) -> dict[str, Any]:
     """Convert every figure of an evaluation to plain values; intervals to [low, high]."""
-    names = [name for name in type(result).__dataclass_fields__ if name not in ("scored", "account", "stacks")]
-    plain = {name: getattr(result, name) for name in names} | {"files": result.account and result.account.plain()}
+    apart = ("scored", "account", "stacks", "outcomes", "frontier")
+    names = [name for name in type(result).__dataclass_fields__ if name not in apart]
+    plain = {name: getattr(result, name) for name in names} | {
+        "outcomes": [one.plain() for one in result.outcomes],
+        "frontier": [one.plain() for one in result.frontier],
+        "files": result.account and result.account.plain(),
+    }
     return plain if result.stacks is None else plain | {"stacks": asdict(result.stacks)}
 
 

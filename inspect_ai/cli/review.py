@@ -151,7 +151,10 @@ def _list(db: Path | None, task: str | None, audit_rate: float | None, as_json: 
 
 def _say_next(waiting: list[Case]) -> None:
     if waiting:
-        print(f"{len(waiting)} waiting. Next: inspect-ai review show {waiting[0].decision.id}")
+        named = (("flag", "flagged"), ("abstain", "left open"), ("clear", "cleared and drawn for audit"))
+        counts = [(sum(case.decision.outcome == outcome for case in waiting), words) for outcome, words in named]
+        how = ", ".join(f"{count} {words}" for count, words in counts if count)
+        print(f"{how}: {len(waiting)} waiting. Next: inspect-ai review show {waiting[0].decision.id}")
     else:
         print("None is waiting.")
 

@@ -160,8 +160,9 @@ def _show(tasks: str | None, as_json: bool) -> None:
     for f in found:
         ready = "yes" if (f.folder / "operating_point.json").is_file() else "not trained"
         what = f.task.title if f.task else ""
-        rows.append((f.name, what, f"broken: {f.error}" if f.error else ready, f.origin, f.folder))
-    common.table("Tasks", "name", "inspects", "ready", "origin", "folder", rows=rows)
+        state = f"broken: {f.error}" if f.error else ready
+        rows.append((f.name, what, state, _promise(f.folder), f.origin, f.folder))
+    common.table("Tasks", "name", "inspects", "ready", "proved", "origin", "folder", rows=rows)
 
 
 def _plain(f: FoundTask) -> dict[str, Any]:
@@ -174,6 +175,20 @@ def _plain(f: FoundTask) -> dict[str, Any]:
         "image_files": task.image_files if task else None,
         "origin": f.origin,
         "folder": str(f.folder),
+        "promise": _promise(f.folder) or None,
         "ready": (f.folder / "operating_point.json").is_file() and task is not None,
         "error": f.error,
     }
+
+
+def _promise(folder: Path) -> str:
+    """Promise of the operating point in a task's folder, in a few words; "" where there is none to read."""
+    from inspect_ai.calibration import read_point
+    from inspect_ai.errors import UsageError
+
+    try:
+        proof = read_point(folder / "operating_point.json").proof
+    except UsageError:
+        return ""
+    refused = f"{proof.sensitivity:g} refused: {proof.n_positive} positives"
+    return f"at least {proof.sensitivity:g} ({proof.n_positive} positives)" if proof.refusal is None else refused

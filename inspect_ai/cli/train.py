@@ -26,6 +26,9 @@ def train(
     budget: Annotated[
         str | None, typer.Option("--budget", help="Time that it may take: 10m, 1h.", show_default="the plan's")
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="First a small sweep around the plan, in a quarter of the epochs.")
+    ] = False,
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="A baseline in the trunk's place, such as resnet18.")
     ] = None,
@@ -68,6 +71,7 @@ def train(
         config_file=config,
         plan_file=plan,
         budget=budget,
+        tune=tune,
         backbone=backbone,
         init=init,
         teachers=teacher or (),
@@ -100,5 +104,5 @@ def _show(recipe: Recipe, as_json: bool) -> None:
     within = f", within {recipe.budget}" if recipe.budget is not None else ""
     common.remark(
         f"{where}{size}{network.backbone} from {network.init} at {f'{side} px' if side else 'full size'}, "
-        f"{train.epochs} epochs of batch {train.batch}{within}"
+        f"epochs: {train.epochs}, batch: {train.batch}{within}"
     )

@@ -24,7 +24,7 @@ from inspect_ai.version import __version__
 
 def cached_samples(folder: LabelledFolder, split: str, task: Task, settings: Settings) -> list[Sample]:
     """Read the samples of one split as `read_samples` does, from `settings.cache` where they are there already."""
-    return cached_rows(folder, folder.part(split), task, settings, read_samples)
+    return cached_rows(folder, folder.part(split), task, settings, "samples", read_samples)
 
 
 def cached_rows(
@@ -32,13 +32,17 @@ def cached_rows(
     rows: Sequence[Row],
     task: Task,
     settings: Settings,
+    kind: str,
     read: Callable[[LabelledFolder, Sequence[Row], Task, Settings], list[Sample]],
 ) -> list[Sample]:
-    """Read the samples of some rows as `read` does, from `settings.cache` where they are there already."""
+    """Read the samples of some rows as `read` does, from `settings.cache` where they are there already.
+
+    kind: what `read` makes of a row; samples of another kind are other files of the cache.
+    """
     archive = folder.root / "images.zip"
     if not settings.cache or not archive.is_file():
         return read(folder, rows, task, settings)
-    path = Path(settings.cache) / f"{_key(folder, rows, task, read.__module__)}.npz"
+    path = Path(settings.cache) / f"{_key(folder, rows, task, kind)}.npz"
     if (kept := _kept(path)) is not None:
         return [
             Sample(pixels=pixels, mask=mask, row=row, labels=folder.labels, sha256=digest)
@@ -49,12 +53,12 @@ def cached_rows(
     return samples
 
 
-def _key(folder: LabelledFolder, rows: Sequence[Row], task: Task, reader: str) -> str:
+def _key(folder: LabelledFolder, rows: Sequence[Row], task: Task, kind: str) -> str:
     archive = (folder.root / "images.zip").stat()
     code = "".join(file_sha256(path) for path in sorted(task.folder.glob("*.py")))
     seen = (task.config.input.model_dump_json(), task.config.options, folder.labels.model_dump_json())
     files = [(row.file, row.masks, row.stack, row.votes) for row in rows]
-    whole = (__version__, reader, task.name, code, seen, archive.st_size, archive.st_mtime_ns, files)
+    whole = (__version__, kind, task.name, code, seen, archive.st_size, archive.st_mtime_ns, files)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:32]
 
 

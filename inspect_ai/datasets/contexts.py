@@ -21,7 +21,7 @@ def read_contexts(folder: LabelledFolder, split: str, task: Task, settings: Sett
     In order of the rows, the ignored ones last. Raises InspectError naming what cannot be read.
     """
     wanted = (*folder.part(split), *(row for row in folder.ignored if row.split == split))
-    samples = cached_rows(folder, wanted, task, settings, _read)
+    samples = cached_rows(folder, wanted, task, settings, "contexts", _read)
     found = [
         Context(sample=replace(sample, mask=None), votes=sample.mask) for sample in samples if sample.mask is not None
     ]

@@ -43,16 +43,16 @@ def drawn(folder: LabelledFolder, rows: Sequence[Row], inspector: Inspector) -> 
 def _pictures(root: Path, row: Row, labels: LabelSet, study: Study, inspector: Inspector) -> RowPictures:
     if not study.images or study.images[0].burned_in_annotation:
         return RowPictures()
-    index = key_index(study) if study.ref.kind == STACK else 0
-    picture = study.images[index].unit_range()
+    own = key_index(study) if study.ref.kind == STACK else 0
+    picture = study.images[own].unit_range()
     height, width = picture.shape[:2]
     found = inspector.predict_study(study)
     shape = (height, width)
-    heat = heat_map(found.units, found.outputs, index, shape, shape, found.multiple) if found.finite else None
+    heat = heat_map(found.units, found.outputs, 0, shape, shape, found.multiple) if found.finite else None
     circles = [
         Mark(row=f.row, col=f.col)
         for f in found.findings[:CIRCLES_MOST]
-        if f.image_index == index and f.row is not None and f.col is not None
+        if f.image_index == 0 and f.row is not None and f.col is not None
     ]
     outlined = _outlined(picture, mask_of(root, row, labels, study) if row.masks else None)
     marked = draw(outlined, heat=heat, marks=circles, limit_px=SHEET_PX)[1]

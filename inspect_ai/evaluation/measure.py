@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspect_ai.calibration import clopper_pearson
+from inspect_ai.calibration.frontier import Frontier
 from inspect_ai.config import LabelSet
 from inspect_ai.decide import reaches
 from inspect_ai.domain import Account, Outcome
+from inspect_ai.evaluation.lines import MeasuredRow, OutcomeShare
+from inspect_ai.evaluation.lines_measured import measured, outcome_shares
 from inspect_ai.evaluation.stack_figures import StackFigures
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored
 from inspect_ai.operating_point import OperatingPoint
@@ -39,8 +42,10 @@ class Evaluation:
     threshold: float | None
     sensitivity: float | None  # positives whose score reaches clear_below: not cleared
     sensitivity_interval: Interval | None
-    false_positive_rate: float | None  # negatives whose score reaches flag_from
+    false_positive_rate: float | None  # negatives whose score reaches clear_below: not cleared
     false_positive_rate_interval: Interval | None
+    flagged_rate: float | None  # negatives whose score reaches flag_from; of the rest of the above a person decides
+    flagged_rate_interval: Interval | None
     counts: dict[str, int]  # outcome -> pictures, quality gate included
     unscored: int  # of n, pictures without a score; they are in no figure but the counts
     certified: bool
@@ -50,6 +55,8 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]  # rows: truth; columns: answer
     scored: tuple[Scored, ...]
+    outcomes: tuple[OutcomeShare, ...] = ()  # by side, quality gate included
+    frontier: tuple[MeasuredRow, ...] = ()  # lines that calibration proved, measured here
     account: Account | None = None  # of the folder's files; None for scores of another program
     said: tuple[str, ...] = ()  # what was understood, joined and left out
     stacks: StackFigures | None = None  # of a folder of stacks: by finding, by group and by context
@@ -65,16 +72,22 @@ def measure(
     point: OperatingPoint | None,
     mismatches: Sequence[str] = (),
     unscored: Sequence[Unscored] = (),
+    frontier: Frontier | None = None,
 ) -> Evaluation:
-    """Compute all figures; the same scores give the same figures. outputs: names of the network's logits."""
+    """Compute all figures; the same scores give the same figures. outputs: names of the network's logits.
+
+    frontier: as stored with the point; its lines are measured on these pictures too.
+    """
     positive = np.array([s.row.label in labels.positive for s in scored], bool)
     score = np.array([s.score for s in scored], np.float64)
     groups = [s.row.group for s in scored]
     auc = _auc(score, positive)
     applied = [(s, s.point) for s in scored if s.point is not None]
     hit = [reaches(s.score, p.thresholds.clear_below, p.thresholds) for s, p in applied if _is_positive(s, labels)]
-    false = [reaches(s.score, p.thresholds.flag_from, p.thresholds) for s, p in applied if not _is_positive(s, labels)]
-    detected, alarms = sum(hit), sum(false)
+    spared = [(s.score, p.thresholds) for s, p in applied if not _is_positive(s, labels)]
+    detected = sum(hit)
+    alarms = sum(reaches(score, lines.clear_below, lines) for score, lines in spared)
+    flagged = sum(reaches(score, lines.flag_from, lines) for score, lines in spared)
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     classes = _classes(scored, labels, outputs)
     hits = sum(classes[i][i] for i in range(len(classes)))
@@ -97,6 +110,8 @@ def measure(
         sensitivity_interval=clopper_pearson(detected, n_positive, CONFIDENCE) if point and n_positive else None,
         false_positive_rate=alarms / n_negative if point and n_negative else None,
         false_positive_rate_interval=clopper_pearson(alarms, n_negative, CONFIDENCE) if point and n_negative else None,
+        flagged_rate=flagged / n_negative if point and n_negative else None,
+        flagged_rate_interval=clopper_pearson(flagged, n_negative, CONFIDENCE) if point and n_negative else None,
         counts={o.value: outcomes[o] for o in Outcome},
         unscored=len(unscored),
         certified=point is not None and not why_not,
@@ -106,6 +121,8 @@ def measure(
         classes=labels.classes if classes else (),
         confusion=classes,
         scored=tuple(scored),
+        outcomes=outcome_shares(scored, unscored, labels),
+        frontier=measured(frontier, point, scored, labels) if point and frontier else (),
     )
 
 

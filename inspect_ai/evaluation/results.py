@@ -11,6 +11,7 @@ from inspect_ai.domain import Outcome
 from inspect_ai.evaluation.agreement import Agreement
 from inspect_ai.evaluation.curves import Flags, Interval, Share, Values, units_with
 from inspect_ai.evaluation.free_response import FreeResponse
+from inspect_ai.evaluation.lines import MeasuredRow
 from inspect_ai.operating_point import OperatingPoint
 
 TOLERANCE_PX = 15  # from a finding to the mask that it hits (pointing game; Zhang et al. 2016, arXiv 1608.00507)
@@ -85,6 +86,7 @@ class Subject:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     scores_from: str = ""  # name and digest of the file of scores, where another program made them
+    frontier: tuple[MeasuredRow, ...] = ()  # lines that calibration proved, measured here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,32 @@ def stack_figures(scores: StackScores, line: float | None, group_name: str) -> S
     )
 
 
+def gains(mine: StackScores, other: StackScores) -> tuple[tuple[str, Estimate], ...]:
+    """Difference of two models on the same stacks in AUC and in the share found at each rate, draw by draw.
+
+    Raises ValueError for scores of other findings or windows.
+    """
+    if (mine.finding_group, mine.window_group, mine.contexts) != (
+        other.finding_group,
+        other.window_group,
+        other.contexts,
+    ):
+        raise ValueError("gains need two models' scores of the same findings and windows, in the same order")
+    draws, n = _Draws(mine), len(mine.finding)
+
+    def difference(make: Callable[[StackScores], Measure]) -> Estimate:
+        a, b = make(mine), make(other)
+        return draws.estimate(lambda w: a(w) - b(w), n)
+
+    def at(rate: float) -> Callable[[StackScores], Measure]:
+        return lambda scores: _at_rate(scores, rate)
+
+    return (
+        ("AUC", difference(_auc)),
+        *((f"found at {rate:g} false positives a context", difference(at(rate))) for rate in RATES),
+    )
+
+
 def _parts(scores: StackScores) -> dict[str, Picked]:
     """Findings by diameter and by readers, and all; parts without any are left out."""
     parts = {"all": np.ones(len(scores.finding), bool)}

@@ -10,12 +10,12 @@ from inspect_ai.datasets.folder import Row
 
 
 class Standing(StrEnum):
-    """What a model has to do with a picture, the best judge first."""
+    """Relation of a model to a picture, the best judge first."""
 
-    NEVER_MET = "never met it"
-    UNKNOWN = "was made elsewhere and may have met it"
-    CHOSE_EPOCH = "met it in choosing the epoch alone"
-    TRAINED = "trained on it"
+    NEVER_MET = "never met the picture"
+    UNKNOWN = "came from elsewhere and may have met the picture"
+    CHOSE_EPOCH = "met the picture in choosing the epoch alone"
+    TRAINED = "trained on the picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,9 @@ class Suspects:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was judged by whom, and what was not."""
+        """Sentences on what was judged by whom, and what was not."""
         said = [
-            f"{count} pictures were judged by models of which each {standing}"
+            f"{count} pictures were judged by models that {standing}"
             for standing, count in self.judged.items()
             if count
         ]

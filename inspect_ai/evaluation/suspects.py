@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from inspect_ai.config import LabelSet
 from inspect_ai.datasets.folder import LabelledFolder, Row
-from inspect_ai.domain import Floats
 from inspect_ai.errors import UsageError
-from inspect_ai.evaluation.label_doubt import doubts, own_averages
+from inspect_ai.evaluation.label_doubt import Values, doubts, own_averages
 from inspect_ai.evaluation.suspect_results import Standing, Suspect, Suspects
 from inspect_ai.inspection.dataset_scoring import Scored, Unscored, score_rows
 from inspect_ai.inspection.inspector import Inspector
@@ -53,23 +53,18 @@ def suspected_labels(
             f"Every model given trained on all {len(folder.rows)} pictures of {folder.root}; none can doubt a label. "
             f"Give models that were trained without them, such as those of other folds."
         )
-    answers: dict[str, list[Floats]] = defaultdict(list)
+    answers: dict[str, list[Values]] = defaultdict(list)
     done = 0
     for at, inspector in enumerate(inspectors):
         rows = [row for row in folder.rows if row.file in judged and standings[row.file][at] is judged[row.file]]
-        for file, answer in _answers(folder, rows, inspector, _counted_on(progress, done)):
+        for file, answer in _answers(folder, rows, inspector, partial(_further, progress, done)):
             answers[file].append(answer)
         done += len(rows)
     return _suspects(folder, answers, judged)
 
 
-def _counted_on(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
-    """Progress of one model, counted on from those before it."""
-    return lambda n: progress(before + n)
-
-
 def _suspects(
-    folder: LabelledFolder, answers: Mapping[str, Sequence[Floats]], judged: Mapping[str, Standing]
+    folder: LabelledFolder, answers: Mapping[str, Sequence[Values]], judged: Mapping[str, Standing]
 ) -> Suspects:
     names = _sides(folder.labels)
     rows = [row for row in folder.rows if row.file in answers]
@@ -98,7 +93,7 @@ def _suspects(
 
 
 def _standing(manifest: Manifest, sha256: str, row: Row, vals: int) -> Standing:
-    """What a model has to do with a picture, by the digests in its manifest.
+    """Tell the relation of a model to a picture by the digests in its manifest.
 
     They do not tell train from val; the folder does, as long as its val part has the size that the training noted.
     """
@@ -113,14 +108,18 @@ def _standing(manifest: Manifest, sha256: str, row: Row, vals: int) -> Standing:
 
 def _answers(
     folder: LabelledFolder, rows: Iterable[Row], inspector: Inspector, progress: Callable[[int], None]
-) -> Iterable[tuple[str, Floats]]:
+) -> Iterable[tuple[str, Values]]:
     """Probability of each side or class, [K], of each picture that has a score."""
     left: list[Unscored] = []
     for scored in score_rows(folder, rows, inspector, unscored=left.append, progress=progress):
         yield scored.row.file, _probabilities(scored, folder.labels, inspector)
 
 
-def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Floats:
+def _further(progress: Callable[[int], None], before: int, done: int) -> None:
+    progress(before + done)
+
+
+def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Values:
     if labels.decides:
         return np.array([1.0 - scored.score, scored.score])
     outputs = inspector.task.config.outputs

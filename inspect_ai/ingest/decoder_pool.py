@@ -11,12 +11,14 @@ import os
 import queue
 import resource
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -24,6 +26,7 @@ from inspect_ai.errors import InputError, InspectError, SetupError
 from inspect_ai.ingest import decoder_warnings
 
 R = TypeVar("R")
+_STARTING = threading.Lock()  # one child at a time: starting may hide the main script from it
 GIB = 1 << 30
 CHILD = "inspect_ai decoder"
 UNGUARDED = 78  # EX_CONFIG of sysexits.h: a child that ran the script again
@@ -123,7 +126,8 @@ class DecoderPool:
         context = multiprocessing.get_context("spawn")
         parent_end, child_end = context.Pipe()
         child = context.Process(target=_work, args=(child_end, self._memory, os.getpid()), daemon=True, name=CHILD)
-        child.start()
+        with _STARTING, _main_that_is_a_file():
+            child.start()
         child_end.close()
         with self._lock:
             self._children.add(child)
@@ -163,6 +167,25 @@ class DecoderPool:
         else:
             job.future.set_exception(DecoderFailed(f"decoding failed with {answer}"))
         return bool(answer != "MemoryError")  # after it, a child may be left with little
+
+
+@contextlib.contextmanager
+def _main_that_is_a_file() -> Iterator[None]:
+    """Hide the main script's path from a child where no file is there: a script from stdin is "<stdin>".
+
+    A spawned child imports the main script first, and fails where it cannot. It needs nothing of that script: jobs are
+    functions of modules.
+    """
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if main is None or path is None or Path(path).exists():
+        yield
+        return
+    del vars(main)["__file__"]
+    try:
+        yield
+    finally:
+        vars(main)["__file__"] = path
 
 
 def _cause(exitcode: int | None) -> str:

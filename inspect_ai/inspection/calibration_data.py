@@ -118,7 +118,7 @@ def proved_point(
     found = solve(pictures, request, step=GRID)
     lines, proof = found.thresholds, found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence)
+        more = not_independent(pictures, proof.n_positive, _whole(labels), request.confidence_each)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     volume_alarms = float(task.config.options.get("volume_alarms", 0.0))
     return OperatingPoint(
@@ -127,6 +127,7 @@ def proved_point(
         thresholds=replace(lines, flag_volume_from=_volume_threshold(scored, labels, volume_alarms, lines.flag_from)),
         proof=proof,
         false_alarms=found.false_alarms,
+        negatives_line=found.negatives_line,
         digests=Digests(
             model_sha256=engine.model_sha256,
             config_sha256=config_sha256(task.config),
@@ -150,7 +151,7 @@ def _covers(
     highest = request.group_score is GroupScore.HIGHEST
     unit = f"one {whole}, flagged when any of its pictures is" if highest else f"one {labels.independent_name}"
     unknown = "" if training_known else TRAINING_UNKNOWN
-    words = (unit, task.covers, unknown, *_of_origin(origin, labels), *limits(pictures, request))
+    words = (unit, labels.covers or task.covers, unknown, *_of_origin(origin, labels), *limits(pictures, request))
     return "; ".join(word for word in words if word)
 
 

@@ -16,6 +16,7 @@ from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.certificates.certificate import Signed
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_status
 from inspect_ai.certificates.verdict_path import code_changes, code_sha256
+from inspect_ai.decide import for_phantoms
 from inspect_ai.domain import Decision, Provenance, Study, StudyRef
 from inspect_ai.errors import SetupError
 from inspect_ai.inspection.decision import decision_on
@@ -79,11 +80,6 @@ class Inspector:
     def with_doubts(self, doubts: Sequence[str]) -> Inspector:
         """Inspector whose decisions are uncertified for these reasons too."""
         return replace(self, mismatches=tuple(dict.fromkeys([*self.mismatches, *doubts]))) if doubts else self
-
-    def without_reference(self) -> Inspector:
-        """Inspector for synthetic pictures: it decides those unlike the calibration pictures too, all uncertified."""
-        why = "pictures unlike those of calibration are decided too"
-        return replace(self, reference=None, mismatches=(*self.mismatches, why))
 
     def status_in(self, log: Log) -> CertificateStatus:
         """Status of the certificate, and so of the task, by the newest rows of the log."""
@@ -176,10 +172,11 @@ class Inspector:
 
 def without_promise(decision: Decision, doubts: Sequence[str]) -> Decision:
     """Decision that is not certified where there are doubts, whatever the code that made it says."""
-    if not doubts or not decision.verdict.certified:
+    made = decision.verdict
+    if not doubts or not (made.certified or for_phantoms(made.reason)):
         return decision
-    reason = f"{decision.verdict.reason}; not certified: {doubts[0]}"
-    return replace(decision, verdict=replace(decision.verdict, certified=False, reason=reason))
+    reason = f"{made.reason}; not certified: {doubts[0]}"
+    return replace(decision, verdict=replace(made, certified=False, reason=reason))
 
 
 def changes_of_code(inspectors: Iterable[Inspector]) -> list[str]:

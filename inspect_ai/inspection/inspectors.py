@@ -10,6 +10,7 @@ from inspect_ai.audit import Entry, Kind, Log
 from inspect_ai.certificates.issuing import issued_note
 from inspect_ai.certificates.status import CertificateState, CertificateStatus, certificate_rows
 from inspect_ai.certificates.trust import trusted_by
+from inspect_ai.decide import for_phantoms
 from inspect_ai.domain import Decision, Provenance, StudyRef
 from inspect_ai.errors import UsageError
 from inspect_ai.inspection.assignment import assigned
@@ -96,7 +97,7 @@ class Inspectors:
 
     def checked(self, decision: Decision) -> Decision:
         """Decision as it may be logged: certified only where nothing speaks against it, with the code in memory now."""
-        if not decision.verdict.certified:
+        if not (decision.verdict.certified or for_phantoms(decision.verdict.reason)):
             return decision
         held = self._held.get(decision.provenance.task)
         doubts = ("no task here made it",) if held is None else held.mismatches

@@ -11,7 +11,7 @@ from inspect_ai.certificates.certificate import Signed
 from inspect_ai.certificates.deployment import POINT_FILE, certificate_for
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Provenance
-from inspect_ai.errors import InspectError, SetupError
+from inspect_ai.errors import InspectError, SetupError, UsageError
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.model.engine import Engine, open_engine
 from inspect_ai.model.foreign_graph import is_foreign
@@ -19,6 +19,8 @@ from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import Task, find_tasks, task_named
 from inspect_ai.settings import Settings, not_believed
 from inspect_ai.version import __version__
+
+PHANTOM_FOLDER = "phantom"  # in a task's folder: the point, certificate and reference that made pictures set
 
 
 def load(
@@ -28,19 +30,22 @@ def load(
     *,
     settings: Settings | None = None,
     points: Literal["needed", "optional", "none"] = "needed",
+    made_up: bool = False,
 ) -> Inspector:
     """Load the inspector for one task.
 
     model: folder of weights, graph and manifest, or of a model.onnx alone that was made elsewhere, or one of these
     files; the task's own folder if None. A model that is named is used with the configuration that it was trained with;
     the task's own, and one made elsewhere, with the installed one. operating_point: the file; beside the model if None.
-    points: "optional" or "none" to score without deciding.
-    Raises UsageError for an unknown task or a damaged point, SetupError where weights or operating point are missing.
+    points: "optional" or "none" to score without deciding. made_up: for pictures that a program made; only then a
+    phantom operating point is taken, and only that one.
+    Raises UsageError for an unknown task, a damaged point and a phantom point for real pictures, SetupError where
+    weights or operating point are missing.
     """
     settings = settings or Settings()
     task = task_named(task, settings.tasks) if isinstance(task, str) else task
     folder = _folder_of(model, task)
-    path = operating_point or folder / POINT_FILE
+    path = operating_point or (folder / PHANTOM_FOLDER if made_up else folder) / POINT_FILE
     if points == "needed" and not path.is_file():
         train = "" if is_foreign(folder) else f"train the task (inspect-ai train {task.name} --data DIR) and "
         raise SetupError(
@@ -48,6 +53,8 @@ def load(
         )
     wanted = points != "none" and (operating_point is not None or path.is_file())
     point = read_point(path) if wanted else None
+    if point is not None and point.phantom != made_up:
+        raise _of_the_other_kind(path, task.name, made_up=made_up)
     engine = open_engine(folder, kind=settings.engine, threads=1, config=task.config)
     if model is not None:
         task = task.with_config(engine.manifest.config)
@@ -78,22 +85,33 @@ def load(
     return inspector
 
 
-def load_all(settings: Settings) -> tuple[list[Inspector], tuple[str, ...]]:
+def load_all(settings: Settings, *, made_up: bool = False) -> tuple[list[Inspector], tuple[str, ...]]:
     """Load the inspectors of setting `task`, with remarks: on settings, and on tasks that cannot work (task "auto").
+
+    made_up: for pictures that a program made, with phantom operating points; tasks without one take no part.
 
     Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
     """
     if settings.task != "auto":
-        return [load(settings.task, settings=settings)], tuple(not_believed())
+        return [load(settings.task, settings=settings, made_up=made_up)], tuple(not_believed())
     inspectors, remarks = [], not_believed()
     for name in sorted({found.name for found in find_tasks(settings.tasks)}):
         try:
-            inspectors.append(load(name, settings=settings))
+            inspectors.append(load(name, settings=settings, made_up=made_up))
         except InspectError as e:
             remarks.append(f"Task {name} takes no part: {e}")
     if not inspectors:
         raise SetupError(" ".join(["No installed task is ready to work.", *remarks]))
     return inspectors, tuple(remarks)
+
+
+def _of_the_other_kind(path: Path, task: str, *, made_up: bool) -> UsageError:
+    if made_up:
+        return UsageError(f"{path} was set on real pictures, not on made ones. Install the program again.")
+    return UsageError(
+        f"{path} is a phantom: made pictures of the demo set its thresholds, and they say nothing about real ones. "
+        f"Calibrate on your own pictures: inspect-ai calibrate {task} --data DIR --out FILE."
+    )
 
 
 def _folder_of(model: Path | None, task: Task) -> Path:

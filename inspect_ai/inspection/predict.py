@@ -86,6 +86,7 @@ def predict(
                     for unit, output in pairs
                     for finding in task.findings(unit, output)
                 ]
+                findings = task.merged(findings)
                 scores = [_score(task, [f for f in findings if f.image_index == p.index]) for p in pictures]
                 score = _highest(pictures, scores) if pictures else _score(task, findings)
                 why += [] if findings else [NOTHING_FOUND]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from inspect_ai.calibration import write_point
 from inspect_ai.calibration.calibrated import Calibrated
-from inspect_ai.calibration.frontier import frontier
+from inspect_ai.calibration.frontier import frontier, gate_counts
+from inspect_ai.calibration.frontier_file import frontier_path, write_frontier
 from inspect_ai.calibration.out_of_distribution import Typicality
 from inspect_ai.calibration.point_record import record_of
 from inspect_ai.calibration.solver import CalibrationRequest
@@ -19,6 +20,7 @@ from inspect_ai.calibration.typical_file import TYPICAL_FILE, write_typicality
 from inspect_ai.certificates.certificate import read_certificate
 from inspect_ai.certificates.deployment import deployment_record, point_file
 from inspect_ai.certificates.issuing import issue
+from inspect_ai.certificates.looks_at_positives import keep_look, look_at, told
 from inspect_ai.datasets.folder import LabelledFolder
 from inspect_ai.datasets.prepare import prepare
 from inspect_ai.datasets.several import apart, named_twice, one_label_set
@@ -72,20 +74,25 @@ def calibrate_task(
     path.parent.mkdir(parents=True, exist_ok=True)
     _keep_reference(fitted.known, path.parent / TYPICAL_FILE)
     write_point(point, path)
+    unlike = calibration_scores(fitted.scored, labels, request)
+    price = frontier(pictures, request, step=GRID, gate=gate_counts(unlike))
+    write_frontier(price, point, frontier_path(path))
     record = deployment_record(task, engine, inspector.model, path)
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
-        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
-    unlike = calibration_scores(fitted.scored, labels, request)
+        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"), price)
+    positives = [s.sha256 for s in scored if s.row.label in labels.positive]
+    look = look_at(point.digests.model_sha256 + point.digests.config_sha256, positives)
+    looked = told(keep_look(look, settings), request.looks, request.confidence)
     return Calibrated(
         point=point,
         certificate=certificate,
-        frontier=tuple(frontier(pictures, request, step=GRID)),
+        frontier=price,
         no_reference=fitted.refusal,
         left_to_a_person=share_left_to_a_person(unlike),
         training_known=not engine.manifest.foreign,
         account=ready.account([split]),
-        said=(*ready.said, *named_twice(folders, split)),
+        said=(*ready.said, *named_twice(folders, split), *looked),
     )
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from inspect_ai.calibration import GroupScore, read_point, write_point
 from inspect_ai.calibration.calibrated import Calibrated
 from inspect_ai.calibration.frontier import frontier
+from inspect_ai.calibration.frontier_file import frontier_path, write_frontier
 from inspect_ai.calibration.solver import CalibrationRequest, CalibrationScores, solve
 from inspect_ai.calibration.statement import counted_units, limits, not_independent, statement_name
 from inspect_ai.certificates.certificate import SCORES_FROM, read_certificate
 from inspect_ai.certificates.deployment import POINT_FILE, scores_record
 from inspect_ai.certificates.issuing import issue
+from inspect_ai.certificates.looks_at_positives import keep_look, look_at, told
 from inspect_ai.datasets.score_file import ScoreFile, read_score_file
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.attributes import as_at_work
@@ -46,13 +48,16 @@ def calibrate_scores(
     if model_file is not None:
         _refuse_as_model(model_file, scores, path)
     point = _point(file, pictures, request, called, model_file)
-    rows = tuple(frontier(pictures, request))
+    rows = frontier(pictures, request, highest=math.inf)
     write_point(point, path)
+    write_frontier(rows, point, frontier_path(path))
     record = scores_record(called, scores, path, model_file)
     certificate = issue(point, path, record=record, units=counted_units(pictures), settings=settings)
     if certificate is not None:
-        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"))
-    return Calibrated(point=point, certificate=certificate, frontier=rows)
+        write_certificate_page(read_certificate(certificate), certificate.with_suffix(".html"), rows)
+    look = look_at(point.digests.model_sha256 or file.sha256, counted_units(pictures))
+    said = told(keep_look(look, settings), request.looks, request.confidence)
+    return Calibrated(point=point, certificate=certificate, frontier=rows, said=said)
 
 
 def _pictures(file: ScoreFile, request: CalibrationRequest) -> CalibrationScores:
@@ -98,7 +103,7 @@ def _point(
     found = solve(pictures, request, highest=math.inf)
     proof = found.proof
     if proof.refusal is not None and not proof.groups and request.guarantee is Guarantee.CONFIDENCE:
-        more = not_independent(pictures, proof.n_positive, "group", request.confidence)
+        more = not_independent(pictures, proof.n_positive, "group", request.confidence_each)
         proof = replace(proof, refusal=f"{proof.refusal}{more}")
     return OperatingPoint(
         task=name,
@@ -106,6 +111,7 @@ def _point(
         thresholds=replace(found.thresholds, score_scale=ScoreScale.EXACT),
         proof=proof,
         false_alarms=found.false_alarms,
+        negatives_line=found.negatives_line,
         digests=Digests(
             model_sha256="" if model_file is None else file_sha256(model_file),
             config_sha256="",

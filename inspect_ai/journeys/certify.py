@@ -7,6 +7,8 @@ from pathlib import Path
 
 from inspect_ai.audit import Action, CertificateNote, open_log
 from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.calibration.frontier import Frontier
+from inspect_ai.calibration.frontier_file import frontier_path, read_frontier
 from inspect_ai.certificates.certificate import Signed, read_certificate
 from inspect_ai.certificates.changes import refuse_without_effect
 from inspect_ai.certificates.deployment import (
@@ -37,6 +39,7 @@ class Verified:
     made: Signed
     checks: tuple[Check, ...]
     certificate_status: CertificateStatus
+    frontier: Frontier | None = None  # stored beside the operating point, unsigned
 
     @property
     def holds(self) -> bool:
@@ -58,7 +61,7 @@ def verify(what: str, settings: Settings) -> Verified:
     made = read_certificate(path)
     found = _in_log(made.certificate.at_work.task, made.sha256, settings)
     every = [*_at_work(path, made, settings), _not_withdrawn(found)]
-    return Verified(path=path, made=made, checks=tuple(every), certificate_status=found)
+    return Verified(path=path, made=made, checks=tuple(every), certificate_status=found, frontier=_frontier(path, made))
 
 
 def find(what: str, settings: Settings) -> Path:
@@ -106,8 +109,16 @@ def sign(folder: Path, key: Path, settings: Settings) -> Signed:
     if faults:
         raise UsageError(f"{found.path} is not signed again: {'; '.join(faults)}.")
     made = sign_again(found.path.parent, read_key(key))
-    write_certificate_page(made, found.path.with_suffix(".html"))
+    write_certificate_page(made, found.path.with_suffix(".html"), found.frontier)
     return made
+
+
+def _frontier(path: Path, made: Signed) -> Frontier | None:
+    """Frontier beside a certificate; none where it cannot be read, since nothing that is certified depends on it."""
+    try:
+        return read_frontier(made.certificate.point, frontier_path(point_path(path)))
+    except UsageError:
+        return None
 
 
 def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
@@ -116,8 +127,9 @@ def _at_work(path: Path, made: Signed, settings: Settings) -> list[Check]:
         if made.certificate.at_work.of_scores:
             return scores_checks(made, path.parent, settings)
         task = task_named(made.certificate.at_work.task, settings.tasks)
-        engine = open_engine(path.parent, kind=settings.engine, config=task.config)
-        found = checks(made, deployment_record(task, engine, path.parent, point_path(path)), settings)
+        model = path.parent.parent if made.certificate.point.phantom else path.parent  # of a phantom: one folder up
+        engine = open_engine(model, kind=settings.engine, config=task.config)
+        found = checks(made, deployment_record(task, engine, model, point_path(path)), settings)
         return [*found, Check("code in memory", "; ".join(code_changes((type(task).__module__,))) or None)]
     except (SetupError, UsageError) as e:
         return [Check("what is at work", str(e).rstrip("."))]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from inspect_ai.calibration.frontier_file import frontier_path, read_frontier
 from inspect_ai.certificates.deployment import point_file
 from inspect_ai.config import LabelSet, config_sha256
 from inspect_ai.datasets.account import counted_copies
@@ -57,6 +58,8 @@ def evaluate_task(
     if scores is not None:
         write_scores(scores, scored, folder.labels)
     counted = one_of_each_content(scored, ready.pairs_within(split), folder.labels)
+    point = inspector.point
+    beside = frontier_path(operating_point or point_file(inspector.model, folder.labels))
     result = measure(
         counted,
         folder.labels,
@@ -64,9 +67,10 @@ def evaluate_task(
         task.name,
         str(data),
         split,
-        inspector.point,
-        () if inspector.point is None else inspector.mismatches,
+        point,
+        () if point is None else inspector.mismatches,
         unscored,
+        None if point is None else read_frontier(point, beside),
     )
     result = replace(
         result, account=counted_copies(ready.account([split]), len(scored) - len(counted)), said=ready.said
@@ -135,4 +139,5 @@ def _subject(result: Evaluation, labels: LabelSet, inspector: Inspector) -> Subj
         accuracy_interval=result.accuracy_interval,
         classes=result.classes,
         confusion=result.confusion,
+        frontier=result.frontier,
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from inspect_ai.audit import open_log
 from inspect_ai.calibration import point_sha256, read_point
+from inspect_ai.calibration.frontier_file import frontier_path, read_frontier
 from inspect_ai.calibration.statement import statement_name
 from inspect_ai.certificates.certificate import Signed, read_certificate
 from inspect_ai.certificates.deployment import certificate_path, scores_checks
@@ -39,14 +40,15 @@ def evaluate_scores(
     Raises InputError or UsageError for files that cannot be read or make no sense.
     """
     file = read_score_file(scores)
-    point, doubts = None, []
+    point, doubts, rows = None, [], None
     if operating_point is not None:
         point = read_point(operating_point)
+        rows = read_frontier(point, frontier_path(operating_point))
         doubts = _doubts(point, operating_point, settings)
     labels = _labels(file)
     scored = _decided(file, point, doubts)
     name = point.task if point else statement_name(scores.stem)
-    result = measure(scored, labels, (), name, str(scores), "", point, doubts)
+    result = measure(scored, labels, (), name, str(scores), "", point, doubts, frontier=rows)
     if report is not None:
         write_evaluation(
             report,
@@ -154,4 +156,5 @@ def _subject(result: Evaluation, labels: LabelSet, file: ScoreFile, point: Opera
         accuracy_interval=None,
         classes=(),
         confusion=(),
+        frontier=result.frontier,
     )

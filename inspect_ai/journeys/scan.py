@@ -43,16 +43,15 @@ def scan(
     """Decide every study below `root`; each event is committed before it is yielded. Ends with a Summary.
 
     `force` decides again what the log holds, in new rows that name the old ones. `note` stands on top of the report.
-    `made_up`: pictures that no camera took, unlike any of calibration, are decided uncertified.
+    `made_up`: pictures that a program made are decided by phantom operating points, and certified none; the report
+    names their files.
 
     Raises UsageError for a path that is not there, SetupError for a missing model, AuditError for a damaged log and one
     that stays locked for longer than `settings.log_wait_s`.
     An interrupt (or closing the iterator) leaves what is committed; the next scan goes on from there.
     """
     check_root(root)
-    loaded, remarks = load_all(settings)
-    if made_up:
-        loaded = [inspector.without_reference() for inspector in loaded]
+    loaded, remarks = load_all(settings, made_up=made_up)
     inspectors = Inspectors(loaded, settings)
     outage = LogOutage(settings.log_wait_s)
     with ExitStack() as stack:
@@ -86,6 +85,7 @@ def scan(
                 note,
                 backings=[_backing(inspector) for inspector in inspectors],
                 remarks=remarks,
+                in_clear=made_up,
             )
 
         try:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from inspect_ai.config import with_network
 from inspect_ai.domain import Account
+from inspect_ai.errors import UsageError
 from inspect_ai.model.manifest import Manifest, met_by_trunk
 from inspect_ai.model.starts import trunk_folder
-from inspect_ai.planning.budget import budget_seconds
+from inspect_ai.planning.budget import left_for_fitting
 from inspect_ai.planning.making import cores
+from inspect_ai.planning.sweep import tuned
 from inspect_ai.planning.using import Recipe, recipe_of
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
 from inspect_ai.training.run import TrainingRun
-
-RESERVE_S, RESERVE_SHARE = 10.0, 0.03  # of a budget, for the graph, its check and the figures on val
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ def train_task(
     config_file: Path | None = None,
     plan_file: Path | None = None,
     budget: str | None = None,
+    tune: bool = False,
     backbone: str | None = None,
     init: str | None = None,
     teachers: Sequence[Path] = (),
@@ -49,10 +50,11 @@ def train_task(
     """Train one task on labelled folders; the best epoch on val is kept.
 
     What is followed: see `planning.using.recipe_of`. budget: time that all of it may take, such as 45m; the plan's if
-    None. backbone and init replace the config's; teachers: model folders of the same task, whose outputs are learnt
-    too; ensemble: so many more teachers are trained first, into OUT/teachers. exclude: list of pictures that training
-    leaves out. tell: called with each sentence on the data, before training starts. show: called with what is
-    followed, before anything is decoded. Raises UsageError or SetupError.
+    None. tune: sweep around the plan first (planning/tuning.py), and write the winner into it. backbone and init
+    replace the config's; teachers: model folders of the same task, whose outputs are learnt too; ensemble: so many more
+    teachers are trained first, into OUT/teachers. exclude: list of pictures that training leaves out. tell: called with
+    each sentence on the data, before training starts. show: called with what is followed, before anything is decoded.
+    Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
     from inspect_ai.training.corpus import read_corpus
@@ -62,6 +64,8 @@ def train_task(
     from inspect_ai.training.teachers import met_by_teachers, open_teachers
 
     task = task_named(task_name, settings.tasks)
+    if tune and run.resume:
+        raise UsageError("--resume goes on with what --tune wrote into plan.yaml: leave --tune out.")
     started = run.clock()
     recipe = recipe_of(
         task,
@@ -77,26 +81,22 @@ def train_task(
     task = task.with_config(with_network(recipe.config, backbone=backbone, init=init))
     if recipe.budget is not None:
         run = replace(run, threads=run.threads or cores())
-    run = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
-    run.prepare()
+    pupil = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
+    pupil.prepare()
     show(recipe)
     corpus = read_corpus(task, data, settings, tell, exclude=exclude)
     if (trunk := trunk_folder(task.config)) is not None:
         corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
+    if tune:
+        task = task.with_config(tuned(task.config, corpus, run, recipe, tell))
     if ensemble:
         teachers = [*teachers, *train_teachers(ensemble, corpus, task, run, tell)]
-        run.prepare()  # the teachers have moved the seeds of the process
+        pupil.prepare()  # the teachers have moved the seeds of the process
     corpus = replace(corpus, use=(*corpus.use, *met_by_teachers(teachers, corpus.use)))
     network = fresh_network(task.config)
     if recipe.budget is not None:
-        run = replace(run, budget_s=_left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
-    epoch, steps = fit_task(network, corpus, task.config, run, open_teachers(teachers, task, corpus.train))
+        pupil = replace(pupil, budget_s=left_for_fitting(recipe.budget, run.clock() - started), tell=tell)
+    epoch, steps = fit_task(network, corpus, task.config, pupil, open_teachers(teachers, task, corpus.train))
     record = TrainingRecord(seed=run.seed, epoch=epoch, steps=steps, seconds=run.clock() - started)
     manifest = package_model(network, corpus, task, run.out, record)
     return Trained(folder=run.out, manifest=manifest, account=corpus.account)
-
-
-def _left_for_fitting(budget: str, spent_s: float) -> float:
-    """Seconds of a budget that are left for the epochs."""
-    whole = budget_seconds(budget)
-    return max(1.0, whole - spent_s - RESERVE_S - RESERVE_SHARE * whole)

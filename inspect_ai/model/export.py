@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,7 +38,7 @@ def export_graph(network: Network, config: TaskConfig, folder: Path) -> None:
         onnx.save(_graph(network, stack, {}), str(folder / STACK_GRAPH))
 
 
-def _graph(network: Network, example: torch.Tensor, sizes: dict[int, object]) -> onnx.ModelProto:
+def _graph(network: Network, example: torch.Tensor, sizes: dict[int, Any]) -> onnx.ModelProto:
     """Graph for inputs like the example. sizes: the axes that may have another size at work."""
     serving = Serving(network).eval()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ from inspect_ai.phantom.chest import make_chest
 from inspect_ai.phantom.chest_frame import SLICES, to_voxel
 from inspect_ai.phantom.dicom_files import ct_uid, jpeg_bytes, write_ct, write_photograph
 from inspect_ai.phantom.fundus import Fundus, make_fundus
-from inspect_ai.phantom.metal import make_surface
+from inspect_ai.phantom.metal import Surface, make_surface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeStudy:
-    """One made study: `folder_or_file` is relative to the folder, `truth` is "positive" or "negative"."""
+    """One made study: `folder_or_file` is relative to the folder, `truth` is "positive" or "negative".
+
+    usable: False for one that no decision may rest on.
+    """
 
     name: str
     folder_or_file: str
@@ -39,6 +42,7 @@ class MadeStudy:
     truth: str
     what: str
     places: tuple[Place, ...] = ()
+    usable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class _Eye:
     laterality: str
     lesions: float
     tint: str
+    blur_px: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,7 @@ EYES = (
     _Eye(file="lesions_1.jpg", laterality="R", lesions=1.0, tint="brown"),
     _Eye(file="lesions_2.jpg", laterality="L", lesions=1.3, tint="orange"),
     _Eye(file="lesions_3.dcm", laterality="R", lesions=1.1, tint="orange"),
+    _Eye(file="out_of_focus.jpg", laterality="R", lesions=0.0, tint="orange", blur_px=9.0),
 )
 TILES = (
     _Tile(file="tile_1.jpg", shape=(356, 252), defect=None, exposure=72),
@@ -122,21 +128,23 @@ def write_chests(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
 
 
 def write_fundus(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
-    """Write six fundus photographs, half of them with signs of referable retinopathy, two as DICOM."""
+    """Write six sharp fundus photographs, half of them with signs of referable retinopathy, and a blurred one."""
     made = []
     for number, eye in enumerate(EYES):
         rng = _stream(seed, "fundus", number)
         photo = make_fundus(rng, size=FUNDUS_PX, laterality=eye.laterality, lesions=eye.lesions, tint=eye.tint)
+        if eye.blur_px:
+            photo = replace(photo, picture=np.asarray(cv2.GaussianBlur(photo.picture, (0, 0), eye.blur_px), np.uint8))
         path = Path("fundus") / eye.file
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        _write_photo(folder / path, photo, f"{seed}/{eye.file}", f"MADE-{11 + number:04d}", jpeg=eye.lesions > 0)
+        write_picture(folder / path, photo, name=f"{seed}/{eye.file}", patient=f"MADE-{11 + number:04d}")
         made.append(
             MadeStudy(
                 name=path.stem,
                 folder_or_file=path.as_posix(),
                 task="fundus",
                 truth="positive" if eye.lesions else "negative",
-                what="haemorrhages, hard exudates, cotton-wool spots" if eye.lesions else "healthy eye",
+                what=_what_eye(eye),
+                usable=not eye.blur_px,
                 places=tuple(
                     Place(file=path.as_posix(), row=s.row, col=s.col, diameter_px=s.diameter) for s in photo.spots
                 ),
@@ -145,11 +153,26 @@ def write_fundus(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
     return made
 
 
-def _write_photo(path: Path, photo: Fundus, name: str, patient: str, *, jpeg: bool) -> None:
-    if path.suffix == ".dcm":
-        write_photograph(path, photo.picture, laterality=photo.laterality, name=name, patient=patient, jpeg=jpeg)
+def _what_eye(eye: _Eye) -> str:
+    if eye.blur_px:
+        return "healthy eye, out of focus"
+    return "haemorrhages, hard exudates, cotton-wool spots" if eye.lesions else "healthy eye"
+
+
+def write_picture(path: Path, made: Fundus | Surface, *, name: str = "", patient: str = "") -> None:
+    """Write a photograph of an eye or a tile in the format of its path's ending, with the folders above it.
+
+    name, patient: of a DICOM file. One of a sick eye holds a JPEG, as cameras write it, one of a healthy eye plain
+    pixels.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(made, Surface):
+        path.write_bytes(_ENCODERS[path.suffix](made.picture))
+    elif path.suffix == ".dcm":
+        jpeg = bool(made.spots)
+        write_photograph(path, made.picture, laterality=made.laterality, name=name, patient=patient, jpeg=jpeg)
     else:
-        path.write_bytes(jpeg_bytes(photo.picture, 92))
+        path.write_bytes(jpeg_bytes(made.picture, 92))
 
 
 def write_metal(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
@@ -159,8 +182,7 @@ def write_metal(folder: Path, *, seed: int = 7) -> list[MadeStudy]:
         rng = _stream(seed, "metal", number)
         surface = make_surface(rng, tile.shape, defect=tile.defect, exposure=tile.exposure)
         path = Path("metal") / tile.file
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(_ENCODERS[path.suffix](surface.picture))
+        write_picture(folder / path, surface)
         spots = [surface.spot] if surface.spot else []
         made.append(
             MadeStudy(

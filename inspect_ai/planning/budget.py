@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inspect_ai.errors import UsageError
 
+RESERVE_S, RESERVE_SHARE = 10.0, 0.03  # of a budget, for the graph, its check and the figures on val
 UNITS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -26,6 +27,12 @@ def minutes(seconds: float) -> str:
         return f"{seconds:.0f} s"
     whole = round(seconds / 60)
     return f"{whole} min" if whole < 60 else f"{whole // 60} h" + (f" {whole % 60} min" if whole % 60 else "")
+
+
+def left_for_fitting(budget: str, spent_s: float) -> float:
+    """Seconds of a budget that are left for the epochs."""
+    whole = budget_seconds(budget)
+    return max(1.0, whole - spent_s - RESERVE_S - RESERVE_SHARE * whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def _lost(grey: Floats, factor: float, noise: float) -> float:
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     back = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     gone = float(np.square(grey - back).mean()) - (1.0 - 1.0 / factor**2) * noise**2
-    return max(gone, 0.0) ** 0.5
+    return float(max(gone, 0.0) ** 0.5)
 
 
 def shrink_limit(lost: tuple[float, ...], noise: float) -> float:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from inspect_ai.planning.objects import Objects
 from inspect_ai.planning.symmetry import Symmetry
 
+LEAST_STRETCH = 1.2  # longer over shorter side, from which a square would distort the picture
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -36,7 +38,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What a labelled folder is like. Sizes and pixels are measured on `measured` pictures of train.
+    """Description of a labelled folder. Sizes and pixels are measured on `measured` pictures of train.
 
     given_splits: False where the program made the splits. noise and lost are in grey levels of 255, lost by the factors
     of `detail.SHRINKS`; brightness and contrast are relative standard deviations over pictures. symmetry: by name of
@@ -70,6 +72,12 @@ class Fingerprint:
     def units(self, split: str, positive: bool) -> int:
         """Number of independent units of one split and side."""
         return sum(c.units for c in self.counts if c.split == split and c.positive == positive)
+
+    @property
+    def stretch(self) -> float:
+        """Median width over median height, where all pictures are clearly longer one way, and the same way; else 1."""
+        wide = self.width_px.median / self.height_px.median
+        return wide if self.aspect.least >= LEAST_STRETCH else 1.0
 
     @property
     def side_px(self) -> float:

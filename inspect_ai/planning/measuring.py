@@ -28,7 +28,7 @@ COLOURED = 0.02  # share of coloured pictures from which a folder is coloured; f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one picture showed. areas: of its marked objects, in pixels."""
+    """Measures of one picture. areas: of its marked objects, in pixels."""
 
     row: Row
     width: int

@@ -66,7 +66,7 @@ def plan_text(plan: Plan, config_name: str) -> str:
         *(line for sentence in plan.measured for line in _comment(sentence, "", first="- ", rest="  ")),
         "",
         *_comment(
-            f"{plan.threads} threads were used when the speed was measured; the time is what they need. --budget of "
+            f"Threads when the speed was measured: {plan.threads}; the time is what they need. --budget of "
             f"`train` bounds it anew.",
             "",
         ),
@@ -75,7 +75,7 @@ def plan_text(plan: Plan, config_name: str) -> str:
     ]
     if plan.tried:
         lines += ["", "# Tried on val, which the winner was chosen by", "tried:"]
-        lines += [f"  - {_scalar(sentence)}" for sentence in plan.tried]
+        lines += [f"  - {one_line(sentence)}" for sentence in plan.tried]
     lines += ["", "choices:"]
     section = ""
     for choice in plan.choices:
@@ -85,7 +85,7 @@ def plan_text(plan: Plan, config_name: str) -> str:
             section = head
         indent = "    " if head else "  "
         lines += _comment(choice.because, indent)
-        lines.append(f"{indent}{name}: {_scalar(choice.value)}")
+        lines.append(f"{indent}{name}: {one_line(choice.value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -98,11 +98,11 @@ def write_plan(plan: Plan, path: Path, config_name: str) -> None:
 
 def short_form(plan: Plan) -> list[tuple[str, str, str]]:
     """(setting, value, reason) of each choice, for a table."""
-    return [(choice.key, _scalar(choice.value), choice.because) for choice in plan.choices]
+    return [(choice.key, one_line(choice.value), choice.because) for choice in plan.choices]
 
 
-def _scalar(value: Any) -> str:
-    """One line of YAML."""
+def one_line(value: Any) -> str:
+    """Write a value as one line of YAML."""
     return (
         yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip().removesuffix("\n...")
     )

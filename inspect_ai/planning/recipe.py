@@ -14,11 +14,13 @@ LEAST_EPOCHS = 20  # likewise
 MOST_SEEN = 120_000  # from here on a schedule gains little on thousands of pictures
 MOST_EPOCHS = 120
 SMALLEST_EPOCH = 400  # pictures; shorter epochs spend their time on validation
+SPARE = 2.0  # times the least that must fit before an input grows beyond the detail that was measured
 LARGEST_EPOCH = 2_000  # pictures; longer ones leave too few weights to choose from
 
 # Input. Convolutions stop at strides 8, 16 and 32: what covers less than one cell of 8 px is hardly seen
 # ("smallest lesion >= 8 px": resolution was the largest single gain on 224 px against 28 px, MedMNIST+).
 SMALLEST_OBJECT_PX = 8.0
+MOST_SHRUNK = 2.0  # by the measure of detail alone: it is a mean, and what is rare hardly shows in it
 STEP_PX = 32  # sides are multiples of it: the coarsest stride
 LEAST_SIDE_PX, MOST_SIDE_PX = 64, 1024
 LEAST_SCALE = 0.4  # of the wanted side, below which `tiny` at a larger side is taken instead of `small`
@@ -31,8 +33,9 @@ DROP_PATH = 0.05
 
 # Symmetry: areas under the curve of "turned or not" (symmetry.py); 0.5 is chance.
 FREELY_TURNED = 0.60  # look: below it pictures may be turned by any angle
-SAME_SHAPE = 0.65  # shape: below it a quarter turn leaves grain and edges as they are
+SAME_SHAPE = 0.75  # shape: below it a quarter turn leaves grain and edges as they are
 FIXED_POSE = 0.85  # shape: from it on the parts lie so alike that mirrored ones never come
+TELLING_GROUPS = 20  # of the measured pictures; with fewer, that no turn is visible says nothing, and none is made
 CROSSING = 0.65  # from it on turning makes one side of the decision look like the other
 
 # Augmentation: strengths that the shipped tasks use (configs/), widened by what the folder itself shows.
@@ -61,3 +64,6 @@ SENSITIVITY, CONFIDENCE = 0.987, 0.95
 MOST_MISSES = 2
 MOST_CALIBRATION_SHARE = 0.4  # of train's groups, where a folder has no calibration split
 MOST_TAKEN = 1 / 3  # of train's positives, where it has one that is too small
+
+# Sweep
+TUNE_SHARE = 0.25  # of the epochs, for all short trainings of --tune together

@@ -22,7 +22,7 @@ from inspect_ai.planning.sentences import measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What may be spent: the budget in seconds and as it was written, measured speed, and starts that are installed."""
+    """Means of a training: budget in seconds and as it was written, measured speed, starts that are installed."""
 
     budget: str
     budget_s: float
@@ -43,7 +43,7 @@ def planned(task: str, data: Fingerprint, means: Means, fixed: dict[str, Any] | 
     choices = [
         *_input(data, rule),
         *_network(data, rule, means),
-        *augment_choices(data, cropped=rule.crop is not None),
+        *augment_choices(data, cropped=rule.crop is not None, square=rule.width is None),
         *_training(data, means, drawn=drawn, train=train, left_s=left_s, epoch_s=epoch_s),
         *proof_choices(data),
     ]
@@ -76,7 +76,12 @@ def _input(data: Fingerprint, rule: InputRule) -> list[Choice]:
         if data.grey
         else Choice(key="input.channels", value=3, because="the pictures are coloured")
     )
-    return [Choice(key="input.size", value=rule.size, because=rule.because), colour]
+    size = [Choice(key="input.size", value=rule.size, because=rule.because)]
+    if rule.width is not None:
+        size.append(
+            Choice(key="input.width", value=rule.width, because="the pictures' own shape, to the grid of the network")
+        )
+    return [*size, colour]
 
 
 def _network(data: Fingerprint, rule: InputRule, means: Means) -> list[Choice]:
@@ -89,7 +94,7 @@ def _network(data: Fingerprint, rule: InputRule, means: Means) -> list[Choice]:
             value=recipe.DROP_PATH,
             because="light regularisation, as for all shipped tasks: the start is pretrained and the pictures are few",
         ),
-        view_choice(data, rule.size or round(data.side_px)),
+        view_choice(data, min(rule.size or round(data.side_px), rule.width or 10_000), square=rule.width is None),
     ]
 
 

@@ -12,12 +12,14 @@ from inspect_ai.planning.fingerprint import Fingerprint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRule:
-    """Side of the input (None: each picture's own), of training crops, the trunk that can be paid for, and the reasons.
+    """Height of the input (None: each picture's own), its width where it is not square, side of training crops, the
+    trunk that can be paid for, and the reasons.
 
     train_mpx, val_mpx: megapixels of one unit in training and at work.
     """
 
     size: int | None
+    width: int | None
     crop: int | None
     network: str
     because: str
@@ -33,17 +35,25 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
     wanted, because = wanted_side(data)
     asked = max(recipe.LEAST_SEEN, recipe.LEAST_EPOCHS * drawn)
 
-    def fits(side: int, network: str) -> bool:
-        mpx = (side / 1000) ** 2
-        return speed.epoch_s(network, train_mpx=drawn * mpx, val_mpx=val * mpx) * (asked / drawn) <= left_s
+    longer = max(data.stretch, 1 / data.stretch)
 
-    sides = [side for side in range(recipe.LEAST_SIDE_PX, wanted + 1, recipe.STEP_PX)] or [wanted]
+    own = min(math.ceil(data.side_px / recipe.STEP_PX) * recipe.STEP_PX, recipe.MOST_SIDE_PX)
+    largest = wanted if data.objects is not None else max(wanted, own)
+
+    def fits(side: int, network: str) -> bool:
+        mpx = longer * (side / 1000) ** 2
+        seen = asked if side <= wanted else recipe.SPARE * asked
+        return speed.epoch_s(network, train_mpx=drawn * mpx, val_mpx=val * mpx) * (seen / drawn) <= left_s
+
+    sides = [side for side in range(recipe.LEAST_SIDE_PX, largest + 1, recipe.STEP_PX)] or [wanted]
     small = max((side for side in sides if fits(side, recipe.SMALL)), default=0)
     tiny = max((side for side in sides if fits(side, recipe.TINY)), default=sides[0])
     is_small = small >= recipe.LEAST_SCALE * wanted
     side, network = (small, recipe.SMALL) if is_small else (tiny, recipe.TINY)
     if side < wanted:
         because += f"; at {side} px the budget pays for {asked:,} augmented pictures, at more it does not"
+    elif side > wanted:
+        because += "; there is time for more, and detail that is rare does not show in such a measure"
     elif side > data.side_px:
         because += f"; a multiple of {recipe.STEP_PX} px, the coarsest stride"
     trunk = (
@@ -52,16 +62,27 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
         else f"the larger trunk would have to shrink pictures below {recipe.LEAST_SCALE:.0%} of {wanted} px to see "
         f"{asked:,} augmented ones within the budget"
     )
-    mpx = (side / 1000) ** 2
+    mpx = longer * (side / 1000) ** 2
+    far = max(recipe.STEP_PX, round(longer * side / recipe.STEP_PX) * recipe.STEP_PX)
+    if longer > 1.0:
+        because += f"; the other side is {longer:.2f} times as long in the median, so the input is not square"
+    height, width = (far, side) if data.stretch < 1.0 else (side, far)
     return InputRule(
-        size=side, crop=None, network=network, because=because, network_because=trunk, train_mpx=mpx, val_mpx=mpx
+        size=height,
+        width=width if longer > 1.0 else None,
+        crop=None,
+        network=network,
+        because=because,
+        network_because=trunk,
+        train_mpx=mpx,
+        val_mpx=mpx,
     )
 
 
 def wanted_side(data: Fingerprint) -> tuple[int, str]:
     """Side that shows everything, in pixels, and why."""
     own = data.side_px
-    least = own / data.shrink
+    least = own / min(data.shrink, recipe.MOST_SHRUNK)
     detail = (
         f"pictures are {own:.0f} px on their shorter side, and shrinking them at all loses more than noise"
         if data.shrink <= 1
@@ -91,6 +112,7 @@ def _at_full_resolution(data: Fingerprint) -> InputRule | None:
     crop = recipe.CROP_PX
     return InputRule(
         size=None,
+        width=None,
         crop=crop,
         network=recipe.SMALL,
         because=f"each picture at its own size: the smallest masks are {objects.small_px:g} px wide, and masks tell "

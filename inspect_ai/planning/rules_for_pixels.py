@@ -22,16 +22,21 @@ def may_flip(found: Symmetry) -> bool:
 
 def may_quarter_turn(found: Symmetry) -> bool:
     """True where grain and edges look the same after a quarter turn."""
-    return found.crossing < recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE
+    return _telling(found) and found.crossing < recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE
 
 
 def may_turn_freely(found: Symmetry) -> bool:
-    """True where nothing of the look changes by a turn."""
-    return found.crossing < recipe.CROSSING and max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
+    """True where nothing of the look changes by a turn; needs `may_quarter_turn` of the quarter turn as well."""
+    alike = max(found.look_low, found.shape_low) < recipe.FREELY_TURNED
+    return _telling(found) and found.crossing < recipe.CROSSING and alike
 
 
-def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
-    """Choices of `augment`. cropped: training looks at crops, whose place is chance already."""
+def _telling(found: Symmetry) -> bool:
+    return found.groups >= recipe.TELLING_GROUPS
+
+
+def augment_choices(data: Fingerprint, *, cropped: bool, square: bool) -> list[Choice]:
+    """Choices of `augment`. cropped: training looks at crops, whose place is chance already; square: the input is."""
     seen = data.symmetry
     crop = (
         [Choice(key="augment.crop", value=recipe.CROP_PX, because="masks tell whether a crop shows an object")]
@@ -42,8 +47,8 @@ def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
         *crop,
         _flip("augment.flip_horizontal", "mirror", seen["mirror"]),
         _flip("augment.flip_vertical", "upside_down", seen["upside_down"]),
-        _quarter_turn(seen["quarter_turn"]),
-        _angle(seen["any_angle"]),
+        _quarter_turn(seen["quarter_turn"], square),
+        _angle(seen["any_angle"], may_quarter_turn(seen["quarter_turn"])),
         Choice(key="augment.scale", value=recipe.SCALE, because="distance to the camera varies a little everywhere"),
         Choice(
             key="augment.shift",
@@ -59,11 +64,11 @@ def augment_choices(data: Fingerprint, *, cropped: bool) -> list[Choice]:
     ]
 
 
-def view_choice(data: Fingerprint, side_px: int) -> Choice:
+def view_choice(data: Fingerprint, side_px: int, *, square: bool) -> Choice:
     """Views averaged at work: those that augmentation makes anyway, as many as a picture of this side is cheap for."""
     seen = data.symmetry
     flips = may_flip(seen["mirror"]) and may_flip(seen["upside_down"])
-    if flips and may_quarter_turn(seen["quarter_turn"]) and side_px <= recipe.EIGHT_VIEWS_UP_TO_PX:
+    if flips and square and may_quarter_turn(seen["quarter_turn"]) and side_px <= recipe.EIGHT_VIEWS_UP_TO_PX:
         return Choice(
             key="network.views", value="dihedral", because=f"all eight views look alike, and {side_px} px are cheap"
         )
@@ -87,6 +92,10 @@ def _found(name: str, found: Symmetry) -> str:
     )
 
 
+def _too_few(found: Symmetry) -> str:
+    return f", from {found.groups} groups alone, which is too few to rest on"
+
+
 def _crossing(found: Symmetry) -> str:
     return (
         f"turning makes one side of the decision look like the other (area under the curve {found.crossing:.2f}): the "
@@ -95,32 +104,32 @@ def _crossing(found: Symmetry) -> str:
 
 
 def _flip(key: str, name: str, found: Symmetry) -> Choice:
+    said = _found(name, found)
+    if found.shape_low >= recipe.FIXED_POSE:
+        return Choice(key=key, value=False, because=f"{said}: the parts lie in a fixed pose")
     if found.crossing >= recipe.CROSSING:
         return Choice(key=key, value=False, because=_crossing(found))
-    said = _found(name, found)
-    if not may_flip(found):
-        return Choice(key=key, value=False, because=f"{said}: the parts lie in a fixed pose")
     light = "; light gives them away, not what they show" if found.look_low >= recipe.FREELY_TURNED else ""
     return Choice(key=key, value=True, because=f"{said}{light}")
 
 
-def _quarter_turn(found: Symmetry) -> Choice:
+def _quarter_turn(found: Symmetry, square: bool) -> Choice:
     key = "augment.rotate90"
-    if found.crossing >= recipe.CROSSING:
+    if not square:
+        return Choice(key=key, value=False, because="the input is longer one way, and a quarter turn would not fit")
+    if found.crossing >= recipe.CROSSING and found.shape_low < recipe.SAME_SHAPE:
         return Choice(key=key, value=False, because=_crossing(found))
     may = may_quarter_turn(found)
-    return Choice(
-        key=key,
-        value=may,
-        because=_found("quarter_turn", found) + ("" if may else ": grain or parts run one way"),
-    )
+    against = ": grain or parts run one way" if _telling(found) else _too_few(found)
+    return Choice(key=key, value=may, because=_found("quarter_turn", found) + ("" if may else against))
 
 
-def _angle(found: Symmetry) -> Choice:
+def _angle(found: Symmetry, quarter: bool) -> Choice:
     key, said = "augment.rotate_degrees", _found("any_angle", found)
-    if may_turn_freely(found):
+    if quarter and may_turn_freely(found):
         return Choice(key=key, value=180.0, because=f"{said}: round parts, or no upright side")
-    return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}: only as far as parts are laid down askew")
+    against = "" if _telling(found) else _too_few(found)
+    return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}{against}: only as far as parts lie askew")
 
 
 def _light(key: str, spread: float, what: str) -> Choice:

@@ -21,9 +21,14 @@ def measured(data: Fingerprint) -> tuple[str, ...]:
             f"{o.count:,} objects are marked by {o.marked_by}: {o.small_px:g}, {o.median_px:g} and {o.large_px:g} px "
             f"wide (5th, 50th and 95th percentile), {o.share:.2%} of the picture in the median"
         )
+    detail = (
+        f"pictures may shrink by a factor of {data.shrink:g} before more than noise is lost"
+        if data.shrink > 1
+        else "pictures lose more than noise when they shrink at all"
+    )
     said.append(
-        f"noise {data.noise:.1f} grey levels of 255; pictures may shrink by {data.shrink:g} before more than noise is "
-        f"lost; brightness varies by {data.brightness:.0%}, contrast by {data.contrast:.0%}"
+        f"noise {data.noise:.1f} grey levels of 255; {detail}; brightness varies by {data.brightness:.0%}, contrast by "
+        f"{data.contrast:.0%}"
     )
     return tuple(said)
 

@@ -35,11 +35,12 @@ Turned = Callable[[Floats, float], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symmetry:
-    """How well turned pictures can be told from those as they are: 0.5 not at all, 1 each of them.
+    """Degree to which turned pictures can be told from those as they are: 0.5 not at all, 1 each of them.
 
     look, shape: areas under the curve, of the label for which it is largest; *_low: lower 95 % limits over groups.
     crossing: area under the curve of "looks like the other side of the decision", turned against as it is; 0.5 where
-    turning says nothing about the label, and where the sides cannot be told by these measures anyway.
+    turning says nothing about the label, and where the sides cannot be told by these measures anyway. groups: number of
+    independent ones behind it; from few of them nothing follows.
     """
 
     look: float
@@ -47,11 +48,12 @@ class Symmetry:
     shape: float
     shape_low: float
     crossing: float
+    groups: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What of one picture the tests see: a small square of the whole, and a central piece at full resolution."""
+    """Parts of one picture that the tests see: a small square of the whole, and a central piece at full resolution."""
 
     whole: Floats  # [2 * LAYOUT_PX, 2 * LAYOUT_PX] grey
     piece: Floats  # [up to CROP_PX, the same] grey
@@ -96,13 +98,14 @@ def symmetries(
             shape=shape,
             shape_low=shape_low,
             crossing=_crossing(still.shape, turned.shape, asked),
+            groups=len(names),
         )
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What belongs to each view: label, side, number of its group, and fold of that group."""
+    """Columns beside the views: label, side, number of its group, and fold of that group."""
 
     labels: NDArray[np.str_]
     positive: NDArray[np.bool_]
@@ -215,7 +218,7 @@ def _slopes(grey: Floats, cells: int) -> Vectors:
     index = (place[:, None] * cells + place[None]) * DIRECTIONS + bins
     disc = _disc(side)
     counted = np.bincount(index[disc], weights=size[disc], minlength=cells * cells * DIRECTIONS)
-    return counted.reshape(cells * cells, DIRECTIONS)
+    return np.asarray(counted.reshape(cells * cells, DIRECTIONS), np.float64)
 
 
 def _shares(counted: Vectors) -> Vectors:

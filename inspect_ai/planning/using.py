@@ -1,4 +1,4 @@
-"""Which configuration a training uses: the one that is named, the task's plan, or a plan that is made now."""
+"""Choice of the configuration that a training uses: one that is named, the task's plan, or a plan made now."""
 
 from __future__ import annotations
 

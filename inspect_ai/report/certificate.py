@@ -6,9 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from inspect_ai.calibration.frontier import Frontier
+from inspect_ai.calibration.ladder import USUAL
 from inspect_ai.certificates.certificate import Certificate, FileDigest, Signed
 from inspect_ai.errors import SetupError
 from inspect_ai.operating_point import GroupPoint, Guarantee, OperatingPoint
+from inspect_ai.report.frontier import frontier_table
 from inspect_ai.report.page import environment
 from inspect_ai.whole_file import whole_file
 
@@ -22,19 +25,22 @@ FILES = {  # files whose names do not explain themselves
 }
 
 
-def write_certificate_page(made: Signed, path: Path) -> Path:
-    """Write the page whole or not at all. Raises SetupError if the place cannot be written."""
+def write_certificate_page(made: Signed, path: Path, frontier: Frontier | None = None) -> Path:
+    """Write the page whole or not at all. Raises SetupError if the place cannot be written.
+
+    frontier: what else could have been promised, unsigned; None where it is not known.
+    """
     try:
         with whole_file(path) as partial:
-            partial.write_text(environment().get_template("certificate.html").render(**_view(made)), "utf-8")
+            partial.write_text(environment().get_template("certificate.html").render(**_view(made, frontier)), "utf-8")
     except OSError as e:
         raise SetupError(f"{path} cannot be written ({e.strerror}).") from e
     return path
 
 
-def _view(made: Signed) -> dict[str, Any]:
+def _view(made: Signed, frontier: Frontier | None) -> dict[str, Any]:
     certificate, point = made.certificate, made.certificate.point
-    proof, alarms = point.proof, point.false_alarms
+    proof, alarms, reached = point.proof, point.false_alarms, point.negatives_line
     return {
         "certificate": certificate,
         "work": certificate.at_work,
@@ -53,6 +59,11 @@ def _view(made: Signed) -> dict[str, Any]:
         "one_in": _one_in(1.0 - proof.sensitivity),
         "groups": [_group(group, point) for group in proof.groups],
         "overkill": None if alarms is None else _percent(1.0 - alarms.proved_overkill, up=True),
+        "reached": reached,
+        "fpr": None if reached is None else _percent(1.0 - reached.proved_overkill, up=True),
+        "lower": proof.sensitivity < USUAL,
+        "usual": f"{100.0 * USUAL:.10g}",
+        "frontier": None if frontier is None else frontier_table(frontier),
         "written": point.thresholds.written,
         "scores": certificate.at_work.of_scores,
         "files": [(file.name, _what_it_is(file, certificate), file.sha256) for file in certificate.at_work.files],

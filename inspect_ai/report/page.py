@@ -105,8 +105,8 @@ def write_report(
         with (
             DiskSpool(path.parent) as rows,
             DiskSpool(path.parent) as cards,
-            whole_file(path, private=True) as partial,
-            partial.open("w", encoding="utf-8") as f,
+            whole_file(path, private=True) as unfinished,
+            unfinished.open("w", encoding="utf-8") as f,
         ):
             promises = _fill(rows, cards, items)
             listed, shown = rows.first(ROWS_MOST), cards.first(CARDS_MOST)

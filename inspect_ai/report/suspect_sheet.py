@@ -33,12 +33,12 @@ class _Shown:
 
 
 def why(suspect: Suspect) -> str:
-    """Why a label is suspected, in a phrase."""
+    """Phrase the reason for which a label is suspected."""
     own = suspect.row.label
     judges = f"{suspect.models} model{'s' if suspect.models > 1 else ''} that {suspect.standing}"
     return (
-        f"{own} at {suspect.score:.3f}, where pictures of {own} have {suspect.own_average:.3f} on average and those of "
-        f"{suspect.likely} {suspect.likely_average:.3f} for their own; by {judges}"
+        f"{own} at {suspect.score:.3f}; on average {own} has {suspect.own_average:.3f}, and {suspect.likely} "
+        f"{suspect.likely_average:.3f}; by {judges}"
     )
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.decide import parted
+from inspect_ai.decide import for_phantoms, parted
 from inspect_ai.domain import Decision, Finding, Outcome
 from inspect_ai.operating_point import Guarantee, OperatingPoint
 from inspect_ai.text import printable
@@ -54,7 +54,7 @@ def study_view(entry_id: int, decision: Decision, lapsed: str = "") -> dict[str,
         "line": None if decision.threshold is None else f"{decision.threshold:.5f}",
         "score_at": None if decision.score is None else place(decision.score),
         "line_at": None if decision.threshold is None else place(decision.threshold),
-        "certified": "ended" if lapsed else "yes" if decision.verdict.certified else "no",
+        "certified": _certified(decision, lapsed),
         "lapsed": printable(lapsed, REASON_LIMIT),
         "reason": printable(parted(decision.verdict.reason)[0], REASON_LIMIT),
         "remarks": [printable(remark, REASON_LIMIT) for remark in remarks[:REMARKS_MOST]],
@@ -102,6 +102,13 @@ def place(score: float) -> float:
     return round(50.0 + 50.0 * min(max(odds / EDGE, -1.0), 1.0), 2)
 
 
+def _certified(decision: Decision, lapsed: str) -> str:
+    """Word for the certificate behind a decision: yes, no, phantom, ended (certified no longer)."""
+    if lapsed:
+        return "ended"
+    return "phantom" if for_phantoms(decision.verdict.reason) else "yes" if decision.verdict.certified else "no"
+
+
 def _size(decision: Decision) -> str:
     study = decision.study
     slices = f" × {study.frames}" if study.frames > 1 else f", {len(study.files)} files" if len(study.files) > 1 else ""
@@ -120,4 +127,5 @@ def _finding(number: int, finding: Finding) -> dict[str, Any]:
         "slice": finding.image_index + 1 if in_volume or finding.image_index else None,
         "mm": ", ".join(f"{v:.1f}" for v in finding.position_mm) if finding.position_mm is not None else "",
         "diameter": f"{finding.diameter_mm:.1f}" if finding.diameter_mm is not None else "",
+        "axes": " × ".join(f"{mm:.0f}" for mm in finding.axes_mm) if finding.axes_mm is not None else "",
     }

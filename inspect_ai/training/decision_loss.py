@@ -44,15 +44,18 @@ def decision(logits: Tensor, positive: Tensor, schedule: Training, soft: Tensor 
         case "bootstrap":
             return bootstrap(chosen, target).mean()
         case "cross_entropy":
-            return focal(chosen, target, side, schedule.focal).mean()
+            return focal(chosen, target, hard, schedule.focal).mean()
 
 
-def focal(logits: Tensor, target: Tensor, side: Tensor, exponent: float) -> Tensor:
-    """Cross-entropy times (1 - p)**exponent, p the probability of the sample's side (arXiv 1708.02002). -> [B]"""
+def focal(logits: Tensor, target: Tensor, truth: Tensor, exponent: float) -> Tensor:
+    """Cross-entropy times the distance from the truth to the power of `exponent` (arXiv 1708.02002). -> [B]
+
+    truth: the side, or a soft target (there as in arXiv 2006.04388); target: the same, smoothed.
+    """
     plain = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if not exponent:
         return plain
-    return torch.where(side == 1, torch.sigmoid(-logits), torch.sigmoid(logits)) ** exponent * plain
+    return (truth - torch.sigmoid(logits)).abs() ** exponent * plain
 
 
 def generalised(logits: Tensor, target: Tensor, q: float = GENERALISED_Q) -> Tensor:

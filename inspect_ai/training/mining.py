@@ -39,7 +39,7 @@ class RunningLosses:
                 self.losses[i] = loss if np.isnan(before) else KEEP * before + (1 - KEEP) * loss
 
     def factors(self, most: float, suspect: float) -> NDArray[np.float64]:
-        """How often each sample is drawn, relative to its side: mean 1 within a side, between LEAST and `most`. [N]
+        """Weigh the draws of each sample relative to its side: mean 1 within a side, between LEAST and `most`. [N]
 
         suspect: share of each side, of the highest losses, that is held back to LEAST.
         """

@@ -89,6 +89,11 @@ def open_teachers(folders: Sequence[Path], task: Task, samples: Sequence[Sample 
     if not folders:
         return None
     config = task.config
+    if config.train.distil_views == "whole" and config.augment.crop is not None:
+        raise UsageError(
+            f"With augment.crop a view need not show what its picture shows, so answers once a picture would teach "
+            f"{task.name} wrongly. Set train.distil_views to same."
+        )
     networks = [_network(folder, task) for folder in folders]
     may_teach = (
         unseen(samples, [read_manifest(folder).data for folder in folders]) if config.train.distil_unseen else None

@@ -6,7 +6,8 @@ pixels of about 0.7 mm, Hounsfield units [-1000, 400] in 8 bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -15,11 +16,12 @@ import numpy as np
 from inspect_ai.domain import Finding, Floats, Measure, Study, Unit, UnitOutput, Volume
 from inspect_ai.plugins import Task, whole_picture
 from inspect_ai.quality import greyness, luma, picture_quality, with_limits
-from inspect_ai.stacks import STACK, cut, key_index, middle
+from inspect_ai.stacks import STACK, cut, key_index, middle, neighbours
 
 from .candidates import Candidate, find_candidates
 from .landmarks import hounsfield
 from .lungs import Lungs, find_lungs
+from .masses import find_masses
 
 WINDOW_HU = (-1000.0, 400.0)  # of the training pictures: soft tissue lies at grey 190, lung at 25
 PATCH_PX = 50  # side of a training picture
@@ -63,8 +65,15 @@ class LungNodule(Task):
         return [measure for volume in study.volumes for measure in volume_quality(volume)]
 
     def unseen(self, study: Study) -> list[str]:
-        """Parts of the lungs that lie outside each series."""
-        return [text for volume in study.volumes for text in unseen_lungs(volume, find_lungs(volume))]
+        """Parts of the lungs that lie outside each series, and masses larger than what is looked for."""
+        return [
+            text
+            for volume in study.volumes
+            for text in (
+                *unseen_lungs(volume, find_lungs(volume)),
+                *(mass.sentence(volume) for mass in find_masses(volume, find_lungs(volume))),
+            )
+        ]
 
     def units(self, study: Study) -> Iterator[Unit]:
         """A picture whole, a stack's window, or the candidates of each series, most nodule-like first."""
@@ -76,7 +85,8 @@ class LungNodule(Task):
         for volume in study.volumes:
             most = int(self.config.options.get("candidates", 64))
             merge_mm = float(self.config.options.get("merge_mm", 5.0))
-            for rank, candidate in enumerate(find_candidates(volume, find_lungs(volume), merge_mm, most)):
+            weakest = float(self.config.options.get("weakest_candidate", "-inf"))
+            for rank, candidate in enumerate(find_candidates(volume, find_lungs(volume), merge_mm, most, weakest)):
                 yield self.unit(volume, candidate, rank)
 
     def slices(self, study: Study) -> Floats:
@@ -92,20 +102,31 @@ class LungNodule(Task):
         return middle((height, width)), side, side
 
     def unit(self, volume: Volume, candidate: Candidate, rank: int) -> Unit:
-        """The axial patch around a candidate, in the window and scale of the training pictures."""
+        """The axial patch around a candidate, in the window and scale of the training pictures.
+
+        A network that sees stacks gets the patches of the neighbouring slices too, each as the series has it.
+        """
         patch, step = cut_patch(volume, candidate, float(self.config.options.get("pixel_mm", 0.7)))
         unit = whole_picture(patch, self.config, candidate.slice_index, volume.sop_instance_uids[candidate.slice_index])
         scale = unit.scale_px[0] * step[0], unit.scale_px[1] * step[1]
         height, width = unit.pixels.shape[-2:]
         return replace(
-            unit,
+            unit if self.config.input.depth == 1 else replace(unit, pixels=self._stacked(volume, candidate)),
             name=f"candidate {rank + 1}",
             origin_px=(candidate.row - (height - 1) / 2 * scale[0], candidate.col - (width - 1) / 2 * scale[1]),
             scale_px=scale,
             series_uid=volume.series_uid,
             position_mm=volume.position_mm(candidate.slice_index, candidate.row, candidate.col),
             diameter_mm=candidate.diameter_mm,
+            axes_mm=candidate.axes_mm,
         )
+
+    def _stacked(self, volume: Volume, candidate: Candidate) -> Floats:
+        """[C, depth, size, size]: the patches of a candidate's slice and its neighbours."""
+        pixel_mm = float(self.config.options.get("pixel_mm", 0.7))
+        around = neighbours(len(volume.hu), candidate.slice_index, self.config.input.depth)
+        patches = [cut_patch(volume, replace(candidate, slice_index=z), pixel_mm)[0] for z in around]
+        return np.stack([whole_picture(patch, self.config).pixels for patch in patches], axis=1)
 
     def findings(self, unit: Unit, output: UnitOutput) -> list[Finding]:
         """A candidate lies in the middle of its unit, whatever else the network looked at."""
@@ -114,6 +135,22 @@ class LungNodule(Task):
         row = unit.origin_px[0] + (height - 1) / 2 * unit.scale_px[0]
         col = unit.origin_px[1] + (width - 1) / 2 * unit.scale_px[1]
         return [replace(found, row=round(row), col=round(col))]
+
+    def merged(self, findings: Sequence[Finding]) -> list[Finding]:
+        """One finding a nodule: a weaker one within the extent of a stronger one's, or the other way round, is its."""
+        kept: list[Finding] = []
+        for finding in sorted(findings, key=lambda one: -one.score):
+            if not any(_of_one_nodule(finding, other) for other in kept):
+                kept.append(finding)
+        return kept
+
+
+def _of_one_nodule(a: Finding, b: Finding) -> bool:
+    """True where the place of one lies within half the longest extent of the other, of one series."""
+    if a.position_mm is None or b.position_mm is None or a.series_uid != b.series_uid:
+        return False
+    extents = [max(one.axes_mm or (one.diameter_mm or 0.0,)) for one in (a, b)]
+    return math.dist(a.position_mm, b.position_mm) < max(extents) / 2
 
 
 def candidate_quality(picture: Floats) -> list[Measure]:

@@ -11,18 +11,22 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = (
     "accuracy",
+    "finder",
     "fuzz",
     "gate",
     "guarantee",
     "heat",
     "index",
+    "landmarks",
     "line_soak",
     "monitor",
     "moves",
     "mutants",
     "near_copies",
+    "phantoms",
     "routing",
     "speed",
+    "stacks",
     "volumes",
 )
 

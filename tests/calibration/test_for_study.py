@@ -42,6 +42,11 @@ def test_a_group_that_lacks_positives_works_on_uncertified_and_says_how_many() -
     assert "manufacturer 'ACME' is not certified: it needs 214 more positives" in verdict.reason
 
 
+def test_the_promise_of_a_refused_point_says_that_nothing_is_proved() -> None:
+    assert POINT.promise == "nothing is proved: Not every manufacturer is certified."
+    assert changed(POINT, groups=(), group_by="", refusal=None).promise.startswith("proved: at least 98.7 %")
+
+
 @pytest.mark.parametrize(
     ("attributes", "said"),
     [

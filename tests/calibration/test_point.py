@@ -68,8 +68,11 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit(schema=4), "schema 1, 2, 3"),
-        (edit(schema=True), "schema 1, 2, 3"),
+        (edit(schema=5), "schema 1, 2, 3, 4"),
+        (edit(schema=True), "schema 1, 2, 3, 4"),
+        (edit(schema=3, score_scale="probability", at_fpr=(0.1).hex()), "not known: at_fpr"),
+        (edit(schema=4, at_fpr=(0.1).hex()), "proved_fpr is missing, though an fpr was asked for"),
+        (edit(schema=4, fpr_n_negative=4), "it tells of an fpr that was not asked for"),
         (edit(schema=1), "not known: group_by"),
         (edit(schema=3), "lacks these fields: score_scale"),
         (edit(score_scale="exact"), "not known: score_scale"),
@@ -192,9 +195,14 @@ def test_a_record_becomes_the_parts_that_carry_its_names() -> None:
     placed = {f.name: getattr(part, f.name) for part in parts for f in fields(part)}  # type: ignore[arg-type]
 
     assert {"task": GROUPED.task, "covers": GROUPED.covers} | placed == {
-        f.name: getattr(record_of(GROUPED), f.name) for f in fields(PointRecord)
+        f.name: getattr(record_of(GROUPED), f.name) for f in fields(PointRecord) if f.name not in PRICE
     }
     assert POINT.false_alarms is None
+    assert POINT.negatives_line is None
+    reached = PRICED.negatives_line
+    assert [getattr(record_of(PRICED), name) for name in PRICE] == [
+        reached.overkill, reached.n_negative, reached.n_flagged, reached.proved_overkill, reached.overkill_refusal,
+    ]  # fmt: skip
 
 
 # Two groups share a doubt of 0.05: each is proved at 0.975, which takes 282 positives and no miss.
@@ -212,16 +220,22 @@ GROUPED = changed(
 )  # fmt: skip
 
 
+PRICE = ("at_fpr", "fpr_n_negative", "fpr_n_reaching", "proved_fpr", "fpr_refusal")
+PRICED = changed(
+    GROUPED, at_fpr=0.1, fpr_n_negative=400, fpr_n_reaching=40, proved_fpr=0.13, fpr_refusal="0.1 was asked of these"
+)
+
+
 @pytest.mark.parametrize("name", [f.name for f in fields(PointRecord)])
 def test_every_field_counts_in_the_digest(name: str) -> None:
-    old = getattr(record_of(GROUPED), name)
-    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 1
+    old = getattr(record_of(PRICED), name)
+    new: object = f"{old}x" if isinstance(old, str) else "x" if old is None else 7
     if isinstance(old, float):
         new = math.nextafter(old, 2.0)
     if isinstance(old, tuple):
         new = old[:1]
 
-    assert point_sha256(changed(GROUPED, **{name: new})) != point_sha256(GROUPED)
+    assert point_sha256(changed(PRICED, **{name: new})) != point_sha256(PRICED)
 
 
 def group(i: int, **changes: object) -> Callable[[dict[str, Any]], None]:

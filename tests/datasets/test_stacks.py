@@ -159,6 +159,15 @@ def test_contexts_kept_between_trainings_are_those_that_were_decoded(tmp_path: P
         assert np.array_equal(a.votes, b.votes)
 
 
+def test_a_bright_spot_in_the_middle_of_tissue_is_no_blob() -> None:
+    grey = np.full((128, 128), 40, np.uint8)
+    grey[:, :60] = 120
+    for row, col in ((64, 30), (64, 64)):  # a rib in the wall, a nodule at it
+        grey[disc(row, col, 4)] = 185
+
+    assert [(round(r), round(c)) for r, c in bright_blobs(grey) if abs(r - 64) < 6 and c < 70] == [(64, 64)]
+
+
 def test_the_strongest_blob_comes_first_and_each_is_told_once() -> None:
     grey = np.full((128, 128), 40, np.uint8)
     for row, col, radius, value in ((30, 30, 3, 100), (90, 90, 5, 180)):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inspect_ai.evaluation.stack_figures import StackScores, stack_figures
+from inspect_ai.evaluation.stack_figures import StackScores, gains, stack_figures
 
 
 def scores(**changes: object) -> StackScores:
@@ -85,3 +85,19 @@ def test_without_a_line_nothing_is_said_at_it() -> None:
     assert found.groups_found is None
     assert found.false_positives is None
     assert found.by == ()
+
+
+def test_a_gain_is_the_difference_on_the_same_stacks_and_draws() -> None:
+    better = scores(finding=np.array([0.99, 0.98, 0.97, 0.96, 0.95]))
+
+    found = dict(gains(better, scores()))
+
+    assert found["AUC"].value == pytest.approx(1.0 - stack_figures(scores(), None, "patient").auc.value)
+    assert found["found at 0.125 false positives a context"].value == pytest.approx(4 / 5)
+    assert all(e.low >= 0.0 for e in found.values())
+    assert all(e.value == e.low == e.high == 0.0 for _, e in gains(better, better))
+
+
+def test_gains_over_other_stacks_are_refused() -> None:
+    with pytest.raises(ValueError, match="same findings"):
+        gains(scores(), scores(finding_group=("a", "a", "b", "b", "d")))

@@ -17,7 +17,7 @@ from inspect_ai.settings import Settings
 from tests.support.labelled import table
 from tests.support.tasks import make_pictures, make_task
 
-WRONG = ("part0004.png", "part0007.png")  # labelled as the other side
+WRONG = ("part0006.png", "part0007.png")  # of train and val; labelled as the other side
 
 
 @pytest.fixture
@@ -101,4 +101,4 @@ def test_a_graph_made_elsewhere_judges_and_it_is_said_that_nobody_knows(site: Pa
     found = judged(site, site / "foreign")
 
     assert found.judged[Standing.UNKNOWN] == 24
-    assert "may have met it" in json.dumps(found.sentences)
+    assert "may have met the picture" in json.dumps(found.sentences)

@@ -116,6 +116,22 @@ def pid() -> int:
     return os.getpid()
 
 
+def test_a_script_from_stdin_decodes_in_children_and_keeps_its_own_name(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks")
+    make_pictures(tmp_path / "in", 2)
+    given = f"task='bright', tasks={str(tmp_path / 'tasks')!r}, workers=2"
+    script = (
+        f"import inspect_ai\nends = list(inspect_ai.scan({str(tmp_path / 'in')!r}, {given}))\n"
+        "print(ends[-1].studies, ends[-1].rejected, __file__)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-"], cwd=tmp_path, input=script, capture_output=True, text=True, timeout=300
+    )
+
+    assert done.stdout.split() == ["2", "0", "<stdin>"], done.stderr
+
+
 def test_a_script_without_its_guard_ends_with_a_sentence_and_not_in_a_wait(tmp_path: Path) -> None:
     make_task(tmp_path / "tasks")
     make_pictures(tmp_path / "in", 1)

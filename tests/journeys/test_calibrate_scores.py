@@ -90,7 +90,7 @@ def test_the_threshold_is_the_order_statistic_of_the_positives_and_decides_in_py
     said = flat(done.stdout)
     assert "Certified: sensitivity at least 0.95 at confidence 0.95 (300 positives" in said
     assert repr(threshold) in said
-    assert "no: takes 598 positives" in said
+    assert "yes, promised" in said
     assert "A row that is picked after looking needs other positives" in said
 
 
@@ -162,16 +162,141 @@ def test_json_holds_the_point_and_the_frontier_and_nothing_else_is_printed(box: 
 def test_too_few_positives_are_refused_with_what_they_prove_and_no_certificate(box: Command, tmp_path: Path) -> None:
     write(tmp_path / "few.csv", drawn(50, 10, 3))
 
-    done = box("calibrate", "--scores", "few.csv")
+    done = box("calibrate", "--scores", "few.csv", "--sensitivity", "0.987")
 
     assert done.returncode == 2
     assert "needs at least 229 independent positives; there are 50" in flat(done.stderr)
-    assert "no: takes 229 positives" in flat(done.stdout)
+    assert "no: 179 more positives" in flat(done.stdout)
     assert not (tmp_path / "certificate.json").exists()
     assert not read_point(tmp_path / "operating_point.json").certified
     with open_log(tmp_path / "inspect_ai.db", create=False) as log:
         (entry,) = log.entries(kind="certificate")
         assert not entry.certificate().certified
+
+
+def test_without_a_word_it_promises_the_best_that_so_many_prove_and_says_that_it_is_less(
+    box: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "few.csv", drawn(68, 200, 3))
+
+    done = box("calibrate", "--scores", "few.csv")
+
+    point = read_point(tmp_path / "operating_point.json")
+    assert done.returncode == 0, done.stderr
+    assert point.proof.sensitivity == 0.95
+    said = "the usual 0.987 takes 229 positives and there are 68, so 0.95 is promised"
+    assert said in flat(done.stdout)
+    assert said in point.covers
+    page = flat((tmp_path / "certificate.html").read_text("utf-8"))
+    assert said in page
+    assert "This is less than the usual 98.7 %" in page
+    assert "At least 95 % of positives are not cleared" in page
+
+
+def test_a_second_line_is_made_for_flags_unless_there_are_too_few_negatives_or_none_is_wanted(
+    box: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "few.csv", drawn(300, 58, 3))
+
+    two = box("calibrate", "--scores", "scores.csv", "--out", "two.json")
+    few = box("calibrate", "--scores", "few.csv", "--out", "few.json")
+    one = box("calibrate", "--scores", "scores.csv", "--out", "one.json", "--overkill", "0")
+
+    negatives = scores_of(tmp_path / "scores.csv", positive=False)
+    lines = read_point(tmp_path / "two.json").thresholds
+    most = max(k for k in range(700) if binom.cdf(k, 700, 0.05) <= 0.05)
+    assert sum(s >= lines.flag_from for s in negatives) == most
+    assert "Overkill at most 0.05 at confidence 0.95" in two.stdout
+    for name, done in (("few", few), ("one", one)):
+        lines = read_point(tmp_path / f"{name}.json").thresholds
+        assert lines.clear_below == lines.flag_from
+        assert "One line: what is not cleared is flagged" in done.stdout
+
+
+def test_at_a_price_negatives_set_the_line_and_everything_says_so(box: Command, tmp_path: Path) -> None:
+    done = box("calibrate", "--scores", "scores.csv", "--at-fpr", "0.01", "--overkill", "0", "--json")
+
+    told = json.loads(done.stdout)
+    positives, negatives = (scores_of(tmp_path / "scores.csv", positive=side) for side in (True, False))
+    line = math.nextafter(sorted(negatives)[-8], math.inf)
+    assert (told["clear_below"], told["at_fpr"], told["fpr_n_reaching"]) == (line, 0.01, 7)
+    assert told["n_missed"] == sum(s < line for s in positives)
+    assert told["certified"]
+    assert [row["clear_below"] for row in told["frontier"] if row["promised"]] == [line]
+    shown = box("certificate", "show", ".")
+    assert "negatives alone set the line" in flat(shown.stdout)
+    assert "line by negatives" in flat(shown.stdout)
+    assert "line set by negatives alone" in flat((tmp_path / "certificate.html").read_text("utf-8"))
+    assert box("certificate", "verify", ".").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--at-fpr", "0.1", "--sensitivity", "0.9"], "--sensitivity does not go with --at-fpr"),
+        (["--at-fpr", "0.1", "--group-by", "camera"], "goes with no groups"),
+        (["--prove-fpr"], "--prove-fpr proves the share that --at-fpr names"),
+        (["--sensitivity", "nine"], "The sensitivity is a number such as 0.95, or best; it is 'nine'"),
+    ],
+)
+def test_requests_that_do_not_go_together_are_refused_in_a_sentence(
+    box: Command, words: list[str], said: str, tmp_path: Path
+) -> None:
+    done = box("calibrate", "--scores", "scores.csv", *words)
+
+    assert done.returncode == 2
+    assert said in flat(done.stderr)
+    assert not (tmp_path / "operating_point.json").exists()
+
+
+def test_the_frontier_stays_beside_the_point_and_is_printed_for_a_card(box: Command, tmp_path: Path) -> None:
+    box("calibrate", "--scores", "scores.csv", "--out", "line.json")
+    (tmp_path / "line.json").rename(tmp_path / "operating_point.json")
+    (tmp_path / "line.frontier.json").rename(tmp_path / "frontier.json")
+
+    told = json.loads(box("certificate", "frontier", ".", "--json").stdout)
+    card = box("certificate", "frontier", "operating_point.json", "--markdown").stdout
+    none = box("certificate", "frontier", "scores.csv")
+
+    assert [row["sensitivity"] for row in told["frontier"]] == [0.9, 0.95, 0.97, 0.98, 0.987, 0.99]
+    for row in told["frontier"]:
+        line = next(line for line in card.splitlines() if line.startswith(f"| {row['sensitivity']:g} |"))
+        assert f"{row['n_missed']} of 300" in line
+        assert ("promised" in line) == (row["sensitivity"] == 0.987)
+        assert f"{round(100 * row['false_positive_rate'], 1):g}" in line
+    assert card.startswith("Certified (proved: at least 98.7 % of positives reach ")
+    assert none.returncode == 2
+    (tmp_path / "frontier.json").unlink()
+    assert "There is no frontier of this operating point" in flat(box("certificate", "frontier", ".").stderr)
+
+
+def test_an_evaluation_measures_every_proved_line_and_the_share_of_each_outcome(box: Command, tmp_path: Path) -> None:
+    box("calibrate", "--scores", "scores.csv", "--overkill", "0.005")  # a line above nearly all 700 negatives
+    words = ["evaluate", "--scores-from", "test.csv", "--operating-point", "operating_point.json"]
+
+    told = json.loads(box(*words, "--json").stdout)
+    done = box(*words, "--report", "page.html")
+
+    positives, negatives = (scores_of(tmp_path / "test.csv", positive=side) for side in (True, False))
+    assert [row["sensitivity"] for row in told["frontier"]] == [0.9, 0.95, 0.97, 0.98, 0.987, 0.99]
+    for row in told["frontier"]:
+        assert row["kept"]["k"] == sum(s >= row["clear_below"] for s in positives)
+        assert row["not_cleared"]["share"] == sum(s >= row["clear_below"] for s in negatives) / 400
+        low, high = row["kept"]["interval"]
+        kept = row["kept"]["share"]
+        holds = "yes" if kept >= row["sensitivity"] else "within chance" if high >= row["sensitivity"] else "no"
+        assert (row["holds"], low <= kept <= high) == (holds, True)
+    lines = read_point(tmp_path / "operating_point.json").thresholds
+    assert lines.clear_below < lines.flag_from
+    counted = {(one["side"], one["outcome"]): one["k"] for one in told["outcomes"]}
+    for side, scores in (("positives", positives), ("negatives", negatives)):
+        assert counted[side, "clear"] == sum(s < lines.clear_below for s in scores)
+        assert counted[side, "abstain"] == sum(lines.clear_below <= s < lines.flag_from for s in scores)
+        assert counted[side, "flag"] == sum(s >= lines.flag_from for s in scores)
+    assert told["false_positive_rate"] == sum(s >= lines.clear_below for s in negatives) / 400
+    assert told["flagged_rate"] == counted["negatives", "flag"] / 400
+    assert "Proved lines, on these pictures" in done.stdout
+    assert "Proved lines, on these pictures" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_rows_of_one_group_are_one_unit_by_the_lowest_or_the_highest_positive(box: Command, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_labels_that_a_model_doubts_are_shown_and_listed_and_nothing_is_changed(
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert [one["file"] for one in said["suspects"]][:1] == ["part0006.png"]
-    assert said["judged"]["never met it"] == 12
+    assert said["judged"]["never met the picture"] == 12
     page = Path(site / said["suspects_page"]).read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") == len(said["suspects"])
     assert "flag, or pass?" in page

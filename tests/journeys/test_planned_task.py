@@ -74,6 +74,24 @@ def test_training_follows_the_plan_and_ends_with_weights(made: Path) -> None:
     assert "Epoch 1 of " in done.stderr
 
 
+def test_a_sweep_goes_on_with_its_winner_and_writes_down_what_it_tried(made: Path) -> None:
+    plan = yaml.safe_load((made / "tasks/caps/plan.yaml").read_text())
+    plan["choices"]["train"] |= {"epochs": 32, "samples_per_epoch": 32, "batch": 16}
+    (made / "short.yaml").write_text(yaml.safe_dump(plan))
+
+    words = ["--plan", "short.yaml", "--budget", "1h", "--tune", "--out", "tuned", "--device", "cpu", "--json"]
+    done = run(made, "train", "caps", "--tasks", "tasks", "--data", "caps", *words)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = yaml.safe_load((made / "short.yaml").read_text())
+    assert [line.split(",")[0] for line in tried["tried"][:4]] == [
+        "as planned", "half the rate", "twice the rate", "stronger augmentation",
+    ]  # fmt: skip
+    trained = json.loads((made / "tuned/manifest.json").read_text())["config"]
+    assert trained["train"]["epochs"] == 24  # a quarter of 32 went to the sweep
+    assert trained["train"]["lr"] == tried["choices"]["train"]["lr"]
+
+
 def test_a_plan_that_is_there_is_not_written_over_unasked(made: Path) -> None:
     done = run(made, "tasks", "plan", "caps", "--tasks", "tasks", "--data", "caps")
 

@@ -253,7 +253,8 @@ def test_a_case_is_found_shown_and_decided_from_the_terminal(db: Path, tmp_path:
 
     told = run("review", "decide", "5", "--verdict", "defect", "--reason", "a crack", "--db", db)
     assert "Entry 5 is positive now" in told.stdout
-    assert "5 waiting. Next: inspect-ai review show 2" in told.stdout
+    assert "flagged, " in told.stdout
+    assert "left open: 5 waiting. Next: inspect-ai review show 2" in told.stdout
 
     text = run("review", "--db", db, "show", "5", "--operator", "x", code=2).stderr
     assert "operator" in text  # showing takes none

@@ -33,8 +33,9 @@ def test_the_reason_stands_above_each_value(files: tuple[Path, Path]) -> None:
     lines = files[1].read_text().splitlines()
 
     for choice in planned("parts", fingerprint(), means()).choices:
-        name = choice.key.rpartition(".")[2]
-        at = next(i for i, line in enumerate(lines) if line.startswith(f"    {name}: "))
+        section, _, name = choice.key.partition(".")
+        start = lines.index(f"  {section}:")
+        at = next(i for i, line in enumerate(lines) if i > start and line.startswith(f"    {name}: "))
         above = []
         while lines[at - 1].strip().startswith("#"):
             at -= 1

@@ -52,11 +52,27 @@ def test_grey_pictures_have_one_channel_and_coloured_ones_three() -> None:
 
 def test_pictures_keep_their_size_where_shrinking_loses_detail_and_shrink_where_it_is_noise() -> None:
     sharp = planned("parts", fingerprint(), means())
-    blurred = planned("parts", fingerprint(shrink=2.0), means())
+    slow = Speed(train={"small": 0.8, "tiny": 0.4}, val={"small": 0.2, "tiny": 0.1}, threads=2)
+    blurred, spare = (planned("parts", fingerprint(shrink=2.0), means("t", s, slow)) for s in (700.0, 7000.0))
 
     assert value(sharp, "input.size") == 320
     assert value(blurred, "input.size") == 160
+    blank = planned("parts", fingerprint(shrink=8.0), means("t", 700.0, slow))
+    assert value(blank, "input.size") == 160  # a mean says little about small defects: never below half by it alone
+    assert value(spare, "input.size") == 320  # there is time, and rare detail may be there all the same
     assert "150 px only noise is lost" in reason(blurred, "input.size")
+
+
+def test_long_pictures_keep_their_shape_and_are_not_turned_by_a_quarter() -> None:
+    wide = fingerprint(width_px=side(800), height_px=side(320), aspect=side(2.5), shrink=2.0)
+    high = fingerprint(width_px=side(320), height_px=side(800), aspect=side(2.5), shrink=2.0)
+    mixed = fingerprint(width_px=side(400), height_px=side(320), aspect=replace(side(1.3), least=1.0))
+
+    plans = [planned("parts", data, means()) for data in (wide, high)]
+
+    assert [(value(plan, "input.size"), value(plan, "input.width")) for plan in plans] == [(320, 800), (800, 320)]
+    assert [value(plan, "augment.rotate90") for plan in plans] == [False, False]
+    assert value(planned("parts", mixed, means()), "input.size") == 320
 
 
 def test_the_smallest_marked_object_keeps_eight_pixels() -> None:
@@ -125,6 +141,15 @@ def test_turning_is_allowed_as_far_as_it_changes_nothing() -> None:
     assert "run one way" in reason(ground, "augment.rotate90")
 
 
+def test_few_groups_allow_no_turn_however_alike_they_look() -> None:
+    few = dict.fromkeys(fingerprint().symmetry, replace(ALIKE, groups=6))
+
+    plan = planned("parts", fingerprint(symmetry=few), means())
+
+    assert (value(plan, "augment.rotate90"), value(plan, "augment.rotate_degrees")) == (False, 5.0)
+    assert "from 6 groups alone" in reason(plan, "augment.rotate90")
+
+
 def test_light_from_one_side_forbids_no_mirror_and_a_fixed_pose_does() -> None:
     lit = fingerprint(symmetry={**fingerprint().symmetry, "mirror": told(look=0.9, look_low=0.85)})
     posed = fingerprint(symmetry={**fingerprint().symmetry, "mirror": told(shape=1, shape_low=0.99)})
@@ -166,7 +191,7 @@ def test_a_folder_without_splits_gives_calibration_what_the_promise_needs() -> N
 
 @pytest.mark.parametrize(
     ("there", "train", "misses"),
-    [(229, 0, 0), (362, 147, 1), (315, 536, 2), (363, 2, 0)],  # 229, 364 and 483 positives allow 0, 1 and 2 misses
+    [(229, 0, 0), (364, 0, 1), (362, 147, 1), (315, 536, 2), (363, 2, 0)],  # 229, 364 and 483 allow 0, 1 and 2 misses
 )
 def test_calibration_is_topped_up_as_far_as_a_third_of_train_allows(there: int, train: int, misses: int) -> None:
     data = fingerprint(counts=counts((train, 400), (50, 50), (there, 240)))

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from inspect_ai.calibration.conformal_risk import expected_sensitivity
 from inspect_ai.certificates.certificate import Certificate, signed, unit_digests
-from inspect_ai.operating_point import GroupPoint, Guarantee
+from inspect_ai.operating_point import PHANTOM, GroupPoint, Guarantee
 from inspect_ai.report.certificate import write_certificate_page
 from tests.certificates.test_certificate import CERTIFICATE, KEY, POINT
 from tests.support.points import changed
 
+PHANTOM_COVERS = f"{PHANTOM}one made tile"
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror=alert(2)>"\' onload="x\x1b[31m\u202e'
 
 
@@ -102,3 +103,13 @@ def test_nothing_from_outside_runs_or_is_fetched(tmp_path: Path) -> None:
     assert "\x1b" not in made.words
     assert "\u202e" not in made.words
     assert "<script>alert(1)</script>" in made.words  # as text
+
+
+def test_the_certificate_of_made_pictures_is_called_phantom_and_certifies_no_decision(tmp_path: Path) -> None:
+    made = page(replace(CERTIFICATE, point=changed(CERTIFICATE.point, covers=PHANTOM_COVERS)), tmp_path).words
+
+    assert made.startswith("Phantom certificate of ")
+    assert "At least 90 % of made positives are not cleared" in made
+    assert "proved for the made pictures of the demo alone" in made
+    assert "certifies no decision" in made
+    assert "hantom" not in page(CERTIFICATE, tmp_path).words

@@ -7,7 +7,7 @@ from inspect_ai.planning.fingerprint import Count, Fingerprint, Spread
 from inspect_ai.planning.rules import Means
 from inspect_ai.planning.symmetry import TURNS, Symmetry
 
-ALIKE = Symmetry(look=0.5, look_low=0.45, shape=0.5, shape_low=0.45, crossing=0.5)
+ALIKE = Symmetry(look=0.5, look_low=0.45, shape=0.5, shape_low=0.45, crossing=0.5, groups=100)
 FAST = Speed(train={"small": 0.1, "tiny": 0.05}, val={"small": 0.03, "tiny": 0.015}, threads=2)  # seconds a megapixel
 
 

@@ -104,13 +104,15 @@ def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".p
     return bright
 
 
-def certify(folder: Path, workshop: Path) -> Path:
+def certify(folder: Path, workshop: Path, point: Path | None = None) -> Path:
     """A certificate for the task in `folder`, signed in a workshop of its own; returns the folder of its public key.
+
+    point: file of an operating point; the task's own if None.
 
     WORKSHOP/trusted is what setting `trusted_keys` must name for it to count elsewhere.
     """
     settings = Settings(db=workshop / "workshop.db", tasks=str(folder.parent), operator="calibrator")
-    point = folder / "operating_point.json"
+    point = point or folder / "operating_point.json"
     units = [f"unit {i}" for i in range(read_point(point).proof.n_positive)]
     task, engine = task_named(folder.name, settings.tasks), open_engine(folder)
     issue(

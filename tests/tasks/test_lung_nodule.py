@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from inspect_ai.domain import Image, Study, StudyRef, Unit, UnitOutput, Volume
 from inspect_ai.plugins import Task, task_named
+from tasks.lung_nodule.candidates import Candidate
 
 TISSUE, LUNG, AIR = 40, -850, -1000
 Ball = tuple[float, float, float, float]  # x, y, z of the centre and diameter, millimetres from the chest's middle
@@ -285,6 +287,22 @@ def test_other_pictures_are_not_its_own(task: Task, made: Image) -> None:
     assert task.accepts(study(images=(made,))) is None
 
 
+def test_a_network_for_stacks_gets_the_neighbouring_slices_of_a_candidate(task: Task) -> None:
+    volume = chest([(75.0, 0.0, 0.0, 9.0)])
+    seen = task.config.input.model_copy(update={"depth": 5})
+    deep = cast(Any, task.with_config(task.config.model_copy(update={"input": seen})))
+    here = Candidate(slice_index=40, row=115.0, col=250.0, diameter_mm=9.0, strength=1.0)
+
+    stack = deep.unit(volume, here, 0)
+
+    assert stack.pixels.shape == (1, 5, 64, 64)
+    for place, z in enumerate(range(38, 43)):
+        alone = cast(Any, task).unit(volume, replace(here, slice_index=z), 0)
+        assert np.array_equal(stack.pixels[:, place], alone.pixels)
+    assert stack.position_mm == volume.position_mm(40, 115.0, 250.0)
+    assert not np.array_equal(stack.pixels[:, 0], stack.pixels[:, 4])
+
+
 @pytest.mark.shared
 def test_soft_tissue_in_training_pictures_lies_where_the_window_puts_it(shared: Path) -> None:
     folder = shared / "data" / "lung_nodule" / "luna16_candidates"
@@ -388,6 +406,6 @@ def test_a_real_chest_is_whole_until_a_part_of_its_lungs_is_taken_away(task: Tas
         volume = read_series([pydicom.dcmread(file) for file in (folder / patient).glob("*.dcm")])
         count = len(volume.hu)
 
-        assert task.unseen(study(volume)) == []
+        assert [text for text in task.unseen(study(volume)) if not text.startswith("a mass")] == []
         assert "last slice" in task.unseen(study(cut(volume, slice(0, count * 16 // 30))))[0]
         assert "first slice" in task.unseen(study(cut(volume, slice(count // 5, None))))[0]

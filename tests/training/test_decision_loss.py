@@ -100,6 +100,7 @@ def test_surprise_knows_the_side_alone_and_is_unknown_where_the_side_is() -> Non
         ({"focal": 2.0, "decision_loss": "symmetric"}, "set it to 0"),
         ({"mixup": 0.2, "pair_weight": 1.0}, "mixup leaves no picture on one side"),
         ({"mixup": 0.2, "mining": 3.0}, "mixup leaves no picture on one side"),
+        ({"mixup": 0.2, "distil_views": "whole"}, "mixup shows two pictures at once"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_with_a_remedy(keys: dict[str, Any], said: str) -> None:

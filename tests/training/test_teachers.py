@@ -18,9 +18,7 @@ from inspect_ai.training.teachers import Teachers, _whole_logits, met_by_teacher
 from tests.support.labelled import parts_config
 from tests.training.test_data import sample
 
-CONFIG = parts_config(
-    network={"size": "tiny", "init": "scratch", "readout": "average"}, input={"size": 64, "channels": 1}
-)
+CONFIG = parts_config(network={"size": "tiny", "init": "scratch"}, input={"size": 64, "channels": 1})
 
 
 def readings(logits: list[list[float]], evidence: float | None = None) -> Readings:
@@ -81,9 +79,27 @@ def test_answers_for_whole_pictures_are_the_networks_own_and_are_looked_up_by_th
     found = teachers(view)
 
     with torch.no_grad():
-        expected = network(pixels).logits[[2, 0]]
+        own = network(pixels).logits
+    expected = own[[2, 0]]
+    assert (own[:, None] - own[None]).abs()[[0, 0, 1], [1, 2, 2]].min() > 1e-4  # no two pictures are answered alike
     torch.testing.assert_close(found.logits, expected, rtol=1e-4, atol=1e-5)
     assert found.evidence is None
+
+
+def test_teachers_that_see_each_view_teach_what_they_may() -> None:
+    torch.manual_seed(0)
+    networks = [Network(CONFIG).eval(), Network(CONFIG).eval()]
+    teachers = Teachers(networks, torch.tensor([[True, False], [False, True], [False, False]]))
+    views = [np.random.default_rng(i).integers(0, 255, (64, 64, 1), np.uint8) for i in range(3)]
+    batch = collate([item(part("a", "a", "a"), views[i], 0, None, CONFIG, index=i) for i in range(3)])
+
+    found = teachers(batch).logits
+
+    with torch.no_grad():
+        first, second = (network(batch.pixels).logits for network in networks)
+    expected = torch.stack([first[0], second[1], (first[2] + second[2]) / 2])
+    assert (first - second).abs().min() > 1e-4
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_what_a_teacher_met_and_its_pupil_did_not_is_added_to_what_the_pupil_met(tmp_path: Path) -> None:

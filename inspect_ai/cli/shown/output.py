@@ -58,6 +58,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "col": finding.col,
         "laterality": finding.laterality,
         "diameter_mm": None if finding.diameter_mm is None else round(finding.diameter_mm, 2),
+        "axes_mm": None if finding.axes_mm is None else [round(v, 2) for v in finding.axes_mm],
     }
 
 

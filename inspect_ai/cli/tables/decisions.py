@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from inspect_ai.cli.common import piped
 from inspect_ai.cli.tables.footnotes import Footnotes
 from inspect_ai.cli.tables.layout import Column, Listing
-from inspect_ai.decide import parted
-from inspect_ai.domain import Decision, Rejection
+from inspect_ai.decide import for_phantoms, parted
+from inspect_ai.domain import Decision, Outcome, Rejection
 
 STYLES = {"clear": "green", "flag": "bold red", "abstain": "yellow", "rejected": "magenta", "set aside": "dim"}
 COLUMNS = (
@@ -17,10 +17,10 @@ COLUMNS = (
     Column(name="entry", width=7),
     Column(name="score", width=6, since=56),
     Column(name="flag at", width=7, since=120),
-    Column(name="cert.", width=5, since=64),
+    Column(name="cert.", width=7, since=66),
     Column(name="task", width=13, since=96, middle=True),
-    Column(name="study", width=14, share=1, most=56, middle=True),
-    Column(name="reason", width=12, share=1, since=56),
+    Column(name="study", width=13, share=1, most=56, middle=True),
+    Column(name="reason", width=13, share=2, since=56),
 )
 _SCORED = re.compile(r"^score \S+ (is )?")
 REMARKS = Column(name="remarks", width=0, since=10_000)  # a pipe alone has room for them
@@ -42,6 +42,7 @@ class DecisionTable:
         `lapsed`: why its certificate does not stand any more. `time`: of a part, in milliseconds.
         """
         where, promise = shown_reason(decision.verdict.reason)
+        where = "; ".join(filter(None, (place_and_size(decision), where)))
         marks = ("=" if known else "") + ("*" if decision.remarks else "")
         if known:
             self.notes.known()
@@ -56,7 +57,7 @@ class DecisionTable:
             (
                 number(decision.score),
                 number(decision.threshold if decision.score is not None else None),
-                certified(decision.verdict.certified, lapsed),
+                certified(decision.verdict.certified, lapsed, decision.verdict.reason),
                 decision.provenance.task,
                 decision.study.key,
                 where,
@@ -94,11 +95,20 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def certified(at_decision: bool | None, lapsed: str) -> str:
-    """Word for the certificate behind a decision: yes, no, ended (it was certified, and is no longer)."""
+def place_and_size(decision: Decision) -> str:
+    """Highest finding of a flagged series, with diameter, slice (from 1, as in viewers), row and column; else ""."""
+    finding = next(iter(decision.findings), None)
+    if decision.verdict.outcome is not Outcome.FLAG or finding is None or finding.position_mm is None:
+        return ""
+    size = "" if finding.diameter_mm is None else f" {finding.diameter_mm:.0f} mm"
+    return f"{finding.name}{size} slice {finding.image_index + 1}, row {finding.row}, column {finding.col}"
+
+
+def certified(at_decision: bool | None, lapsed: str, reason: str) -> str:
+    """Word for the certificate behind a decision: yes, no, phantom, ended (it was certified, and is no longer)."""
     if at_decision is None:
         return ""
-    return "ended" if lapsed else "yes" if at_decision else "no"
+    return "ended" if lapsed else "phantom" if for_phantoms(reason) else "yes" if at_decision else "no"
 
 
 def piped_remarks(remarks: Sequence[str], lapsed: str, *, known: bool = False) -> str:

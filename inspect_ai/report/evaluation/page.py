@@ -21,6 +21,7 @@ from inspect_ai.report.evaluation.tables import (
     subgroup_tables,
 )
 from inspect_ai.report.evaluation.words import plural, verdict
+from inspect_ai.report.frontier import FrontierTable, measured_table
 from inspect_ai.report.page import environment
 from inspect_ai.version import __version__
 from inspect_ai.whole_file import whole_file
@@ -54,6 +55,7 @@ def write_evaluation(
         "headline": headline(cases, subject),
         "verdict": verdict(cases, subject),
         "outcomes": outcome_table(cases, subject),
+        "frontier": frontier_view(subject),
         "classes": class_table(subject),
         "curves": curves_section(cases, subject),
         "froc": froc_section(positions, subject),
@@ -110,6 +112,13 @@ def facts(cases: Cases, subject: Subject) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def frontier_view(subject: Subject) -> FrontierTable | None:
+    """Proved lines, measured on these pictures; None where none is stored beside the operating point."""
+    if subject.point is None or not subject.frontier:
+        return None
+    return measured_table(subject.frontier)
 
 
 def curves_section(cases: Cases, subject: Subject) -> Section:

@@ -36,6 +36,8 @@ def headline(cases: Cases, subject: Subject) -> list[dict[str, str]]:
         kept = cases.units_kept(cases.had(Outcome.CLEAR) & cases.positive, cases.positive)
         shown.append(_boxed(f"sensitivity, by {cases.unit_name}", kept, "not cleared"))
     if (~cases.positive).any():
+        reached = cases.pictures(~cases.had(Outcome.CLEAR), ~cases.positive)
+        shown.append(_boxed("negatives not cleared, by picture", reached, "not cleared"))
         alarms = cases.pictures(cases.had(Outcome.FLAG), ~cases.positive)
         shown.append(_boxed("false alarms, by picture", alarms, "flagged"))
     for name, side in sides:
@@ -64,8 +66,7 @@ def outcome_table(cases: Cases, subject: Subject) -> dict[str, Any] | None:
                 "outcome": outcome.value,
                 "words": OUTCOME_WORDS[outcome],
                 "cells": [
-                    {"k": c.k, "share": percent(c.value) if c.n else "", "wrong": w and c.k > 0}
-                    for c, w in zip(cells, wrong, strict=True)
+                    {"k": c.k, "share": _share(c), "wrong": w and c.k > 0} for c, w in zip(cells, wrong, strict=True)
                 ],
             }
         )
@@ -74,6 +75,10 @@ def outcome_table(cases: Cases, subject: Subject) -> dict[str, Any] | None:
         "totals": [int(cases.positive.sum()), int((~cases.positive).sum())],
         "why": gate_rows(cases),
     }
+
+
+def _share(share: Share) -> str:
+    return f"{percent(share.value)} ({between(share.interval)})" if share.n else ""
 
 
 def gate_rows(cases: Cases) -> list[dict[str, Any]]:

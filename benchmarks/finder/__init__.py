@@ -1,0 +1,1 @@
+"""Recall of the candidate finder on real nodules in their contexts, and what it costs."""
