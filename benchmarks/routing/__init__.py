@@ -1,1 +1,1 @@
-"""To which task pictures of several products go when none is named."""
+"""Destinations of pictures of several products when no task is named."""

@@ -41,7 +41,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingResult:
-    """Where pictures of all folders went. tasks: those that were ready to work."""
+    """Destinations of the pictures of all folders. tasks: those that were ready to work."""
 
     split: str
     tasks: tuple[str, ...]

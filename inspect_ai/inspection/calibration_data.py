@@ -27,7 +27,7 @@ TRAINING_UNKNOWN = "which pictures trained this model is not known here"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where calibration pictures come from, as far as a statement about them must say it.
+    """Origin of calibration pictures, as far as a statement about them must say it.
 
     copies: pictures that count as one unit with another, since they show the same. taken: independent positives that
     came from the groups of train, before training. vouched: positive units counted, and
