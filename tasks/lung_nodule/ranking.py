@@ -1,4 +1,4 @@
-"""How much a blob is like a nodule: a small network on its features (blobs.py), fitted to real nodules.
+"""Likeness of blobs to nodules: a small network on their features (blobs.py), fitted to real nodules.
 
 `python -m benchmarks.finder --data lidc_nodules --fit` makes ranking_weights.py again, from training patients alone.
 """
