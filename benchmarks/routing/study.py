@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.routing.results import RoutingResult, Sent
 from benchmarks.routing.tables import texts
 from benchmarks.writing import write_files
 from inspect_ai.datasets.folder import LabelledFolder, read_folder
@@ -17,35 +18,6 @@ from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
 
 NOBODY = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """Pictures of one folder by where they went.
-
-    right, wrong: to its own task and to another. unlike: of these, left to a person by that task's gate, for each of
-    the two. several, none: to no task, since several could be theirs, or none.
-    """
-
-    data: str
-    task: str
-    n: int
-    right: int
-    right_unlike: int
-    wrong: int
-    wrong_unlike: int
-    several: int
-    none: int
-    wrong_tasks: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingResult:
-    """Destinations of the pictures of all folders. tasks: those that were ready to work."""
-
-    split: str
-    tasks: tuple[str, ...]
-    rows: tuple[Sent, ...]
 
 
 def bench_routing(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.routing.results import RoutingResult, Sent
 from benchmarks.writing import csv_text, json_text, markdown_table
-
-if TYPE_CHECKING:
-    from benchmarks.routing.study import RoutingResult, Sent
 
 COLUMNS = (
     "data", "n", "to its own task (of these left to a person)", "to another task (left to a person)",

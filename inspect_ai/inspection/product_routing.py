@@ -22,7 +22,7 @@ NAME_IT = "name the task with --task, or its folder or camera in setting product
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How typical a study is of one task's calibration pictures.
+    """Likeness of a study to one task's calibration pictures.
 
     p: conformal p-value, NaN where it cannot be judged; None without a reference. refused: by the quality gate.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inspect_ai.config import Augment
+from inspect_ai.config import Augment, Training
 from inspect_ai.datasets.contexts import read_contexts
 from inspect_ai.datasets.folder import Row, read_folder
 from inspect_ai.datasets.samples import IGNORE, Sample
@@ -15,7 +15,7 @@ from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 from inspect_ai.training.augment import StackAugment
 from inspect_ai.training.data import BalancedSampler, OneShapeBatches, TrainSet, collate, whole_batches
-from inspect_ai.training.losses import decision
+from inspect_ai.training.decision_loss import decision
 from tests.support.stacks import Made, stacks_config, write_stacks
 
 
@@ -72,8 +72,8 @@ def test_a_finding_is_off_the_centre_and_counts_by_its_readers(windows: list[Win
     seen = [data[0] for _ in range(40)]
 
     middles = []
-    for pixels, positive, *_ in seen:
-        assert positive == 0.75
+    for pixels, positive, _, _, _, soft, _ in seen:
+        assert (positive, soft) == (1, 0.75)
         rows, cols = np.nonzero(pixels[1, ..., 0] > 110)
         middles.append((rows.mean(), cols.mean()))
     apart = np.array(middles) - 31.5
@@ -103,10 +103,9 @@ def test_the_order_of_slices_is_reversed_half_of_the_time_and_else_kept() -> Non
 
 
 def test_a_soft_target_pulls_the_loss_towards_the_share_of_readers() -> None:
-    target = torch.tensor([0.75, float(IGNORE)])
     logits = torch.tensor([0.0, 50.0], requires_grad=True)
 
-    loss = decision(logits, target, 0.0)
+    loss = decision(logits, torch.tensor([1, IGNORE]), Training(), soft=torch.tensor([0.75, float(IGNORE)]))
     loss.backward()
 
     assert float(loss.detach()) == pytest.approx(np.log(2.0), abs=1e-6)
