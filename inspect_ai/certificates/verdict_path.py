@@ -53,6 +53,7 @@ NOT_PART_OF_A_SCORE = {
     "inspection.outages": "waits for the log",
     "inspection.pictures.*": "draws pictures of what was decided",
     "model.imagenet": "starts a training",
+    "model.starts": "starts a training",
     "secret": "keeps keys",
     "signature": "signs and checks certificates and heads",
     "whole_file": "writes files whole",

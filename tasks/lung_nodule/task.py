@@ -39,10 +39,10 @@ class LungNodule(Task):
     title = "Lung nodules on chest CT"
     modalities = ("CT",)
     covers = (
-        "solid nodules of 3 to 30 mm in the lungs on axial chest CT; larger masses and pure ground glass are not "
-        "looked for. The promise counts single candidate pictures, never a scan or a patient: what the candidate "
-        "finder passes over in a whole series is outside it, and dozens of candidates a series make false alarms "
-        "the rule"
+        "solid nodules of 3 to 30 mm in the lungs on axial chest CT; larger masses are outside the promise, said where "
+        "they are seen, and pure ground glass is not looked for. The promise counts single candidate pictures, never a "
+        "scan or a patient: what the candidate finder passes over in a whole series is outside it, and hundreds of "
+        "candidates a series make false alarms the rule"
     )
 
     def accepts(self, study: Study) -> str | None:

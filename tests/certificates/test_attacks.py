@@ -251,7 +251,7 @@ def test_a_sitecustomize_that_patches_certifies_nothing(when: str, site: Site) -
         "when all is loaded": f"PATCH = {PATCH!r}\n{LATE}",
         "in place of a module": (
             "import sys, types, inspect_ai\nmodule = types.ModuleType('inspect_ai.decide')\n"
-            "others = 'failure = listed_doubts = parted = list\\n'\n"
+            "others = 'failure = listed_doubts = parted = for_phantoms = list\\n'\n"
             f"exec('from inspect_ai.domain import *\\n' + others + {NO_FLAG!r}, module.__dict__)\n"
             "sys.modules['inspect_ai.decide'] = inspect_ai.decide = module\n"
         ),
