@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from inspect_ai.calibration.frontier_file import frontier_path
+from inspect_ai.certificates.deployment import POINT_FILE
 from inspect_ai.cli import common, main
 from inspect_ai.errors import UsageError
 from inspect_ai.journeys.show_frontier import stored_frontier
@@ -32,6 +34,9 @@ def cards(
     Example: python -m benchmarks.cards
     """
     for card in sorted((folder or bundled("tasks")).glob(f"*/{CARD}")):
+        if not frontier_path(card.parent / POINT_FILE).is_file():
+            print(f"{card}: left alone; no frontier stands beside an operating point there.")
+            continue
         found = stored_frontier(str(card.parent), Settings())
         card.write_text(replaced(card.read_text("utf-8"), card_text(found.frontier, found.point), card), "utf-8")
         print(f"{card}: written.")

@@ -4,5 +4,5 @@
 `make bench-phantoms` does so for the phantom certificates of the demo.
 """
 
-MAKER_KEY = "a30d1abb666685a191736f425fb37f70feac1660a34551f2a8bcbc297d2c931b"
-PHANTOM_KEY = "3c114a87944c42e0af315a40c4c316f27c3ef4fb0fc3b0de74e0878ce65f1c8a"
+MAKER_KEY = "5f9f90114296f37ccb948acd49eec76044e0ecb055e6c1188513d767c173638a"
+PHANTOM_KEY = "ef36a5505c46438c5c54020e1aff9daafdc6dc1af05d3b6e34ce75f624e18f52"
