@@ -226,8 +226,8 @@ OF_PROMISES = (
         rule="groups share the doubt",
         name="each group may doubt as much as all together",
         file="inspect_ai/calibration/point_validation.py",
-        old="split_confidence(proof.confidence, len(values))",
-        new="proof.confidence",
+        old="split_confidence(together, len(values))",
+        new="together",
         tests=(CERTIFICATE + "test_groups_share_the_doubt",),
     ),
     Mutant(

@@ -17,7 +17,18 @@ STUDY = {
     "type", "study", "source", "task", "outcome", "certified", "certified_now", "standing", "score", "threshold",
     "reason", "remarks", "findings", "entry",
 }  # fmt: skip
-FINDING = {"name", "score", "position_mm", "series_uid", "sop_instance_uid", "row", "col", "diameter_mm", "laterality"}
+FINDING = {
+    "axes_mm",
+    "name",
+    "score",
+    "position_mm",
+    "series_uid",
+    "sop_instance_uid",
+    "row",
+    "col",
+    "diameter_mm",
+    "laterality",
+}
 SUMMARY = {
     "type", "files", "consumed", "set_aside", "rejected", "studies", "clear", "flag", "abstain", "seconds", "head",
 }  # fmt: skip

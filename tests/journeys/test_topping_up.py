@@ -50,7 +50,7 @@ def test_what_training_left_out_for_the_promise_is_counted_by_calibration(site: 
     (use,) = read_manifest(tmp_path / "tasks" / "bright").data
     assert (use.topped_up, use.rows["calibration"]) == (3, 12 + 3 + 3)
 
-    made = calibrate_task("bright", tmp_path / "data", settings=site, request=ASKED, out=tmp_path / "point.json")
+    made = calibrate_task("bright", [tmp_path / "data"], settings=site, request=ASKED, out=tmp_path / "point.json")
 
     assert made.certificate is not None
     assert made.point.proof.n_positive == 6 + 3
@@ -65,4 +65,4 @@ def test_another_promise_than_that_of_the_training_meets_pictures_that_trained(s
     write_manifest(replace(manifest, config=manifest.config.model_copy(update={"promise": more})), folder)
 
     with pytest.raises(UsageError, match="trained or selected"):
-        calibrate_task("bright", tmp_path / "data", settings=site, request=ASKED, out=tmp_path / "point.json")
+        calibrate_task("bright", [tmp_path / "data"], settings=site, request=ASKED, out=tmp_path / "point.json")
