@@ -34,13 +34,14 @@ def demo(
     settings = common.settings()
     if not as_json:
         print(
-            "The studies of this demo are made by a program: chest CT phantoms, drawn photographs of eyes and\n"
-            "metal surfaces, and some rubbish as every real folder has it. No person and no part is on them,\n"
-            "and the thresholds are set on other made studies: they say nothing about real ones."
+            "The studies of this demo are made by a program: chest CT phantoms, drawn\n"
+            "photographs of eyes and metal surfaces, and some rubbish as every real folder\n"
+            "has it. No person and no part is on them, and the thresholds are set on other\n"
+            "made studies: they say nothing about real ones."
         )
         for learnt in journey.trained_on(settings):
             names = ", ".join(learnt.data) or "its manifest names none"
-            print(f"The weights of {learnt.task} were trained on real data: {names}.")
+            print(f"The weights of {learnt.task} were trained on real data:\n  {names}.")
     results: list[StudyDecided | FileRejected] = []
     summary = None
     for event in following(journey.demo(folder, settings)):
