@@ -72,7 +72,8 @@ def _marked(path: Path) -> list[RawRow]:
 
 
 def _said(path: Path, count: int, kept: dict[str, int]) -> list[str]:
-    said = [f"{count} pictures of train are left out, as {printable(str(path), 200)} says"]
+    pictures = "1 picture of train is" if count == 1 else f"{count} pictures of train are"
+    said = [f"{pictures} left out, as {printable(str(path), 200)} says"]
     if kept:
         splits = ", ".join(f"{n} of {split}" for split, n in sorted(kept.items()))
         said.append(f"{splits} on that list stay: a part without its hardest positives would prove more than is true")

@@ -27,6 +27,5 @@ def fit_trunk(pool: PretrainingPictures, config: Pretraining, run: TrainingRun) 
         MaskedSet(pool.held_out, config), batch_size=None, sampler=every_picture(pool.held_out, config)
     )
     last = ModelCheckpoint(run.checkpoints, run.last.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-    log = f"log-{1 + len(list(run.out.glob('log-*')))}" if run.resume else "log"
-    trainer = run.fit(module, train, held_out, epochs=config.epochs, clip=config.clip, callbacks=[last], log=log)
+    trainer = run.fit(module, train, held_out, epochs=config.epochs, clip=config.clip, callbacks=[last])
     return module.cpu().eval(), trainer.global_step

@@ -68,11 +68,11 @@ class TrainingRun:
         clip: float,
         callbacks: Sequence[lightning.Callback],
         precision: str = "float32",
-        log: str = "log",
     ) -> lightning.Trainer:
         """Train the module for at most `epochs`, gradients clipped to the norm `clip`; returns the trainer.
 
-        train, val: loaders. precision: as in TaskConfig.train. log: name of the CSV log's folder in `out`.
+        train, val: loaders. precision: as in TaskConfig.train. The CSV log stands in `out`/log, that of each resumed
+        run beside it in log-1, log-2 and so on.
         """
         import lightning
         from lightning.pytorch.callbacks import RichProgressBar
@@ -81,6 +81,7 @@ class TrainingRun:
         from inspect_ai.training.time_budget import TimeBudget
 
         budget = [] if self.budget_s is None else [TimeBudget(self.budget_s, self.tell, self.clock)]
+        log = f"log-{1 + len(list(self.out.glob('log-*')))}" if self.resume else "log"
         shown = [RichProgressBar(leave=True)] if self.progress and not budget else []
 
         trainer = lightning.Trainer(

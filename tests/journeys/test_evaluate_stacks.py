@@ -65,7 +65,8 @@ def test_findings_patients_and_contexts_are_measured_and_the_uncertain_is_no_fin
 def test_the_line_of_candidate_pictures_is_never_that_of_stacks(data: Path, model: Path) -> None:
     before = evaluate_task("lung_nodule", data, settings=Settings(), split="val", model=model)
 
-    calibrate_task("lung_nodule", data, settings=Settings(), model=model, request=CalibrationRequest(sensitivity=0.987))
+    request = CalibrationRequest(sensitivity=0.987)
+    calibrate_task("lung_nodule", [data], settings=Settings(), model=model, request=request)
     after = evaluate_task("lung_nodule", data, settings=Settings(), split="val", model=model)
 
     assert before.threshold is None  # though the model has one for pictures

@@ -106,7 +106,7 @@ def test_the_trunk_on_disk_is_unfolded_and_fits_a_fresh_one(settings: Settings, 
 
     state = load_file(str(done.folder / "trunk.safetensors"))
     Trunk(SIZES["tiny"]).load_state_dict(state)  # strict: every name, none beside
-    assert {t.dtype for name, t in state.items() if "num_batches" not in name} == {torch.float32}
+    assert {t.dtype for name, t in state.items() if "num_batches" not in name} == {torch.float16}
     assert int(state["stem.norm.num_batches_tracked"]) == done.steps
     content = (done.folder / "trunk.safetensors").read_bytes()
     assert record(done)["trunk_sha256"] == hashlib.sha256(content).hexdigest()

@@ -131,4 +131,4 @@ def test_one_command_trains_an_ensemble_that_never_saw_what_it_teaches_and_disti
     head = (site / "runs" / "taught" / "log" / "metrics.csv").read_text().splitlines()[0]
     assert {"loss/teacher", "loss/pairs"} <= set(head.split(","))
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "teacher 2 of 2 is there already" in again.stderr
+    assert "Teacher 2 of 2 is there already" in again.stderr

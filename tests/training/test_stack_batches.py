@@ -72,7 +72,7 @@ def test_a_finding_is_off_the_centre_and_counts_by_its_readers(windows: list[Win
     seen = [data[0] for _ in range(40)]
 
     middles = []
-    for pixels, positive, _, _, _, soft, _ in seen:
+    for pixels, positive, _, _, _, soft, *_ in seen:
         assert (positive, soft) == (1, 0.75)
         rows, cols = np.nonzero(pixels[1, ..., 0] > 110)
         middles.append((rows.mean(), cols.mean()))
