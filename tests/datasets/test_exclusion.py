@@ -40,7 +40,7 @@ def test_calibration_and_val_keep_what_is_listed_and_it_is_said_why(tmp_path: Pa
 
     assert found.files == (frozenset({"a.png"}),)
     (first, second) = found.said
-    assert first.startswith("1 pictures of train are left out")
+    assert first.startswith("1 picture of train is left out")
     assert second.startswith("1 of calibration, 1 of val on that list stay: a part without its hardest positives")
 
 
