@@ -13,6 +13,7 @@ from benchmarks.routing.tables import texts
 from benchmarks.writing import write_files
 from inspect_ai.datasets.folder import LabelledFolder, read_folder
 from inspect_ai.domain import Decision, Outcome
+from inspect_ai.inspection.dataset_scoring import counted_on
 from inspect_ai.journeys.scan import StudyDecided, scan
 from inspect_ai.plugins import task_named
 from inspect_ai.settings import Settings
@@ -37,21 +38,12 @@ def bench_routing(
     rows, done = [], 0
     for name, place in folders:
         folder = read_folder(place, task_named(name, settings.tasks).config)
-        decisions = _decided(folder, split, most, auto, _from(done, progress))
+        decisions = _decided(folder, split, most, auto, counted_on(progress, done))
         done += len(decisions)
         rows.append(_counted(name, place.resolve().name, decisions))
     found = RoutingResult(split=split, tasks=ready, rows=tuple(rows))
     write_files(out, texts(found))
     return found
-
-
-def _from(before: int, progress: Callable[[int], None]) -> Callable[[int], None]:
-    """Progress that goes on from the folders before."""
-
-    def counted(done: int) -> None:
-        progress(before + done)
-
-    return counted
 
 
 def _decided(

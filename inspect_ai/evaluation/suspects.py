@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from inspect_ai.datasets.folder import LabelledFolder, Row
 from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.label_doubt import Values, doubts, own_averages
 from inspect_ai.evaluation.suspect_results import Standing, Suspect, Suspects
-from inspect_ai.inspection.dataset_scoring import Scored, Unscored, score_rows
+from inspect_ai.inspection.dataset_scoring import Scored, Unscored, counted_on, score_rows
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.model.manifest import SHORT, Manifest
@@ -57,7 +56,7 @@ def suspected_labels(
     done = 0
     for at, inspector in enumerate(inspectors):
         rows = [row for row in folder.rows if row.file in judged and standings[row.file][at] is judged[row.file]]
-        for file, answer in _answers(folder, rows, inspector, partial(_further, progress, done)):
+        for file, answer in _answers(folder, rows, inspector, counted_on(progress, done)):
             answers[file].append(answer)
         done += len(rows)
     return _suspects(folder, answers, judged)
@@ -113,10 +112,6 @@ def _answers(
     left: list[Unscored] = []
     for scored in score_rows(folder, rows, inspector, unscored=left.append, progress=progress):
         yield scored.row.file, _probabilities(scored, folder.labels, inspector)
-
-
-def _further(progress: Callable[[int], None], before: int, done: int) -> None:
-    progress(before + done)
 
 
 def _probabilities(scored: Scored, labels: LabelSet, inspector: Inspector) -> Values:

@@ -97,6 +97,11 @@ def score_rows(
     return scored
 
 
+def counted_on(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
+    """Progress of one folder, counted on from the pictures before it."""
+    return lambda done: progress(before + done)
+
+
 def one_of_each_content(scored: Sequence[Scored], pairs: Iterable[tuple[str, str]], labels: LabelSet) -> list[Scored]:
     """Keep one picture of each content, so that copies make no interval narrow: the one that speaks against the model.
 

@@ -88,14 +88,17 @@ def load(
 def load_all(settings: Settings, *, made_up: bool = False) -> tuple[list[Inspector], tuple[str, ...]]:
     """Load the inspectors of setting `task`, with remarks: on settings, and on tasks that cannot work (task "auto").
 
-    made_up: for pictures that a program made, with phantom operating points; tasks without one take no part.
+    made_up: for pictures that a program made, with phantom operating points; tasks without one take no part, unsaid.
 
     Raises UsageError for an unknown or broken task, SetupError for one without weights or operating point.
     """
     if settings.task != "auto":
         return [load(settings.task, settings=settings, made_up=made_up)], tuple(not_believed())
     inspectors, remarks = [], not_believed()
-    for name in sorted({found.name for found in find_tasks(settings.tasks)}):
+    installed = find_tasks(settings.tasks)
+    if made_up:
+        installed = [found for found in installed if (found.folder / PHANTOM_FOLDER / POINT_FILE).is_file()]
+    for name in sorted({found.name for found in installed}):
         try:
             inspectors.append(load(name, settings=settings, made_up=made_up))
         except InspectError as e:

@@ -33,7 +33,7 @@ from inspect_ai.inspection.calibration_data import (
     refuse_without_answer,
     share_left_to_a_person,
 )
-from inspect_ai.inspection.dataset_scoring import Scored, score_rows, split_config
+from inspect_ai.inspection.dataset_scoring import Scored, counted_on, score_rows, split_config
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
 from inspect_ai.inspection.reference import fit
@@ -102,13 +102,8 @@ def _scored(
     """Scores of one split of all folders, counted through."""
     scored: list[Scored] = []
     for folder in folders:
-        scored += score_rows(folder, folder.part(split), inspector, progress=_counted_on(progress, len(scored)))
+        scored += score_rows(folder, folder.part(split), inspector, progress=counted_on(progress, len(scored)))
     return scored
-
-
-def _counted_on(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
-    """Progress of one folder, counted on from those before it."""
-    return lambda done: progress(before + done)
 
 
 def _keep_reference(known: Typicality | None, path: Path) -> None:

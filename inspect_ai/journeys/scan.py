@@ -52,8 +52,6 @@ def scan(
     """
     check_root(root)
     loaded, remarks = load_all(settings, made_up=made_up)
-    if made_up:
-        remarks = ()  # a task without made studies of its own is none of the demo's
     inspectors = Inspectors(loaded, settings)
     outage = LogOutage(settings.log_wait_s)
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,20 @@ def test_made_pictures_take_no_point_of_real_ones(task: Path) -> None:
 
     with pytest.raises(UsageError, match="was set on real pictures"):
         load_all(settings(task), made_up=True)
+
+
+def test_a_task_without_made_studies_takes_no_part_unsaid_and_every_other_remark_stays(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_task(tmp_path / "tasks", name="unready")
+    (tmp_path / "inspect_ai.toml").write_text('trusted_keys = "elsewhere"\n')
+    monkeypatch.chdir(tmp_path)
+
+    inspectors, remarks = load_all(replace(settings(task), task="auto"), made_up=True)
+
+    assert "bright" in {inspector.task.name for inspector in inspectors}
+    assert "unready" not in {inspector.task.name for inspector in inspectors}
+    assert [remark for remark in remarks if "trusted_keys" in remark] == list(remarks) != []
 
 
 def test_decisions_on_made_pictures_say_phantom_and_are_certified_none(task: Path, tmp_path: Path) -> None:
