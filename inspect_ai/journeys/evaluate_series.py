@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inspect_ai.datasets.annotations import AnnotatedNodule, read_annotations
-from inspect_ai.domain import Finding, Rejection, Study, StudyRef, Volume
+from inspect_ai.datasets.annotations import read_annotations
 from inspect_ai.errors import InputError
 from inspect_ai.evaluation.curves import Share
 from inspect_ai.evaluation.series_response import SeriesMarks, SeriesResponse, marks_of, series_response
-from inspect_ai.ingest import DecoderPool, discover
-from inspect_ai.ingest import load as load_study
+from inspect_ai.evaluation.series_table import by_series, not_in_both, outside_series
 from inspect_ai.inspection.inspector import Inspector
 from inspect_ai.inspection.loading import load
+from inspect_ai.inspection.series_search import series_findings, series_studies
 from inspect_ai.report.evaluation.series_page import SeriesSubject, write_series_page
 from inspect_ai.settings import Settings
 
 __all__ = ["SeriesEvaluation", "evaluate_series"]
-
-LISTED = 5  # names in one sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +61,14 @@ def evaluate_series(
     neither way. Raises InputError for a table or folder that does not fit, and where no nodule is in the folder.
     """
     inspector = load(task_name, model, operating_point, settings=settings, points="optional")
-    wanted = _by_series(read_annotations(annotations))
-    irrelevant = _by_series(read_annotations(excluded)) if excluded is not None else {}
+    wanted = by_series(read_annotations(annotations))
+    irrelevant = by_series(read_annotations(excluded)) if excluded is not None else {}
     scans: list[SeriesMarks] = []
     unscored, said = 0, []
-    for study, rejected in _studies(data, settings):
+    for study, rejected in series_studies(data, settings):
         said += rejected
         for volume in study.volumes if study is not None else ():
-            findings, unseen, problem = _findings(study, volume, inspector)
+            findings, unseen, problem = series_findings(study, volume, inspector)
             name = volume.series_uid
             nodules = wanted.get(name, [])
             unscored += bool(problem)
@@ -81,10 +77,10 @@ def evaluate_series(
                 if problem
                 else []
             )
-            said += _outside(volume, nodules) + [f"series {name}: {text}" for text in unseen]
+            said += outside_series(volume, nodules) + [f"series {name}: {text}" for text in unseen]
             scans.append(marks_of(len(scans), findings, nodules, irrelevant.get(name, ()), name, unseen))
             progress(len(scans))
-    said += _absent(wanted, scans)
+    said += not_in_both(wanted, scans)
     if not any(scan.nodules for scan in scans):
         raise InputError(f"No series below {data} has a nodule in {annotations}. Compare their series UIDs.")
     response = series_response(scans)
@@ -108,79 +104,6 @@ def evaluate_series(
     if report is not None:
         write_series_page(report, _subject(result, inspector), response, result.said)
     return result
-
-
-def _studies(data: Path, settings: Settings) -> Iterator[tuple[Study | None, list[str]]]:
-    """Each study of the folder with its volumes, and sentences on what of it cannot be read."""
-    with DecoderPool(1, settings.decode_memory_gib) as pool:
-        found = list(discover(data, settings=settings, pool=pool))
-    rejected = [item for item in found if isinstance(item, Rejection) and not item.expected]
-    if rejected:
-        names = ", ".join(item.file for item in rejected[:LISTED])
-        yield (
-            None,
-            [f"files that cannot be read were left out: {len(rejected)} ({names}{', ...' * (len(rejected) > LISTED)})"],
-        )
-    for ref in found:
-        if isinstance(ref, StudyRef) and ref.kind == "dicom":
-            yield load_study(data, ref, settings), []
-
-
-def _findings(
-    study: Study | None, volume: Volume, inspector: Inspector
-) -> tuple[tuple[Finding, ...], tuple[str, ...], str]:
-    """Findings in one volume, sentences on what they do not cover, and the reason where there are none."""
-    assert study is not None  # noqa: S101 - a study without volumes has none to look at; for the type checker
-    if problems := [*study.ref.problems, *study.problems]:
-        return (), (), "; ".join(problems)
-    alone = Study(ref=study.ref, volumes=(volume,))
-    failed = [measure.name for measure in inspector.task.quality(alone) if not measure.passed]
-    if failed:
-        return (), (), f"its quality does not pass: {', '.join(failed)}"
-    prediction = inspector.predict_study(alone)
-    if prediction.score is None:
-        return (), prediction.unseen, "" if not prediction.units else "; ".join(prediction.problems)
-    return prediction.findings, prediction.unseen, ""
-
-
-def _by_series(nodules: Sequence[AnnotatedNodule]) -> dict[str, list[AnnotatedNodule]]:
-    found: dict[str, list[AnnotatedNodule]] = {}
-    for nodule in nodules:
-        found.setdefault(nodule.series_uid, []).append(nodule)
-    return found
-
-
-def _outside(volume: Volume, nodules: Sequence[AnnotatedNodule]) -> list[str]:
-    """A sentence on nodules whose centre the series does not hold: coordinates of another system, mostly."""
-    lost = []
-    for nodule in nodules:
-        if nodule.centre_mm is not None:
-            voxel = volume.voxel_at(nodule.centre_mm)
-            if any(not -1 <= at <= count for at, count in zip(voxel, volume.hu.shape, strict=True)):
-                lost.append(nodule.name)
-        elif not {box.sop_instance_uid for box in nodule.boxes} & set(volume.sop_instance_uids):
-            lost.append(nodule.name)
-    if not lost:
-        return []
-    return [
-        f"series {volume.series_uid}: annotated nodules that lie outside it: {len(lost)} ({', '.join(lost[:LISTED])}). "
-        "Positions are patient coordinates in millimetres, x to the left, y to the back, z to the head (LPS)"
-    ]
-
-
-def _absent(wanted: dict[str, list[AnnotatedNodule]], scans: Sequence[SeriesMarks]) -> list[str]:
-    there = Counter(scan.series_uid for scan in scans)
-    absent = [name for name in wanted if name not in there]
-    unnamed = sum(name not in wanted for name in there)
-    said = []
-    if absent:
-        lost = sum(len(wanted[name]) for name in absent)
-        said.append(
-            f"series of the table that are not in the folder count nowhere: {len(absent)}, nodules in them: {lost}"
-        )
-    if unnamed:
-        said.append(f"series of the folder that are not in the table count as without nodules: {unnamed}")
-    return said
 
 
 def _subject(result: SeriesEvaluation, inspector: Inspector) -> SeriesSubject:
