@@ -115,7 +115,7 @@ class Network(Strict):
     )
     size: Literal["tiny", "small"] = "small"
     attention: Attention = "stripe"  # model/attention.py
-    init: str = "imagenet"  # scratch, imagenet, or a folder that `inspect-ai pretrain` wrote
+    init: str = "imagenet"  # scratch, imagenet, general (the trunk that ships), or a folder that `pretrain` wrote
     readout: Literal["scales", "average"] = "scales"  # average: global average pooling and a linear layer
     decision: Literal["both", "evidence", "pooled"] = "both"  # basis of decisions where masks teach; model/readout.py
     views: Literal["one", "mirror", "flips", "dihedral"] = "one"  # 1, 2, 4 or 8 views averaged at work

@@ -19,7 +19,7 @@ def joint(
         Path | None, typer.Option("--config", help="YAML of tasks and schedule.", show_default="configs/joint.yaml")
     ] = None,
     init: Annotated[
-        str | None, typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` wrote.")
+        str | None, typer.Option("--init", help="scratch, imagenet, general, or a folder that `pretrain` wrote.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder.", show_default="runs/joint-SEED")] = None,
     seed: common.Seed = 0,

@@ -34,7 +34,7 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option("--init", help="scratch, imagenet, or a folder that `pretrain` or `joint` wrote."),
+        typer.Option("--init", help="scratch, imagenet, general, or a folder that `pretrain` or `joint` wrote."),
     ] = None,
     teacher: Annotated[
         list[Path] | None, typer.Option("--teacher", help="Model folder whose answers are learnt too; give it again.")

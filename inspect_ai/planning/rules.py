@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from inspect_ai.model.starts import GENERAL
 from inspect_ai.planning import recipe
 from inspect_ai.planning.budget import Speed, minutes
 from inspect_ai.planning.fingerprint import Fingerprint
@@ -22,12 +23,17 @@ from inspect_ai.planning.sentences import measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """Means of a training: budget in seconds and as it was written, measured speed, starts that are installed."""
+    """Means of a training: budget in seconds and as it was written, measured speed, starts that may be used.
+
+    general: sizes of which a general trunk ships. met: pictures of calibration that it met, so that it is no start.
+    """
 
     budget: str
     budget_s: float
     speed: Speed
     starts: tuple[str, ...] = ("scratch",)  # best first
+    general: tuple[str, ...] = ()
+    met: int = 0
 
 
 def planned(task: str, data: Fingerprint, means: Means, fixed: dict[str, Any] | None = None) -> Plan:
@@ -85,10 +91,13 @@ def _input(data: Fingerprint, rule: InputRule) -> list[Choice]:
 
 
 def _network(data: Fingerprint, rule: InputRule, means: Means) -> list[Choice]:
-    start = means.starts[0]
+    start = next(start for start in means.starts if start != GENERAL or rule.network in means.general)
+    because = STARTS.get(start, "a pretrained trunk is installed")
+    if means.met:
+        because = f"the trunk that ships met pictures that are to calibrate ({means.met}), and must not; {because}"
     return [
         Choice(key="network.size", value=rule.network, because=rule.network_because),
-        Choice(key="network.init", value=start, because=STARTS.get(start, "a pretrained trunk is installed")),
+        Choice(key="network.init", value=start, because=because),
         Choice(
             key="network.drop_path",
             value=recipe.DROP_PATH,
@@ -99,6 +108,7 @@ def _network(data: Fingerprint, rule: InputRule, means: Means) -> list[Choice]:
 
 
 STARTS = {
+    "general": "the trunk that ships knows ImageNet's features on pictures of this trade (docs/pretraining.md)",
     "imagenet": "ImageNet's weights are installed, and start better than chance on each set tried (docs/comparison.md)",
     "scratch": "no pretrained weights are installed: the extra `imagenet` brings some",
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.account import EXCLUDED, taken_out
 from inspect_ai.datasets.cache import cached_samples
 from inspect_ai.datasets.contexts import read_contexts
@@ -18,7 +19,8 @@ from inspect_ai.datasets.samples import Sample
 from inspect_ai.datasets.windows import Window, negative_windows, positive_window
 from inspect_ai.domain import Account
 from inspect_ai.errors import UsageError
-from inspect_ai.model.manifest import SHORT, DataUse
+from inspect_ai.model.manifest import SHORT, DataUse, met_by_trunk
+from inspect_ai.model.starts import trunk_folder
 from inspect_ai.plugins import Task
 from inspect_ai.settings import Settings
 
@@ -88,6 +90,12 @@ def read_corpus(
         names += [folder.root.resolve().name] * len(val_part)
         use.append(_data_use(folder, met, ready.positives_taken(at)))
     return Corpus(train=train, val=val, val_folders=names, use=tuple(use), account=counts, trust=tuple(trust))
+
+
+def with_start(corpus: Corpus, config: TaskConfig) -> Corpus:
+    """Count what the trunk met that the training starts from, so that none of it proves anything later."""
+    trunk = trunk_folder(config)
+    return corpus if trunk is None else replace(corpus, use=(*corpus.use, *met_by_trunk(trunk)))
 
 
 def _trust(folder: LabelledFolder, kept: Sequence[Sample], task: Task, settings: Settings) -> list[float]:

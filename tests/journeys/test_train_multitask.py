@@ -74,6 +74,14 @@ def test_a_task_that_starts_from_the_trunk_has_met_what_the_trunk_met(site: Path
     assert sorted(use.name for use in read_manifest(site / "runs" / "bolts").data) == ["bolts", "bolts", "nuts"]
 
 
+def test_joint_training_that_starts_from_a_trunk_has_met_what_the_trunk_met(site: Path) -> None:
+    words = ("joint", "--config", "joint.yaml", "--data", "nuts", "--data", "bolts", "--init", "out", "--out", "again")
+    done = run(site, *words)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(use.name for use in read_manifest(site / "again" / "nuts").data) == ["bolts", "nuts", "nuts"]
+
+
 def test_a_teacher_of_another_task_is_refused_and_one_of_the_same_is_heard(site: Path) -> None:
     words = ("train", "bolts", "--data", "bolts", "--out", "runs/pupil", "--json", "--teacher")
     stranger = run(site, *words, "out/nuts")

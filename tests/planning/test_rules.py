@@ -199,11 +199,24 @@ def test_calibration_is_topped_up_as_far_as_a_third_of_train_allows(there: int, 
     assert value(planned("parts", data, means()), "promise.misses") == misses
 
 
-def test_a_promise_that_cannot_be_kept_is_said() -> None:
-    data = fingerprint(counts=counts((100, 400), (50, 50), (100, 240)))
+@pytest.mark.parametrize(
+    ("there", "train", "step"),
+    [(100, 100, 0.97), (49, 77, 0.95), (20, 30, 0.9)],  # 99, 59 and 29 allow no miss
+)
+def test_with_fewer_positives_calibration_is_topped_up_for_the_best_step_that_they_prove(
+    there: int, train: int, step: float
+) -> None:
+    plan = planned("parts", fingerprint(counts=counts((train, 400), (50, 50), (there, 240))), means())
 
-    assert "229 would prove 0.987" in reason(planned("parts", data, means()), "promise.misses")
-    assert "at most 0.970" in reason(planned("parts", data, means()), "promise.misses")
+    assert value(plan, "promise.sensitivity") == step
+    assert "229 would prove 0.987" in reason(plan, "promise.sensitivity")
+
+
+def test_positives_that_prove_no_step_are_said_and_nothing_is_taken() -> None:
+    data = fingerprint(counts=counts((20, 400), (50, 50), (10, 240)))
+
+    assert "229 would prove 0.987, so nothing is taken" in reason(planned("parts", data, means()), "promise.misses")
+    assert "at most 0.741" in reason(planned("parts", data, means()), "promise.misses")
 
 
 def test_what_the_config_says_stays_and_is_marked() -> None:
