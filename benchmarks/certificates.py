@@ -37,7 +37,12 @@ from inspect_ai.report.certificate import write_certificate_page
 from inspect_ai.settings import Settings, bundled
 from inspect_ai.whole_file import whole_file
 
-SHIPPED = {"lung_nodule": ("lung_nodule/luna16_candidates",)}  # task -> labelled folders below DATA
+# Folder of a point below tasks/: a task's, or that of a label set with its own line -> labelled folders below DATA.
+SHIPPED = {
+    "castings": ("metal_surface/castings",),
+    "lung_nodule": ("lung_nodule/luna16_candidates",),
+    "lung_nodule/lidc": ("lung_nodule/lidc_nodules",),
+}
 OPERATOR = "the makers of inspect_ai"
 FRONTIER = frontier_path(Path(POINT_FILE)).name
 PAGE = Path(CERTIFICATE_FILE).with_suffix(".html").name
@@ -48,7 +53,7 @@ app = common.app()
 
 @app.command()
 def certificates(
-    data: Annotated[Path, typer.Option("--data", help="Folder that holds lung_nodule/luna16_candidates.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds those of SHIPPED.")],
     accept: Annotated[bool, typer.Option("--accept", help="Ship thresholds that came out otherwise.")] = False,
 ) -> None:
     """Calibrate again what ships with a certificate, and sign it with a new key that is pinned in the program.
@@ -58,7 +63,7 @@ def certificates(
     key = Ed25519PrivateKey.generate()
     with tempfile.TemporaryDirectory() as folder:
         made = {
-            name: _made(name, [data / place for place in places], Path(folder) / name, key, accept)
+            name: _made(name, [data / place for place in places], Path(folder) / name.replace("/", "-"), key, accept)
             for name, places in SHIPPED.items()
         }
         _pin(public_hex(key))
@@ -89,9 +94,9 @@ def _made(name: str, data: list[Path], folder: Path, key: Ed25519PrivateKey, acc
         at_fpr=None if before.negatives_line is None else before.negatives_line.overkill,
         prove_fpr=before.negatives_line is not None and before.negatives_line.overkill_refusal is None,
     )
-    settings = Settings(db=folder / "log.db", operator=OPERATOR)
+    settings, task = Settings(db=folder / "log.db", operator=OPERATOR), name.split("/")[0]
     with common.counting(f"pictures of {name} scored") as progress:
-        calibrate_task(name, data, settings=settings, request=request, out=folder / POINT_FILE, progress=progress)
+        calibrate_task(task, data, settings=settings, request=request, out=folder / POINT_FILE, progress=progress)
     if _compare(name, before, read_point(folder / POINT_FILE), accept):
         made = sign_again(folder, key)
         files = [POINT_FILE, TYPICAL_FILE, CERTIFICATE_FILE, PAGE, FRONTIER]
@@ -106,8 +111,9 @@ def _made(name: str, data: list[Path], folder: Path, key: Ed25519PrivateKey, acc
 
 def _for_shipped_files(name: str, made: Certificate, key: Ed25519PrivateKey, settings: Settings) -> Signed:
     """Sign the same statement about the operating point and the reference that ship."""
-    inspector = load(name, settings=settings)
-    record = deployment_record(inspector.task, inspector.engine, inspector.model, inspector.model / POINT_FILE)
+    point = bundled("tasks") / name / POINT_FILE
+    inspector = load(name.split("/")[0], operating_point=point, settings=settings)
+    record = deployment_record(inspector.task, inspector.engine, inspector.model, point)
     return signed(replace(made, at_work=record), key)
 
 

@@ -18,6 +18,8 @@ TRAVELS = (
     "inspect_ai/tasks/metal_surface/MODEL_CARD.md",
     "inspect_ai/configs/metal_surface.yaml",
     "inspect_ai/data_cards/eyepacs_subset.md",
+    "inspect_ai/model/general/small/trunk.safetensors",
+    "inspect_ai/model/general/small/pretrain.json",
     "inspect_ai/migrations/env.py",
     "inspect_ai/report/templates/page.html",
 )
