@@ -40,6 +40,7 @@ from inspect_ai.whole_file import whole_file
 # Folder of a point below tasks/: a task's, or that of a label set with its own line -> labelled folders below DATA.
 SHIPPED = {
     "castings": ("metal_surface/castings",),
+    "fundus": ("fundus/eyepacs_subset", "fundus/eyepacs_wide"),
     "lung_nodule": ("lung_nodule/luna16_candidates",),
     "lung_nodule/lidc": ("lung_nodule/lidc_nodules",),
 }

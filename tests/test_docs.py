@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md")])
 BENCHMARKS = sorted(path.parent.name for path in (ROOT / "benchmarks").glob("*/__main__.py"))
-TASKS = ("fundus", "lung_nodule", "metal_surface")
+TASKS = ("castings", "fundus", "lung_nodule", "metal_surface")
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.InspectError)]
 
 

@@ -4,5 +4,5 @@
 `make bench-phantoms` does so for the phantom certificates of the demo.
 """
 
-MAKER_KEY = "5f9f90114296f37ccb948acd49eec76044e0ecb055e6c1188513d767c173638a"
-PHANTOM_KEY = "d6298dc46662c51494584bf2c62c2a8d51bba53a199add5401bad94fb4197ee4"
+MAKER_KEY = "489df9612d2435e0a39b5f90c3f62d924b91e10e8f792fd8e7e4b31c5e3ade37"
+PHANTOM_KEY = "7817f8fce05c77cfd112752a583e1cff90841defb2a0dffdf20c58cd8219d50f"

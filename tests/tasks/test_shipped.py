@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inspect_ai.certificates.deployment import POINT_FILE
 from inspect_ai.config import config_sha256
 from inspect_ai.domain import Unit
 from inspect_ai.inspection.loading import load
@@ -13,8 +14,9 @@ from inspect_ai.model.engine import open_engine
 from inspect_ai.plugins import probability, task_named
 from inspect_ai.settings import Settings, bundled
 
-TASKS = ("fundus", "lung_nodule", "metal_surface")
-SIDES = {"fundus": (384, 384), "lung_nodule": (64, 64), "metal_surface": (270, 333)}
+TASKS = ("castings", "fundus", "lung_nodule", "metal_surface")
+SIDES = {"castings": (300, 300), "fundus": (384, 384), "lung_nodule": (64, 64), "metal_surface": (270, 333)}
+CERTIFIED = {"castings": 0.95, "fundus": 0.95, "lung_nodule": 0.987}  # and the sensitivity
 MEGABYTE = 1_000_000
 
 
@@ -50,18 +52,27 @@ def test_the_operating_point_belongs_to_the_weights_and_the_config_at_work(task:
     assert config_sha256(open_engine(bundled("tasks") / task).manifest.config) == inspector.point.digests.config_sha256
 
 
-def test_the_certificate_that_ships_is_for_this_code() -> None:
+@pytest.mark.parametrize("task", CERTIFIED)
+def test_the_certificate_that_ships_is_for_this_code(task: str) -> None:
     """Where this fails, code that makes scores was changed: `make certificates DATA=DIR` issues it again."""
-    assert load("lung_nodule", settings=Settings()).mismatches == ()
+    assert load(task, settings=Settings()).mismatches == ()
 
 
-def test_lung_nodule_is_certified_and_the_others_say_what_is_missing() -> None:
+def test_the_line_for_patients_that_ships_is_certified_for_this_code() -> None:
+    line = load("lung_nodule", operating_point=bundled("tasks") / "lung_nodule" / "lidc" / POINT_FILE)
+
+    assert line.mismatches == ()
+    assert line.point.proof.proved_sensitivity >= 0.987
+    assert "one patient" in line.point.covers
+
+
+def test_each_task_is_certified_for_what_its_positives_prove_or_says_what_is_missing() -> None:
     points = {task: load(task_named(task), settings=Settings()).point for task in TASKS}
 
-    assert points["lung_nodule"].certified
-    assert points["lung_nodule"].proof.proved_sensitivity >= 0.987
-    for task in ("fundus", "metal_surface"):
-        assert "229" in (points[task].proof.refusal or "")
+    for task, least in CERTIFIED.items():
+        assert points[task].certified
+        assert points[task].proof.proved_sensitivity >= least
+    assert "229" in (points["metal_surface"].proof.refusal or "")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -97,6 +108,7 @@ def test_a_decision_depends_on_no_neighbour_no_order_and_no_thread(task: str) ->
         ("metal_surface", "metal_surface/magnetic_tile", "auc", 0.93),
         ("metal_surface", "metal_surface/neu_det", "accuracy", 0.99),
         ("metal_surface", "metal_surface/x_sdd", "accuracy", 0.96),
+        ("castings", "metal_surface/castings", "auc", 0.98),
         ("fundus", "fundus/eyepacs_subset", "auc", 0.75),
         ("fundus", "fundus/idrid_lesions", "auc", 0.95),
     ],
