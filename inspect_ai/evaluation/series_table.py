@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from inspect_ai.datasets.annotations import AnnotatedNodule
 from inspect_ai.domain import Volume
 from inspect_ai.evaluation.series_response import SeriesMarks
-
-LISTED = 5  # names in one sentence
+from inspect_ai.inspection.series_search import LISTED
 
 
 def by_series(nodules: Sequence[AnnotatedNodule]) -> dict[str, list[AnnotatedNodule]]:
