@@ -4,7 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 import typer
 
-from inspect_ai.audit import Action, CertificateNote, Entry, Kind, open_log, verify
+from inspect_ai.audit import Action, CertificateNote, Entry, Kind, Log, open_log, verify
+from inspect_ai.audit.patients import key_path
 from inspect_ai.cli import monitor as command
 from inspect_ai.domain import Decision, Measure, Outcome
 from inspect_ai.errors import UsageError
@@ -25,6 +27,7 @@ from inspect_ai.settings import Settings
 from tests.support.logs import PROVENANCE, decision
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = "5e" * 32 + "\n"
 CERTIFIED = replace(PROVENANCE, certificate_sha256="e" * 64)
 
 
@@ -46,19 +49,28 @@ def production(count: int, *, first: int = 0, shift: float = 0.0, blur: float = 
 
 
 def look(db: Path, **kinds: object) -> Watched:
-    with open_log(db, operator="monitor") as log:
+    with opened(db, operator="monitor") as log:
         (watched,) = monitor(log, Settings(db=db), **kinds)  # type: ignore[arg-type]
     return watched
 
 
 def rows(db: Path, kind: Kind) -> list[Entry]:
-    with open_log(db) as log:
+    with opened(db) as log:
         return list(log.entries(kind=kind))
 
 
+@contextmanager
+def opened(db: Path, operator: str = "") -> Iterator[Log]:
+    """The log at one moment, under one key and without sealed names, which differ each time: entries' hashes break
+    ties, and of lines in control one in fifty would alarm by chance.
+    """
+    key_path(db).write_text(KEY)
+    with open_log(db, operator=operator, clock=lambda: MOMENT, keep_names=False) as log:
+        yield log
+
+
 def write(db: Path, items: Sequence[object]) -> list[Entry]:
-    """At one moment: entries' hashes break ties, and one line in fifty that is in control would alarm by chance."""
-    with open_log(db, operator="line", clock=lambda: MOMENT) as log:
+    with opened(db, operator="line") as log:
         return log.append(items)  # type: ignore[arg-type]
 
 
@@ -221,7 +233,7 @@ def test_certificates_are_watched_apart(db: Path) -> None:
     other = replace(CERTIFIED, certificate_sha256="f" * 64, operating_point_sha256="d" * 64)
     write(db, [replace(d, provenance=other) for d in production(40, first=400, shift=3)])
 
-    with open_log(db) as log:
+    with opened(db) as log:
         found = monitor(log, Settings(db=db))
 
     assert [(w.statement.certificate_sha256[0], w.cases, w.state) for w in found] == [
@@ -244,7 +256,7 @@ def test_a_measure_that_could_not_be_taken_counts_as_the_lowest(db: Path) -> Non
 
 def test_clear_cases_drawn_by_their_hashes_join_the_queue_last(db: Path) -> None:
     write(db, [made(400, 0.9, 0.02, Outcome.FLAG), made(401, 0.5, 0.02, Outcome.ABSTAIN)])
-    with open_log(db) as log:
+    with opened(db) as log:
         waiting = [case.decision for case in queue(log, audit_rate=0.1)]
         more = {case.decision.id for case in queue(log, audit_rate=0.3)}
         every = list(log.entries(kind=Kind.DECISION, outcome=Outcome.CLEAR))
@@ -261,7 +273,7 @@ def test_clear_cases_drawn_by_their_hashes_join_the_queue_last(db: Path) -> None
 
 
 def test_another_log_of_the_same_decisions_draws_others_so_nobody_knows_beforehand(db: Path, tmp_path: Path) -> None:
-    with open_log(tmp_path / "other.db", operator="somebody else") as log:
+    with opened(tmp_path / "other.db", operator="somebody else") as log:
         log.append(production(100))
 
     first, other = (
@@ -273,13 +285,13 @@ def test_another_log_of_the_same_decisions_draws_others_so_nobody_knows_beforeha
 
 
 def waiting_at(db: Path, rate: float) -> list[Case]:
-    with open_log(db) as log:
+    with opened(db) as log:
         return queue(log, audit_rate=rate)
 
 
 def test_an_answered_sample_leaves_the_queue_and_bounds_escapes_and_sensitivity(db: Path) -> None:
     write(db, [made(400 + i, 0.9, 0.02, Outcome.FLAG) for i in range(12)])
-    with open_log(db, operator="anna") as log:
+    with opened(db, operator="anna") as log:
         waiting = queue(log, audit_rate=0.08)
         for case in waiting:
             flagged = case.decision.outcome == Outcome.FLAG
@@ -297,7 +309,7 @@ def test_an_answered_sample_leaves_the_queue_and_bounds_escapes_and_sensitivity(
 
 
 def test_answers_after_a_case_that_still_waits_do_not_count_yet(db: Path) -> None:
-    with open_log(db, operator="anna") as log:
+    with opened(db, operator="anna") as log:
         ids = sorted(case.decision.id for case in queue(log, audit_rate=0.08))
         for entry in ids[:10] + ids[11:]:
             decide(log, entry, "good", "looked at the part")
@@ -313,7 +325,7 @@ def test_answers_after_a_case_that_still_waits_do_not_count_yet(db: Path) -> Non
 
 def test_missed_positives_among_the_audited_raise_an_alarm_of_their_own(db: Path) -> None:
     write(db, [made(400 + i, 0.9, 0.02, Outcome.FLAG) for i in range(30)])
-    with open_log(db, operator="anna") as log:
+    with opened(db, operator="anna") as log:
         for number, case in enumerate(queue(log, audit_rate=0.08)):
             flagged = case.decision.outcome == Outcome.FLAG
             bad = flagged or number % 3 == 0
