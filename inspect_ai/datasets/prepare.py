@@ -170,9 +170,12 @@ def _of_copies(pairs: Sequence[CopyPair]) -> list[str]:
     if not pairs:
         return []
     same = sum(pair.alike == 1.0 for pair in pairs)
+    how = f"({same} with identical pixels, {len(pairs) - same} nearly so)"
     said = [
-        f"{len(pairs)} pictures are copies of others ({same} with identical pixels, {len(pairs) - same} nearly so) and "
-        f"count as one unit with them; `inspect-ai datasets check` shows them"
+        f"1 picture is a copy of another {how} and counts as one unit with it; `inspect-ai datasets check` shows it"
+        if len(pairs) == 1
+        else f"{len(pairs)} pictures are copies of others {how} and count as one unit with them; "
+        f"`inspect-ai datasets check` shows them"
     ]
     if clash := [pair for pair in pairs if pair.across_labels]:
         one, other = clash[0].first[1], clash[0].second[1]
@@ -200,7 +203,9 @@ def _of_seen(taken: Sequence[Skipped]) -> list[str]:
     if not taken:
         return []
     splits = ", ".join(sorted({skipped.detail or "no split" for skipped in taken}))
-    return [
-        f"{len(taken)} pictures of {splits} do not count: each is a copy of a picture in a split that comes first "
-        f"({', '.join(ORDER)})"
-    ]
+    are = (
+        f"1 picture of {splits} does not count: it is"
+        if len(taken) == 1
+        else f"{len(taken)} pictures of {splits} do not count: each is"
+    )
+    return [f"{are} a copy of a picture in a split that comes first ({', '.join(ORDER)})"]

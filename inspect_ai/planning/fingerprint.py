@@ -41,8 +41,8 @@ class Fingerprint:
     """Description of a labelled folder. Sizes and pixels are measured on `measured` pictures of train.
 
     given_splits: False where the program made the splits. noise and lost are in grey levels of 255, lost by the factors
-    of `detail.SHRINKS`; brightness and contrast are relative standard deviations over pictures. symmetry: by name of
-    the turn.
+    of `detail.SHRINKS`; brightness and contrast are relative standard deviations over pictures. rim: standard
+    deviation along the edges of a picture over that of the whole. symmetry: by name of the turn.
     """
 
     data: tuple[str, ...]
@@ -63,6 +63,7 @@ class Fingerprint:
     shrink: float  # factor by which pictures may shrink before more than noise is lost
     brightness: float
     contrast: float
+    rim: float
     symmetry: dict[str, Symmetry]
 
     def pictures(self, split: str, positive: bool | None = None) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from inspect_ai.planning.budget import Speed, budget_seconds
 from inspect_ai.planning.fingerprint import Fingerprint
 from inspect_ai.planning.measuring import fingerprint_of
 from inspect_ai.planning.plan import Plan, write_plan
-from inspect_ai.planning.rules import Means, planned
+from inspect_ai.planning.rules import Means, frozen_blocks, planned, start_of
 from inspect_ai.planning.starts import installed_starts, met_in_calibration
 from inspect_ai.plugins import Task, config_file
 from inspect_ai.settings import Settings
@@ -54,18 +54,22 @@ def make_plan(
     given = any(row.split for folder in folders for row in folder.rows)
     ready = prepared(folders, config, settings, progress=progress)
     found = fingerprint_of(ready, settings, given_splits=given)
-    starts = installed_starts()
-    speed = measured_speed(config, threads or cores(), starts[0])
-    means = Means(budget=budget, budget_s=seconds, speed=speed, starts=starts, general=general_sizes())
     said = said_by_config(task)
-    plan = planned(task.name, found, means, said)
+
+    def plan_from(starts: tuple[str, ...], met: int = 0) -> Plan:
+        by_size = {size: start_of(size, starts, general_sizes()) for size in (recipe.SMALL, recipe.TINY)}
+        speed = measured_speed(config, threads or cores(), by_size)
+        means = Means(budget=budget, budget_s=seconds, speed=speed, starts=starts, general=general_sizes(), met=met)
+        return planned(task.name, found, means, said)
+
+    starts = installed_starts()
+    plan = plan_from(starts)
     chosen = plan.over(config)
     if chosen.network.init == GENERAL:
         promise = chosen.promise or Promise(most_taken=0.0)
         met = met_in_calibration(ready.folders, promise, chosen.network.size, given_splits=given)
         if met:
-            others = tuple(start for start in starts if start != GENERAL)
-            plan = planned(task.name, found, replace(means, starts=others, met=met), said)
+            plan = plan_from(tuple(start for start in starts if start != GENERAL), met)
     return Made(data=found, plan=plan, said=ready.said)
 
 
@@ -104,17 +108,18 @@ def cores() -> int:
     return int(asked) if asked.isdigit() and int(asked) > 0 else len(os.sched_getaffinity(0))
 
 
-def measured_speed(config: TaskConfig, threads: int, start: str) -> Speed:
-    """Time both trunks on this machine. Leaves torch with so many threads."""
+def measured_speed(config: TaskConfig, threads: int, starts: Mapping[str, str]) -> Speed:
+    """Time trunks on this machine, each from its start. starts: by trunk size. Leaves torch with so many threads."""
     import torch
 
     from inspect_ai.training.speed import step_times
 
     torch.set_num_threads(threads)
     train, val = {}, {}
-    for size in (recipe.SMALL, recipe.TINY):
+    for size, start in starts.items():
         values = config.model_dump(mode="json")
         values["network"] |= {"size": size, "init": start, "backbone": "trunk"}
+        values["train"] |= {"frozen": frozen_blocks(start)}
         values["augment"] |= {"crop": None, "rotate_degrees": 10.0, "gamma": 0.1}
         times = step_times(TaskConfig.model_validate(values))
         train[size], val[size] = times.train_s, times.val_s

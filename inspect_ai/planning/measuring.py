@@ -18,6 +18,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.planning.detail import Detail, detail_of, shrink_limit
 from inspect_ai.planning.fingerprint import Count, Fingerprint, Spread
 from inspect_ai.planning.objects import areas_of, objects_of
+from inspect_ai.planning.rim import rim_of
 from inspect_ai.planning.symmetry import View, symmetries, view_of
 from inspect_ai.quality import GREY_LEAST, greyness, luma
 from inspect_ai.settings import Settings
@@ -37,6 +38,7 @@ class Seen:
     grey: bool
     areas: tuple[float, ...]
     detail: Detail
+    rim: float
     view: View = field(repr=False, compare=False)
 
 
@@ -84,6 +86,7 @@ def fingerprint_of(
         shrink=shrink_limit(lost, noise),
         brightness=_relative([one.detail.mean for one in seen]),
         contrast=_relative([one.detail.spread for one in seen]),
+        rim=round(float(np.median([one.rim for one in seen])), 2),
         symmetry=symmetries(
             [one.view for one in seen],
             [one.row.label for one in seen],
@@ -145,6 +148,7 @@ def _seen(folder: LabelledFolder, rows: Sequence[Row], settings: Settings) -> It
                     grey=_is_grey(picture),
                     areas=tuple(areas_of(root, row)),
                     detail=detail_of(grey),
+                    rim=rim_of(grey),
                     view=view_of(grey),
                 )
 

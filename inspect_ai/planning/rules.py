@@ -7,10 +7,11 @@ smallest thing to be seen and from what the budget can pay for, the schedule fro
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspect_ai.model.starts import GENERAL
+from inspect_ai.model.starts import GENERAL, SCRATCH
 from inspect_ai.planning import recipe
 from inspect_ai.planning.budget import Speed, minutes
 from inspect_ai.planning.fingerprint import Fingerprint
@@ -51,6 +52,7 @@ def planned(task: str, data: Fingerprint, means: Means, fixed: dict[str, Any] | 
         *_network(data, rule, means),
         *augment_choices(data, cropped=rule.crop is not None, square=rule.width is None),
         *_training(data, means, drawn=drawn, train=train, left_s=left_s, epoch_s=epoch_s),
+        _frozen(means, rule.network),
         *proof_choices(data),
     ]
     chosen = tuple(_kept(choice, fixed) for choice in choices)
@@ -90,8 +92,28 @@ def _input(data: Fingerprint, rule: InputRule) -> list[Choice]:
     return [*size, colour]
 
 
+def frozen_blocks(start: str) -> int:
+    """Return how many first blocks stay as a start brought them."""
+    return 0 if start == SCRATCH else recipe.FROZEN
+
+
+def start_of(network: str, starts: Sequence[str], general: Sequence[str]) -> str:
+    """Return the best of `starts` for a trunk size. general: sizes of which a general trunk ships."""
+    return next(start for start in starts if start != GENERAL or network in general)
+
+
+def _frozen(means: Means, network: str) -> Choice:
+    blocks = frozen_blocks(start_of(network, means.starts, means.general))
+    because = (
+        "edges and grain look alike everywhere: they stay as pretrained, and the time goes into what differs here"
+        if blocks
+        else "nothing is pretrained, so everything learns"
+    )
+    return Choice(key="train.frozen", value=blocks, because=because)
+
+
 def _network(data: Fingerprint, rule: InputRule, means: Means) -> list[Choice]:
-    start = next(start for start in means.starts if start != GENERAL or rule.network in means.general)
+    start = start_of(rule.network, means.starts, means.general)
     because = STARTS.get(start, "a pretrained trunk is installed")
     if means.met:
         because = f"the trunk that ships met pictures that are to calibrate ({means.met}), and must not; {because}"

@@ -48,7 +48,8 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
     sides = [side for side in range(recipe.LEAST_SIDE_PX, largest + 1, recipe.STEP_PX)] or [wanted]
     small = max((side for side in sides if fits(side, recipe.SMALL)), default=0)
     tiny = max((side for side in sides if fits(side, recipe.TINY)), default=sides[0])
-    is_small = small >= recipe.LEAST_SCALE * wanted
+    few = few_units(data)
+    is_small = few is None and small >= recipe.LEAST_SCALE * wanted
     side, network = (small, recipe.SMALL) if is_small else (tiny, recipe.TINY)
     if side < wanted:
         because += f"; at {side} px the budget pays for {asked:,} augmented pictures, at more it does not"
@@ -59,6 +60,8 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
     trunk = (
         f"the larger trunk can see {asked:,} augmented pictures at {side} px within the budget"
         if is_small
+        else f"train holds {few} independent units of its scarcer side, and the larger trunk learns so few one by one"
+        if few is not None
         else f"the larger trunk would have to shrink pictures below {recipe.LEAST_SCALE:.0%} of {wanted} px to see "
         f"{asked:,} augmented ones within the budget"
     )
@@ -77,6 +80,14 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
         train_mpx=mpx,
         val_mpx=mpx,
     )
+
+
+def few_units(data: Fingerprint) -> int | None:
+    """Return the independent units of train's scarcer side where they are too few for the larger trunk, else None."""
+    if not data.decides:
+        return None
+    scarcer = min(data.units("train", positive) for positive in (True, False))
+    return scarcer if scarcer < recipe.FEW_UNITS else None
 
 
 def wanted_side(data: Fingerprint) -> tuple[int, str]:

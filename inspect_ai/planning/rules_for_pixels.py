@@ -49,6 +49,7 @@ def augment_choices(data: Fingerprint, *, cropped: bool, square: bool) -> list[C
         _flip("augment.flip_vertical", "upside_down", seen["upside_down"]),
         _quarter_turn(seen["quarter_turn"], square),
         _angle(seen["any_angle"], may_quarter_turn(seen["quarter_turn"])),
+        _border(data),
         Choice(key="augment.scale", value=recipe.SCALE, because="distance to the camera varies a little everywhere"),
         Choice(
             key="augment.shift",
@@ -130,6 +131,20 @@ def _angle(found: Symmetry, quarter: bool) -> Choice:
         return Choice(key=key, value=180.0, because=f"{said}: round parts, or no upright side")
     against = "" if _telling(found) else _too_few(found)
     return Choice(key=key, value=recipe.SMALL_TURN_DEGREES, because=f"{said}{against}: only as far as parts lie askew")
+
+
+def _border(data: Fingerprint) -> Choice:
+    found = f"along the edges pictures vary {data.rim:.2f} times as much as inside"
+    if data.rim <= recipe.PLAIN_RIM:
+        because = (
+            f"{found}: parts lie on a plain ground, and a mirrored border would show rims of parts that are not there"
+        )
+        return Choice(key="augment.border", value="replicate", because=because)
+    return Choice(
+        key="augment.border",
+        value="reflect",
+        because=f"{found}: what is inspected goes on beyond them, and so its mirror",
+    )
 
 
 def _light(key: str, spread: float, what: str) -> Choice:

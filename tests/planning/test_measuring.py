@@ -11,6 +11,7 @@ from inspect_ai.datasets.prepare import prepared
 from inspect_ai.planning.detail import LEVELS, SHRINKS, detail_of, shrink_limit
 from inspect_ai.planning.fingerprint import Fingerprint
 from inspect_ai.planning.measuring import fingerprint_of
+from inspect_ai.planning.rim import rim_of
 from inspect_ai.settings import Settings
 from tests.support.labelled import parts_config, table, texture, write
 
@@ -62,6 +63,15 @@ def test_the_scale_of_masks_is_the_diameter_of_a_circle_of_their_area(tmp_path: 
     assert found.objects.marked_by == "masks"
     assert found.objects.median_px == pytest.approx(2 * (100 / np.pi) ** 0.5, abs=0.1)
     assert found.objects.share == pytest.approx(100 / (200 * 160), abs=1e-5)
+
+
+def test_a_disc_on_its_ground_has_a_plain_rim_and_a_texture_has_none() -> None:
+    rows, columns = np.mgrid[:100, :120]
+    disc = np.where((rows - 50) ** 2 + (columns - 60) ** 2 < 40**2, 0.9, 0.3).astype(np.float32)
+
+    assert rim_of(disc + 0.02 * rows / 100) < 0.05
+    assert rim_of(texture(3).astype(np.float32) / 255) > 0.5
+    assert rim_of(np.full((40, 40), 0.5, np.float32)) == 1.0
 
 
 def test_boxes_give_the_scale_too(tmp_path: Path) -> None:

@@ -114,6 +114,35 @@ def test_a_slow_machine_or_a_short_budget_makes_the_input_smaller_then_the_trunk
     assert sides[2][1] == "tiny"
 
 
+def test_the_smaller_trunk_is_taken_rather_than_much_smaller_pictures() -> None:
+    big = fingerprint(width_px=side(640), height_px=side(640))
+    speed = Speed(train={"small": 1.5, "tiny": 0.3}, val={"small": 0.2, "tiny": 0.1}, threads=2)
+
+    plan = planned("parts", big, means(speed=speed))
+
+    assert (value(plan, "input.size"), value(plan, "network.size")) == (640, "tiny")
+    assert "below 75% of 640 px" in reason(plan, "network.size")
+
+
+def test_few_independent_units_of_one_side_are_learnt_by_the_smaller_trunk() -> None:
+    alike = tuple(
+        replace(count, units=8) if (count.split, count.label) == ("train", "pass") else count
+        for count in fingerprint().counts
+    )
+
+    few, catalogue = (planned("parts", fingerprint(counts=alike, decides=d), means()) for d in (True, False))
+
+    assert (value(few, "network.size"), value(catalogue, "network.size")) == ("tiny", "small")
+    assert "8 independent units" in reason(few, "network.size")
+
+
+def test_first_blocks_stay_as_pretrained_and_learn_where_nothing_is() -> None:
+    bare = replace(means(), starts=("scratch",))
+
+    assert value(planned("parts", fingerprint(), means()), "train.frozen") == recipe.FROZEN
+    assert value(planned("parts", fingerprint(), bare), "train.frozen") == 0
+
+
 @pytest.mark.parametrize("minutes", [5, 10, 30, 60, 240])
 def test_the_planned_epochs_fit_into_the_budget(minutes: int) -> None:
     plan = planned("parts", fingerprint(), means(f"{minutes}m", 60.0 * minutes))
@@ -157,6 +186,13 @@ def test_light_from_one_side_forbids_no_mirror_and_a_fixed_pose_does() -> None:
     assert value(planned("parts", lit, means()), "augment.flip_horizontal") is True
     assert value(planned("parts", posed, means()), "augment.flip_horizontal") is False
     assert value(planned("parts", posed, means()), "network.views") == "one"
+
+
+def test_a_turned_part_on_a_plain_ground_stands_on_more_of_it() -> None:
+    ground, texture = (planned("parts", fingerprint(rim=rim), means()) for rim in (0.15, 0.8))
+
+    assert [value(plan, "augment.border") for plan in (ground, texture)] == ["replicate", "reflect"]
+    assert "vary 0.15 times as much" in reason(ground, "augment.border")
 
 
 def test_a_direction_that_carries_the_label_is_left_as_it_is() -> None:

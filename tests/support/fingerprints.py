@@ -46,6 +46,7 @@ def fingerprint(**changes: object) -> Fingerprint:
         shrink=1.0,
         brightness=0.05,
         contrast=0.05,
+        rim=0.8,
         symmetry=dict.fromkeys(TURNS, ALIKE),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
