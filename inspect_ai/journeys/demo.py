@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inspect_ai.domain import Decision, Outcome
 from inspect_ai.errors import SetupError, UsageError
+from inspect_ai.inspection.loading import PHANTOM_FOLDER
 from inspect_ai.journeys import scan
 from inspect_ai.phantom import MadeStudy, write_corrupt_files, write_studies
 from inspect_ai.plugins import find_tasks
@@ -106,11 +107,11 @@ def compare(made: MadeFolder, decisions: Iterable[Decision]) -> list[Comparison]
 
 
 def trained_on(settings: Settings) -> list[TrainedOn]:
-    """Names of the data sets of each ready task."""
+    """Names of the data sets of each trained task that takes part: one with thresholds for made pictures."""
     result = []
     for found in find_tasks(settings.tasks):
         manifest = found.folder / "manifest.json"
-        if found.task is not None and manifest.is_file():
+        if found.task is not None and manifest.is_file() and (found.folder / PHANTOM_FOLDER).is_dir():
             data = json.loads(manifest.read_text("utf-8")).get("data", [])
             result.append(TrainedOn(task=found.name, data=tuple(use["name"] for use in data)))
     return result

@@ -51,6 +51,7 @@ def test_the_demo_decides_made_studies_and_says_what_to_do_next(shown: Shown) ->
     assert shown.first.returncode == 0, shown.first.stderr
     assert "made by a program" in text
     assert "trained on real data" in text
+    assert "weights of castings" not in text  # it takes no part
     assert "inspect-ai audit verify --db demo/inspect_ai.db" in text
     assert {path.name for path in shown.folder.iterdir()} == {"demo"}
     files = [path for path in (shown.folder / "demo" / STUDIES).rglob("*") if path.is_file()]
