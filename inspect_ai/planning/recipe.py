@@ -32,7 +32,7 @@ WHOLE_UP_TO_PX = 1600  # longer pictures are shrunk even where masks are
 SMALL, TINY = "small", "tiny"
 FEW_UNITS = 20  # independent ones of train's scarcer side
 DROP_PATH = 0.05
-FROZEN = 3  # stem and first blocks that stay as pretrained, as in configs/: a step takes half (tiny) to two thirds
+FROZEN = 3  # stem and first blocks that stay as pretrained, as in configs/: a step takes half (tiny) to three quarters
 
 # Symmetry: areas under the curve of "turned or not" (symmetry.py); 0.5 is chance.
 FREELY_TURNED = 0.60  # look: below it pictures may be turned by any angle

@@ -78,6 +78,7 @@ class TrainingRun:
         from lightning.pytorch.callbacks import RichProgressBar
         from lightning.pytorch.loggers import CSVLogger
 
+        from inspect_ai.training.memory_format import channels_first, channels_last
         from inspect_ai.training.time_budget import TimeBudget
 
         budget = [] if self.budget_s is None else [TimeBudget(self.budget_s, self.tell, self.clock)]
@@ -97,6 +98,7 @@ class TrainingRun:
             num_sanity_val_steps=0,
             log_every_n_steps=10,
         )
+        channels_last(module)
         trainer.fit(
             module,
             train,
@@ -104,6 +106,7 @@ class TrainingRun:
             ckpt_path=self.last if self.resume else None,
             weights_only=False if self.resume else None,
         )
+        channels_first(module)
         return trainer
 
 

@@ -15,6 +15,7 @@ from inspect_ai.datasets.folder import Row
 from inspect_ai.datasets.samples import Sample
 from inspect_ai.model.network import Network
 from inspect_ai.training.data import TrainSet, collate
+from inspect_ai.training.memory_format import channels_last
 from inspect_ai.training.module import TaskModule, parameter_groups
 
 SIDE_PX = 192
@@ -43,6 +44,7 @@ def step_times(
     clock = _Clock(wall, cpu)
     torch_state = torch.get_rng_state()
     module = TaskModule(Network(config), config, [], [])
+    channels_last(module)
     samples = [_sample(config, number) for number in range(BATCH)]
     loader = DataLoader(TrainSet(samples, config, 0), BATCH, collate_fn=collate)
     optimizer = torch.optim.AdamW(parameter_groups(module.network, config), lr=config.train.lr)

@@ -18,10 +18,13 @@ class Line(lightning.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.rand(1))
+        self.kernel = torch.nn.Parameter(torch.arange(24.0).reshape(2, 3, 2, 2), requires_grad=False)
         self.begun: list[int] = []
+        self.layouts: list[bool] = []
 
     def on_train_epoch_start(self) -> None:
         self.begun.append(self.current_epoch)
+        self.layouts.append(self.kernel.is_contiguous(memory_format=torch.channels_last))
 
     def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
         loss = ((self.weight * batch - 2.0 * batch) ** 2).mean()
@@ -47,6 +50,14 @@ def test_a_run_leaves_its_last_checkpoint_and_its_log_in_its_folder(tmp_path: Pa
 
     assert (tmp_path / "new" / "run" / "checkpoints" / "last.ckpt").is_file()
     assert (tmp_path / "new" / "run" / "log" / "metrics.csv").read_text().startswith("epoch,loss")
+
+
+def test_convolutions_learn_with_channels_last_and_are_left_as_they_are_saved(tmp_path: Path) -> None:
+    module = fitted(TrainingRun(out=tmp_path, device="cpu", progress=False), epochs=2)
+
+    assert module.layouts == [True, True]
+    assert module.kernel.is_contiguous()
+    assert module.kernel.flatten().tolist() == list(range(24))
 
 
 def test_a_resumed_run_continues_after_the_last_finished_epoch(tmp_path: Path) -> None:
