@@ -19,8 +19,8 @@ class TimeBudget(lightning.Callback):
     """Counts epochs against a number of seconds.
 
     Where fewer epochs fit than were planned, the last one moves forward and the learning rate falls faster, so that the
-    training ends as it would have; a training that is fast enough is left as planned, and stays repeatable. The time of
-    a run that was interrupted counts when it is resumed.
+    training ends as it would have; when a machine that was busy is free again, it moves back. A training that is fast
+    enough is left as planned, and stays repeatable. The time of a run that was interrupted counts when it is resumed.
     """
 
     def __init__(
@@ -28,23 +28,25 @@ class TimeBudget(lightning.Callback):
     ) -> None:
         self.seconds, self.tell, self.clock = seconds, tell, clock
         self.spent_before, self.began, self.last = 0.0, 0.0, 0.0
+        self.planned = 0
         self.took: list[float] = []
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.began = self.last = self.clock()
+        self.planned = int(trainer.max_epochs or 0)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Say how far it is, and move the end where time does not last."""
         now = self.clock()
         self.took.append(now - self.last)
         self.last = now
-        done, planned = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
+        done, so_far = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
         each = max(statistics.median(self.took[-RECENT:]), 1e-9)
         fit = math.floor((self.seconds - self.spent_before - (now - self.began)) / each)
-        end = done + max(0, min(planned - done, fit))
-        if end < planned:
+        end = done + max(0, min(self.planned - done, fit))
+        if end != so_far:
             self._end_at(trainer, end, done)
-        self._say(trainer, done, end, (end - done) * each, planned)
+        self._say(trainer, done, end, (end - done) * each, moved=end != so_far)
 
     def _end_at(self, trainer: lightning.Trainer, end: int, done: int) -> None:
         trainer.fit_loop.max_epochs = end
@@ -56,12 +58,12 @@ class TimeBudget(lightning.Callback):
                     moved.add(id(rate))
                     rate.end_at(end * steps_an_epoch, trainer.global_step)
 
-    def _say(self, trainer: lightning.Trainer, done: int, end: int, left_s: float, planned: int) -> None:
+    def _say(self, trainer: lightning.Trainer, done: int, end: int, left_s: float, *, moved: bool) -> None:
         val = trainer.callback_metrics.get("val")
         figure = "" if val is None else f", val {float(val):.4f}"
-        earlier = f"; the budget ends it after {end} of {planned} epochs" if end < planned else ""
         left = "done" if end == done else f"{_minutes(left_s)} left"
-        self.tell(f"epoch {done} of {end}{figure}, {left}{earlier}")
+        new = f"; the budget ends it after {end} of {self.planned} epochs" if end < self.planned else "; all fit again"
+        self.tell(f"epoch {done} of {end}{figure}, {left}{new if moved else ''}")
 
     def state_dict(self) -> dict[str, Any]:
         """Time spent, for a run that is resumed."""

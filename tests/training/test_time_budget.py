@@ -98,6 +98,16 @@ def test_a_machine_that_becomes_slower_ends_earlier(tmp_path: Path) -> None:
     assert module.clock.now - 100.0 <= 100.0
 
 
+def test_a_machine_that_was_busy_for_a_while_gets_its_epochs_back(tmp_path: Path) -> None:
+    module, said = fitted(tmp_path, budget_s=250.0, seconds=[5.0, 5.0, 40.0, 40.0, 5.0])
+
+    assert "; the budget ends it after 8 of 20 epochs" in said[3]
+    assert any(line.endswith("; all fit again") for line in said)
+    assert len(module.begun) == 20
+    assert module.rates[-1] < 0.05
+    assert all(later <= earlier + 1e-9 for earlier, later in zip(module.rates[1:], module.rates[2:], strict=False))
+
+
 def test_time_before_an_interruption_counts(tmp_path: Path) -> None:
     fitted(tmp_path, budget_s=1e6, seconds=[EPOCH_S], epochs=3)
 
