@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +86,7 @@ class TrainingRun:
         budget = [] if self.budget_s is None else [TimeBudget(self.budget_s, self.tell, self.clock)]
         log = f"log-{1 + len(list(self.out.glob('log-*')))}" if self.resume else "log"
         shown = [RichProgressBar(leave=True)] if self.progress and not budget else []
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # else it advertises between our sentences
 
         trainer = lightning.Trainer(
             accelerator="gpu" if self.device == "cuda" else self.device,
@@ -96,16 +99,18 @@ class TrainingRun:
             enable_progress_bar=bool(shown),
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            log_every_n_steps=10,
+            log_every_n_steps=1,
         )
         channels_last(module)
-        trainer.fit(
-            module,
-            train,
-            val,
-            ckpt_path=self.last if self.resume else None,
-            weights_only=False if self.resume else None,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated")  # Lightning's call of torch, not ours
+            trainer.fit(
+                module,
+                train,
+                val,
+                ckpt_path=self.last if self.resume else None,
+                weights_only=False if self.resume else None,
+            )
         channels_first(module)
         return trainer
 

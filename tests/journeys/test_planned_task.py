@@ -72,6 +72,8 @@ def test_training_follows_the_plan_and_ends_with_weights(made: Path) -> None:
     assert (made / "run/weights.safetensors").is_file()
     assert "Plan tasks/caps/plan.yaml: " in done.stderr
     assert "Epoch 1 of " in done.stderr
+    assert "litlogger" not in done.stderr
+    assert "deprecated" not in done.stderr
 
 
 def test_a_sweep_goes_on_with_its_winner_and_writes_down_what_it_tried(made: Path) -> None:
