@@ -45,7 +45,9 @@ def planned(task: str, data: Fingerprint, means: Means, fixed: dict[str, Any] | 
     val = max(1, data.pictures("val"))
     decode_s = recipe.DECODE_S_PER_MPX * (train + val) * data.width_px.median * data.height_px.median / 1e6
     left_s = max(5.0, recipe.SAFETY * means.budget_s - recipe.START_S - decode_s)
-    rule = input_rule(data, means.speed, left_s=left_s, drawn=drawn, val=val)
+    small, tiny = (start_of(size, means.starts, means.general) for size in (recipe.SMALL, recipe.TINY))
+    bare = tiny == SCRATCH and small != SCRATCH
+    rule = input_rule(data, means.speed, left_s=left_s, drawn=drawn, val=val, tiny_is_bare=bare)
     epoch_s = means.speed.epoch_s(rule.network, train_mpx=drawn * rule.train_mpx, val_mpx=val * rule.val_mpx)
     choices = [
         *_input(data, rule),

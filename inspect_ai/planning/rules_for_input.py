@@ -28,8 +28,13 @@ class InputRule:
     val_mpx: float
 
 
-def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, val: int) -> InputRule:
-    """Choose side and trunk. drawn, val: pictures an epoch; left_s: seconds that all epochs may take together."""
+def input_rule(
+    data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, val: int, tiny_is_bare: bool = False
+) -> InputRule:
+    """Choose side and trunk. drawn, val: pictures an epoch; left_s: seconds that all epochs may take together.
+
+    tiny_is_bare: the smaller trunk would start from random numbers, and the larger one would not.
+    """
     if (whole := _at_full_resolution(data)) is not None:
         return whole
     wanted, because = wanted_side(data)
@@ -48,8 +53,8 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
     sides = [side for side in range(recipe.LEAST_SIDE_PX, largest + 1, recipe.STEP_PX)] or [wanted]
     small = max((side for side in sides if fits(side, recipe.SMALL)), default=0)
     tiny = max((side for side in sides if fits(side, recipe.TINY)), default=sides[0])
-    few = few_units(data)
-    is_small = few is None and small >= recipe.LEAST_SCALE * wanted
+    few, shrunk = few_units(data), small < recipe.LEAST_SCALE * wanted
+    is_small = small > 0 and (tiny_is_bare or (few is None and not shrunk))
     side, network = (small, recipe.SMALL) if is_small else (tiny, recipe.TINY)
     if side < wanted:
         because += f"; at {side} px the budget pays for {asked:,} augmented pictures, at more it does not"
@@ -57,14 +62,6 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
         because += "; there is time for more, and detail that is rare does not show in such a measure"
     elif side > data.side_px:
         because += f"; a multiple of {recipe.STEP_PX} px, the coarsest stride"
-    trunk = (
-        f"the larger trunk can see {asked:,} augmented pictures at {side} px within the budget"
-        if is_small
-        else f"train holds {few} independent units of its scarcer side, and the larger trunk learns so few one by one"
-        if few is not None
-        else f"the larger trunk would have to shrink pictures below {recipe.LEAST_SCALE:.0%} of {wanted} px to see "
-        f"{asked:,} augmented ones within the budget"
-    )
     mpx = longer * (side / 1000) ** 2
     far = max(recipe.STEP_PX, round(longer * side / recipe.STEP_PX) * recipe.STEP_PX)
     if longer > 1.0:
@@ -76,9 +73,22 @@ def input_rule(data: Fingerprint, speed: Speed, *, left_s: float, drawn: int, va
         crop=None,
         network=network,
         because=because,
-        network_because=trunk,
+        network_because=_why_this_trunk(is_small, few, shrunk, f"{asked:,} augmented", side, wanted),
         train_mpx=mpx,
         val_mpx=mpx,
+    )
+
+
+def _why_this_trunk(is_small: bool, few: int | None, shrunk: bool, asked: str, side: int, wanted: int) -> str:
+    if is_small and (few is not None or shrunk):
+        return "the smaller trunk has no pretrained weights here: the extra `imagenet` brings some"
+    if is_small:
+        return f"the larger trunk can see {asked} pictures at {side} px within the budget"
+    if few is not None:
+        return f"train holds {few} independent units of its scarcer side, and the larger trunk learns so few one by one"
+    return (
+        f"the larger trunk would have to shrink pictures below {recipe.LEAST_SCALE:.0%} of {wanted} px to see {asked} "
+        f"ones within the budget"
     )
 
 

@@ -23,6 +23,7 @@ NAMES = (
     "moves",
     "mutants",
     "near_copies",
+    "own_folder",
     "phantoms",
     "routing",
     "speed",

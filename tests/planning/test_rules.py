@@ -136,6 +136,16 @@ def test_few_independent_units_of_one_side_are_learnt_by_the_smaller_trunk() -> 
     assert "8 independent units" in reason(few, "network.size")
 
 
+def test_a_pretrained_larger_trunk_goes_before_a_smaller_one_that_starts_from_nothing() -> None:
+    alike = tuple(replace(c, units=8) if (c.split, c.label) == ("train", "pass") else c for c in fingerprint().counts)
+    core = replace(means(), starts=("general", "scratch"), general=("small",))
+
+    plan = planned("parts", fingerprint(counts=alike), core)
+
+    assert (value(plan, "network.size"), value(plan, "network.init")) == ("small", "general")
+    assert "no pretrained weights here" in reason(plan, "network.size")
+
+
 def test_first_blocks_stay_as_pretrained_and_learn_where_nothing_is() -> None:
     bare = replace(means(), starts=("scratch",))
 

@@ -1,0 +1,1 @@
+"""Own folders with nothing edited: `tasks new`, `train`, `calibrate`, `evaluate`, what they took and reached."""
