@@ -48,7 +48,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stranger:
-    """How the commands are started. backbone: None for the plan's own trunk."""
+    """Settings of the commands, and the commands. backbone: None for the plan's own trunk."""
 
     data: Path
     out: Path

@@ -1,4 +1,4 @@
-"""What lies along the edges of a picture: the ground that a part lies on, or more of what is inspected."""
+"""Rim of a picture: the plain ground that a part lies on, or more of what is inspected."""
 
 from __future__ import annotations
 
