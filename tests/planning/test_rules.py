@@ -116,12 +116,12 @@ def test_a_slow_machine_or_a_short_budget_makes_the_input_smaller_then_the_trunk
 
 def test_the_smaller_trunk_is_taken_rather_than_much_smaller_pictures() -> None:
     big = fingerprint(width_px=side(640), height_px=side(640))
-    speed = Speed(train={"small": 1.5, "tiny": 0.3}, val={"small": 0.2, "tiny": 0.1}, threads=2)
+    speed = Speed(train={"small": 2.4, "tiny": 0.3}, val={"small": 0.2, "tiny": 0.1}, threads=2)
 
     plan = planned("parts", big, means(speed=speed))
 
     assert (value(plan, "input.size"), value(plan, "network.size")) == (640, "tiny")
-    assert "below 75% of 640 px" in reason(plan, "network.size")
+    assert "below 60% of 640 px" in reason(plan, "network.size")
 
 
 def test_few_independent_units_of_one_side_are_learnt_by_the_smaller_trunk() -> None:
