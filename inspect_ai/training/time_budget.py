@@ -28,28 +28,30 @@ class TimeBudget(lightning.Callback):
     ) -> None:
         self.seconds, self.tell, self.clock = seconds, tell, clock
         self.spent_before, self.began, self.last = 0.0, 0.0, 0.0
-        self.planned = 0
+        self.planned, self.end = 0, 0
         self.took: list[float] = []
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.began = self.last = self.clock()
         self.planned = int(trainer.max_epochs or 0)
+        self.end = self.end or self.planned  # of a resumed run: where its rate falls to
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Say how far it is, and move the end where time does not last."""
         now = self.clock()
         self.took.append(now - self.last)
         self.last = now
-        done, so_far = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
+        done = trainer.current_epoch + 1
         each = max(statistics.median(self.took[-RECENT:]), 1e-9)
         fit = math.floor((self.seconds - self.spent_before - (now - self.began)) / each)
         end = done + max(0, min(self.planned - done, fit))
-        if end != so_far:
-            self._end_at(trainer, end, done)
-        self._say(trainer, done, end, (end - done) * each, moved=end != so_far)
+        moved = end != self.end
+        trainer.fit_loop.max_epochs = self.end = end
+        if moved:
+            self._let_rate_fall_to(trainer, end, done)
+        self._say(trainer, done, end, (end - done) * each, moved=moved)
 
-    def _end_at(self, trainer: lightning.Trainer, end: int, done: int) -> None:
-        trainer.fit_loop.max_epochs = end
+    def _let_rate_fall_to(self, trainer: lightning.Trainer, end: int, done: int) -> None:
         steps_an_epoch = max(1, trainer.global_step // done)
         for config in trainer.lr_scheduler_configs:
             moved: set[int] = set()  # parameter groups share one schedule
@@ -66,12 +68,17 @@ class TimeBudget(lightning.Callback):
         self.tell(f"epoch {done} of {end}{figure}, {left}{new if moved else ''}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Time spent, for a run that is resumed."""
-        return {"spent_s": self.spent_before + self.clock() - self.began, "took_s": self.took[-RECENT:]}
+        """Time spent and the end, for a run that is resumed."""
+        return {
+            "spent_s": self.spent_before + self.clock() - self.began,
+            "took_s": self.took[-RECENT:],
+            "end": self.end,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the time that was spent before."""
         self.spent_before, self.took = float(state_dict["spent_s"]), list(state_dict["took_s"])
+        self.end = int(state_dict.get("end", 0))
 
 
 def _minutes(seconds: float) -> str:

@@ -116,6 +116,28 @@ def test_time_before_an_interruption_counts(tmp_path: Path) -> None:
     assert module.begun == [3, 4, 5, 6]
 
 
+def test_a_resumed_run_with_more_time_lets_its_rate_fall_to_the_new_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Line.on_train_epoch_start
+
+    def cut_off(line: Line) -> None:
+        if line.current_epoch == 3:
+            raise RuntimeError("the machine goes down")
+        begin(line)
+
+    monkeypatch.setattr(Line, "on_train_epoch_start", cut_off)
+    with pytest.raises(RuntimeError, match="goes down"):
+        fitted(tmp_path, budget_s=75.0, seconds=[EPOCH_S])  # its end was moved to the seventh epoch
+    monkeypatch.setattr(Line, "on_train_epoch_start", begin)
+
+    module, _ = fitted(tmp_path, budget_s=1e6, seconds=[EPOCH_S], resume=True)
+
+    assert module.begun == list(range(3, 20))
+    assert module.rates[8 * STEPS] > 0.1  # in the twelfth epoch it would long have ended
+    assert module.rates[-1] < 0.05
+
+
 @pytest.mark.parametrize("warmup", [1, 5])
 def test_the_cosine_rises_then_falls_to_its_end(warmup: int) -> None:
     rate = Cosine(100, warmup)
