@@ -112,7 +112,7 @@ def _cost(to_come: Sequence[Expected]) -> str:
     known = sum(one.measured for one in to_come)
     return (
         f"{len(to_come)} trainings to do: at most about {_minutes(total)} of one core ({known} by finished runs like "
-        f"them, {len(to_come) - known} by a few timed steps, without augmentation and scoring)"
+        f"them, {len(to_come) - known} by a few timed steps)"
     )
 
 

@@ -1,7 +1,7 @@
 """Cost of a comparison before it starts: processor time of each training, from runs like it or from a few steps.
 
-Steps are timed on random pixels of the recipe's own size, by the processor's time of this process, so that a busy
-machine does not count twice. Augmentation is not timed, and trainings that stop early cost less.
+Steps with their augmentation are timed by the processor's time of this process, so that a busy machine does not count
+twice. Trainings that stop early cost less.
 """
 
 from __future__ import annotations
@@ -9,18 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks.accuracy.plan import Job
 from benchmarks.accuracy.running import is_finished, noted_times
 from inspect_ai.config import TaskConfig
 from inspect_ai.datasets.folder import read_folder, with_splits
 
-if TYPE_CHECKING:
-    from inspect_ai.training.data import Batch
-
 SIDE_PX = 224  # where a recipe keeps each picture's own size
-STEPS, BATCH_MOST = 2, 16  # pictures cost the same in larger batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,56 +83,12 @@ def pictures(job: Job) -> tuple[int, int]:
 
 
 def picture_cost(config: TaskConfig) -> PictureCost:
-    """Time a few steps and answers of an untrained network of this configuration."""
-    import torch
-
-    from inspect_ai.model.network import Network
-    from inspect_ai.training.module import TaskModule, parameter_groups
-
-    batch = _random_batch(config, min(config.train.batch, BATCH_MOST))
-    module = TaskModule(Network(config), config, [], [])
-    module.train().on_train_epoch_start()
-    optimizer = torch.optim.AdamW(parameter_groups(module.network, config), lr=1e-5)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        module.loss(module.network(batch.pixels), batch)[0].backward()
-        optimizer.step()
-
-    def answer() -> None:
-        with torch.no_grad():
-            module.network(batch.pixels)
-
-    step_s = _seconds(step) / len(batch.positive)
-    module.eval()
-    return PictureCost(step_s=step_s, answer_s=_seconds(answer) / len(batch.positive))
-
-
-def _random_batch(config: TaskConfig, size: int) -> Batch:
-    """Random pixels, every second picture positive, nothing else known."""
-    import torch
-
-    from inspect_ai.datasets.samples import IGNORE
-    from inspect_ai.training.data import Batch
+    """Time a few steps and answers of an untrained network of this configuration, as plans are timed."""
+    from inspect_ai.training.speed import step_times
 
     side = config.augment.crop or config.input.size or SIDE_PX
-    unknown = torch.full((size, len(config.labels)), IGNORE)
-    return Batch(
-        pixels=torch.rand(size, config.input.channels, side, side).contiguous(memory_format=torch.channels_last),
-        positive=torch.arange(size) % 2,
-        classes=unknown,
-        grade=unknown,
-        mask=torch.full((size, side, side), IGNORE, dtype=torch.int8),
-    )
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    """Processor seconds of one call, the first one not counted."""
-    work()
-    began = time.process_time()
-    for _ in range(STEPS):
-        work()
-    return (time.process_time() - began) / STEPS
+    times = step_times(config, wall=time.process_time, cpu=time.process_time)
+    return PictureCost(step_s=times.train_s * side**2 / 1e6, answer_s=times.val_s * side**2 / 1e6)
 
 
 def _key(config: TaskConfig) -> str:

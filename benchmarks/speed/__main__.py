@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`: speed and memory of scans, cost of the attention kinds, and time of a watched part."""
+"""`python -m benchmarks.speed`: speed and memory of scans, attention kinds, a watched part, and a training step."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Measurement(StrEnum):
     SCAN = "scan"
     ATTENTION = "attention"
     PART = "part"
+    TRAINING = "training"
 
 
 @app.command()
@@ -44,7 +45,8 @@ def speed(
         typer.Option("--strict", envvar="BENCH_STRICT", help="Leave with 1 for a slow scan; for an idle machine."),
     ] = False,
 ) -> None:
-    """Measure start-up, one study, many studies, memory, what each kind of attention costs, and one part of a line.
+    """Measure start-up, one study, many studies, memory, what each kind of attention costs, one part of a
+    line, and a training step in two layouts of its weights.
 
     Nothing is stored, and nothing fails for being slow unless --strict says so.
 
@@ -53,6 +55,7 @@ def speed(
     from benchmarks.speed.attention import measure_attention
     from benchmarks.speed.part import measure_part
     from benchmarks.speed.scan import measure_scan
+    from benchmarks.speed.training import measure_training
 
     wanted = set(Measurement) if only is None else {only}
     ratio = measure_scan(task, pictures, studies) if Measurement.SCAN in wanted else 0.0
@@ -60,6 +63,8 @@ def speed(
         measure_attention()
     if Measurement.PART in wanted:
         measure_part(task, others)
+    if Measurement.TRAINING in wanted:
+        measure_training()
     if strict and ratio > STRICT_RATIO:
         print(f"A scan takes {ratio:.2f} times the slower of decoding and inference; {STRICT_RATIO} is allowed.")
         raise typer.Exit(exit_codes.FINDINGS)

@@ -11,7 +11,6 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
-    from inspect_ai.evaluation.stack_figures import Estimate, StackFigures
     from inspect_ai.journeys.evaluate import Evaluation
     from inspect_ai.journeys.evaluate_series import SeriesEvaluation
 
@@ -133,6 +132,7 @@ def evaluate(
 
 
 def _show(result: Evaluation, as_json: bool) -> None:
+    from inspect_ai.report.evaluation.stacks import HEADING, stack_rows
     from inspect_ai.report.evaluation.words import counted
     from inspect_ai.report.frontier import measured_table
 
@@ -155,7 +155,7 @@ def _show(result: Evaluation, as_json: bool) -> None:
         truth = [(name, *row) for name, row in zip(result.classes, result.confusion, strict=True)]
         common.table("Confusion (rows: truth)", "", *result.classes, rows=truth)
     if result.stacks is not None:
-        _show_stacks(result.stacks)
+        common.table(HEADING, "figure", "value", rows=stack_rows(result.stacks))
     for sentence in result.said:
         print(common.as_sentence(sentence))
     if result.account is not None:
@@ -207,30 +207,6 @@ def as_plain(result: Evaluation) -> dict[str, Any]:
         "files": result.account and result.account.plain(),
     }
     return plain if result.stacks is None else plain | {"stacks": asdict(result.stacks)}
-
-
-def _show_stacks(found: StackFigures) -> None:
-    """Print the figures of stacks: what is found at the line, and the share found at each rate of false positives."""
-    rows = [
-        ("contexts, windows without a finding", f"{found.contexts}, {found.windows}"),
-        ("AUC, finding against window", _with_interval(found.auc)),
-        *((f"found at {rate:g} false positives a context", _with_interval(e)) for rate, e in found.free_response),
-    ]
-    if found.line is not None:
-        rows.append(("line", f"{found.line:.5f}"))
-    if found.groups_found is not None:
-        whole = found.groups_found
-        rows.append(
-            (f"{found.group_name}: each finding at the line", f"{whole.k} of {whole.n} ({_cell(whole.interval)})")
-        )
-    rows += [(f"found at the line, {name} ({e.n})", _with_interval(e)) for name, e in found.by]
-    if found.false_positives is not None:
-        rows.append(("false positives a context at the line", _with_interval(found.false_positives)))
-    common.table("Stacks, with 95 % intervals over groups", "figure", "value", rows=rows)
-
-
-def _with_interval(found: Estimate) -> str:
-    return f"{_cell(found.value)} ({_cell((found.low, found.high))})"
 
 
 def _cell(value: object) -> str:

@@ -113,6 +113,7 @@ def _write_page(
         positions=positions_of(scored, folder, inspector, progress),
         study=study,
         sheets=sheets_of(scored, folder, inspector),
+        stacks=result.stacks,
     )
 
 

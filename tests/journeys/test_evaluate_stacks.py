@@ -17,6 +17,7 @@ from inspect_ai.journeys.calibrate import calibrate_task
 from inspect_ai.journeys.evaluate import evaluate_task
 from inspect_ai.model.manifest import GRAPH, WEIGHTS, read_manifest, write_manifest
 from inspect_ai.plugins import task_named
+from inspect_ai.report.evaluation.stacks import stack_rows
 from inspect_ai.settings import Settings
 from tests.support.stacks import Made, write_stacks
 
@@ -90,3 +91,14 @@ def test_a_stack_is_compared_with_those_of_calibration_and_drawn_on_the_page(dat
     assert np.isfinite(seen).all()
     assert one.fit
     assert drawing.heat is not None
+
+
+def test_the_page_lists_what_the_terminal_lists_of_stacks(data: Path, model: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+
+    result = evaluate_task("lung_nodule", data, settings=Settings(), split="val", model=model, report=page)
+
+    assert result.stacks is not None
+    shown = page.read_text("utf-8")
+    for name, value in stack_rows(result.stacks):
+        assert f"<tr><td>{name}</td><td>{value}</td></tr>" in shown

@@ -11,7 +11,9 @@ from inspect_ai.errors import UsageError
 from inspect_ai.evaluation.curves import curve
 from inspect_ai.evaluation.reliability import cross_fitted, reliability
 from inspect_ai.evaluation.results import TOLERANCE_PX, AgreementStudy, Cases, Positions, Sheet, Subject
+from inspect_ai.evaluation.stack_figures import StackFigures
 from inspect_ai.report.evaluation import figures
+from inspect_ai.report.evaluation.stacks import stack_rows
 from inspect_ai.report.evaluation.tables import (
     class_table,
     headline,
@@ -45,8 +47,12 @@ def write_evaluation(
     positions: Positions,
     study: AgreementStudy | None,
     sheets: Sequence[Sheet],
+    stacks: StackFigures | None = None,
 ) -> Path:
-    """Write the page whole or not at all. Raises UsageError if the place cannot be written."""
+    """Write the page whole or not at all; `stacks` where the folder holds some.
+
+    Raises UsageError if the place cannot be written.
+    """
     page = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "software": f"inspect-ai-vision {__version__}",
@@ -61,6 +67,7 @@ def write_evaluation(
         "froc": froc_section(positions, subject),
         "calibration": calibration_section(cases),
         "subgroups": subgroup_tables(cases, subject),
+        "stacks": [] if stacks is None else stack_rows(stacks),
         "study": None if study is None else study_view(study),
         "sheets": [sheet_view(sheet) for sheet in sheets],
     }
