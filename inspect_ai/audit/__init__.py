@@ -9,18 +9,33 @@ from inspect_ai.audit.log import Log
 from inspect_ai.audit.opening import login_name, open_log
 from inspect_ai.audit.patients import key_path, patient_key
 from inspect_ai.audit.pseudonyms import Pseudonyms, replaced
-from inspect_ai.audit.records import Action, Alarm, CertificateNote, Entry, Kind, Review
+from inspect_ai.audit.records import (
+    Access,
+    AccessAction,
+    Action,
+    Alarm,
+    CertificateNote,
+    DrawnMark,
+    Entry,
+    Kind,
+    MarkKind,
+    Review,
+)
 
 __all__ = [
+    "Access",
+    "AccessAction",
     "Action",
     "Alarm",
     "CertificateNote",
+    "DrawnMark",
     "Entry",
     "Head",
     "HeadKeeper",
     "KeptHead",
     "Kind",
     "Log",
+    "MarkKind",
     "Pseudonyms",
     "Review",
     "SignedHead",

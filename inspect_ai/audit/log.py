@@ -18,7 +18,7 @@ from inspect_ai.audit.connection import DamagedLog, reading, writing
 from inspect_ai.audit.failpoint import reach
 from inspect_ai.audit.patients import key_path, patient_key
 from inspect_ai.audit.pseudonyms import Pseudonyms
-from inspect_ai.audit.records import Entry, Item, Review
+from inspect_ai.audit.records import Access, Entry, Item, Review
 from inspect_ai.audit.schema import Row
 from inspect_ai.domain import Decision, Provenance, Rejection
 from inspect_ai.errors import UsageError
@@ -104,10 +104,13 @@ class Log:
         after: int = 0,
         limit: int | None = None,
         newest_first: bool = False,
+        up_to: int | None = None,
     ) -> Iterator[Entry]:
-        """Entries in their order (or backwards), those after number `after`, filtered; at most `limit`."""
+        """Entries in order (or backwards), those after number `after` up to `up_to`, filtered; at most `limit`."""
         wanted = {"kind": kind, "outcome": outcome, "task": task, "refers": refers}
         query = _ENTRY.where(TABLE.c.seq > after)
+        if up_to is not None:
+            query = query.where(TABLE.c.seq <= up_to)
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(TABLE.c[column] == value)
@@ -172,6 +175,8 @@ class Log:
         if isinstance(item, Review):
             operator = item.operator or operator
             item = replace(item, operator=operator)
+        elif isinstance(item, Access):
+            operator = item.account
         document = records.document(
             item,
             seq=seq,

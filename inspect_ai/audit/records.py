@@ -31,6 +31,29 @@ class Kind(StrEnum):
     REVIEW = "review"
     CERTIFICATE = "certificate"
     ALARM = "alarm"
+    ACCESS = "access"
+
+
+class MarkKind(StrEnum):
+    """Shape of a mark that a reader draws."""
+
+    POINT = "point"
+    BOX = "box"
+    CIRCLE = "circle"
+    FREEHAND = "freehand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnMark:
+    """Mark of a reader in source pixels, (row, column) each, pixel centres at integers; `slice` in a volume.
+
+    points: one of a point; two opposite corners of a box; centre and a place on the rim of a circle; the outline of a
+    freehand area in order.
+    """
+
+    kind: MarkKind
+    points: tuple[tuple[float, float], ...]
+    slice: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +61,8 @@ class Review:
     """A person's answer to a decision. `after` is the review that the person had read, None for the first.
 
     The log takes one review after each, so that of two people who answer a case at once, the second is refused.
+    label: class in the task's own words, where one was named. blinded: it was given before the machine's answer was
+    shown.
     """
 
     entry_id: int
@@ -45,6 +70,9 @@ class Review:
     reason: str
     operator: str = ""  # the log's operator if empty
     after: int | None = None
+    label: str = ""
+    marks: tuple[DrawnMark, ...] = ()
+    blinded: bool = False
 
 
 class Action(StrEnum):
@@ -92,13 +120,37 @@ class Alarm:
     statement: str
 
 
-Item: TypeAlias = Decision | Rejection | Review | CertificateNote | Alarm
+class AccessAction(StrEnum):
+    """Step of a person in the reader's desk."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    LOOKED = "looked"  # at a case
+    MOVE_REFUSED = "move_refused"  # one that the account's roles do not have
+    EXPORTED = "exported"
+    ACCOUNT_CHANGED = "account_changed"
+    LINE_PROPOSED = "line_proposed"  # a proposal alone: the line in force stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Step of an account in the reader's desk; `statement` says in words what it was, `entry_id` at which case."""
+
+    account: str
+    action: AccessAction
+    statement: str
+    entry_id: int | None = None
+
+
+Item: TypeAlias = Decision | Rejection | Review | CertificateNote | Alarm | Access
 _KINDS: dict[type, Kind] = {
     Decision: Kind.DECISION,
     Rejection: Kind.REJECTION,
     Review: Kind.REVIEW,
     CertificateNote: Kind.CERTIFICATE,
     Alarm: Kind.ALARM,
+    Access: Kind.ACCESS,
 }
 _TYPES: dict[str, type] = {kind.value: item for item, kind in _KINDS.items()}
 
@@ -184,6 +236,10 @@ class Entry:
         """The alarm. Raises UsageError if this entry is none."""
         return self._body(Alarm)
 
+    def access(self) -> Access:
+        """The step. Raises UsageError if this entry is none."""
+        return self._body(Access)
+
     def _body(self, kind: type[T]) -> T:
         wanted = _KINDS[kind].value
         if self.kind != wanted:
@@ -264,6 +320,8 @@ def _indexed(item: object) -> tuple[str, str, str | None, float | None, str, int
         return subject, item.task, outcome, None, item.statement, item.alarm
     if isinstance(item, Alarm):
         return item.certificate_sha256, item.task, item.watched, item.evidence, item.statement, item.last_entry
+    if isinstance(item, Access):
+        return "", "", item.action.value, None, item.statement, item.entry_id
     raise TypeError(f"{type(item).__name__} is no entry")
 
 

@@ -18,6 +18,7 @@ NAMES = (
     "scan",
     "watch",
     "review",
+    "desk",
     "audit",
     "monitor",
     "tasks",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from inspect_ai.audit import Log, Review, login_name
+from collections.abc import Sequence
+
+from inspect_ai.audit import DrawnMark, Log, Review, login_name
 from inspect_ai.errors import UsageError
 from inspect_ai.review.queue import Case, case, case_of
 from inspect_ai.review.review_states import MOVES, WORDS, Answer, ReviewState
@@ -10,9 +12,20 @@ from inspect_ai.review.review_states import MOVES, WORDS, Answer, ReviewState
 REASON_LIMIT = 2000  # characters: a remark, not a report
 
 
-def decide(log: Log, entry_id: int, verdict: str, reason: str, *, operator: str = "") -> Case:
+def decide(
+    log: Log,
+    entry_id: int,
+    verdict: str,
+    reason: str,
+    *,
+    operator: str = "",
+    label: str = "",
+    marks: Sequence[DrawnMark] = (),
+    blinded: bool = False,
+) -> Case:
     """Write a person's answer and return the case as it stands then.
 
+    label: class in the task's own words. marks: those that the person drew. blinded: the machine's answer was hidden.
     Raises UsageError for an unknown word, an empty reason, a move that the table does not have, a second reader who is
     the first, or a case that somebody else answered meanwhile.
     """
@@ -31,7 +44,16 @@ def decide(log: Log, entry_id: int, verdict: str, reason: str, *, operator: str 
             "Name them with --operator."
         )
     after = before.last.id if before.last else None
-    review = Review(entry_id=entry_id, verdict=answer.value, reason=reason, operator=operator, after=after)
+    review = Review(
+        entry_id=entry_id,
+        verdict=answer.value,
+        reason=reason,
+        operator=operator,
+        after=after,
+        label=label,
+        marks=tuple(marks),
+        blinded=blinded,
+    )
     return case_of(before.decision, log.append([review])[0])
 
 

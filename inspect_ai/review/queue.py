@@ -3,9 +3,9 @@
 The answers are about the study, not about the machine, so that they fit a reader and a line operator alike, and a flag
 and an abstention. A review never changes a row; the state of a case follows from the last review that points to it.
 Flags come first, highest score first, then abstentions with a score, then those without one, each oldest first on ties:
-only a flag asserts a finding. Last come the clear cases that chance drew for audit. A study decided again by another
-model is another case; one decided again on demand replaces the case before it, unless it is clear now: no flag
-vanishes without a person.
+only a flag asserts a finding. Last come the clear cases that chance drew for audit, or that a person asked about. A
+study decided again by another model is another case; one decided again on demand replaces the case before it, unless
+it is clear now: no flag vanishes without a person.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.review.random_audit import drawn
 from inspect_ai.review.review_states import MOVES, WAITING, Answer, ReviewState, state_after
 
-_TURN = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)
+TURN = (Outcome.FLAG, Outcome.ABSTAIN, Outcome.CLEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +50,15 @@ def queue(log: Log, *, task: str | None = None, audit_rate: float = 0.0) -> list
         for decision in log.entries(kind=Kind.DECISION, outcome=outcome, task=task)
     ]
     replaced = {decision.refers for decision in decisions}
-    if audit_rate > 0.0:
+    asked = {entry_id for entry_id, review in last.items() if state_after(review) in WAITING}
+    if audit_rate > 0.0 or asked:
         cleared = log.entries(kind=Kind.DECISION, outcome=Outcome.CLEAR, task=task)
         # Decided again, a study is not drawn again: else whoever decides often enough would choose what is audited.
-        decisions += [decision for decision in cleared if decision.refers is None and drawn(decision, audit_rate)]
+        decisions += [
+            decision
+            for decision in cleared
+            if decision.id in asked or (decision.refers is None and drawn(decision, audit_rate))
+        ]
     cases = [case_of(decision, last.get(decision.id)) for decision in decisions if decision.id not in replaced]
     return sorted((case for case in cases if case.state in WAITING), key=_worst_first)
 
@@ -82,4 +87,4 @@ def case_of(decision: Entry, last: Entry | None) -> Case:
 def _worst_first(case: Case) -> tuple[int, bool, float, int]:
     decision = case.decision
     score = decision.score
-    return _TURN.index(Outcome(decision.outcome or "")), score is None, -(score or 0.0), decision.id
+    return TURN.index(Outcome(decision.outcome or "")), score is None, -(score or 0.0), decision.id

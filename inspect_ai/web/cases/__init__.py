@@ -1,0 +1,1 @@
+"""Cases at the desk: their index, who holds which, and their pictures."""

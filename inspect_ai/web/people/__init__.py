@@ -1,0 +1,1 @@
+"""People at the desk: accounts with roles, sessions, and limits on tries."""

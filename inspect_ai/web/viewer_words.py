@@ -1,0 +1,24 @@
+"""Words of the viewer in the language of a page."""
+
+from __future__ import annotations
+
+from inspect_ai.web.languages import translation
+
+_ = str  # marks a text for the catalogues; it is translated where it is shown
+WORDS = {
+    "viewer": _("Picture viewer"), "toolbar": _("Viewer tools"), "pane": _("Picture"), "axial": _("Axial"),
+    "coronal": _("Coronal"), "sagittal": _("Sagittal"), "move": _("Move"), "scroll": _("Scroll"),
+    "window": _("Window"), "point": _("Point"), "box": _("Box"), "circle": _("Circle"), "freehand": _("Outline"),
+    "erase": _("Delete"), "zoomIn": _("Zoom in"), "zoomOut": _("Zoom out"), "reset": _("Reset"),
+    "invert": _("Invert"), "marks": _("Findings"), "planes": _("3 planes"), "centre": _("Level"),
+    "width": _("Width"), "heat": _("Heat map"), "presets": _("Window presets"), "tools": _("What dragging does"),
+    "view": _("View"), "findings": _("Go to finding"), "finding": _("Finding {number}"), "slice": _("Slice"),
+    "previousSlice": _("Previous slice"), "nextSlice": _("Next slice"),
+    "loaded": _("{loaded} of {depth} slices loaded"),
+}  # fmt: skip
+
+
+def viewer_words(language: str) -> dict[str, str]:
+    """Words by the names that the viewer gives them; its own for those that are not here."""
+    catalogue = translation(language)
+    return {name: catalogue.gettext(text) for name, text in WORDS.items()}
