@@ -1,0 +1,1 @@
+"""Reader's desk: pages in the browser over the audit log."""
