@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,17 @@ KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".p
 Answer = Callable[[str], bytes]
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Server that says nothing of a browser that closes its window in the middle of an answer."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Leave out what a closed connection raises, and print the rest."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Site:
     """Server of the page, of the files of the viewer and of what a test adds by `answer`."""
 
@@ -61,8 +73,7 @@ class Site:
             def do_GET(self) -> None:
                 site.serve(self)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
     @property

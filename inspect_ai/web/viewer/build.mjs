@@ -20,6 +20,7 @@ const LEFT_OUT = [
   [/\/vtkClasses\/vtk\w+\.js$/, "empty.cjs"],
   [/^@kitware\/vtk\.js\/(IO|Filters|Rendering\/(OpenGL|Profiles|SceneGraph|WebGPU|Misc))\//, "empty.cjs"],
   [/^@kitware\/vtk\.js\/Rendering\/Core\/(ColorTransferFunction\/ColorMaps|Image\w*|Volume\w*|Mapper|Actor|Texture|Render\w*|Camera|Property)\.js$/, "empty.cjs"],
+  [/\/cpuFallback\/rendering\/resize\.js$/, "canvas_size.js"],
   [/^(xmlbuilder2|events|url|crypto)$/, "empty.cjs"],
 ];
 const leaveOut = {

@@ -12,6 +12,6 @@ export const ICONS = {
   zoomOut: "M10 4a6 6 0 1 0 0 12a6 6 0 1 0 0-12zM15 15l5 5M7 10h6",
   reset: "M5 12a7 7 0 1 0 2-5M7 3v4h4",
   invert: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 1 1 0 16",
-  marks: "M9 9a6 6 0 1 0 0.1 0zM17 3v7M15 5l2-2",
+  marks: "M10 8a6 6 0 1 0 0.1 0zM16.5 4.5l2-1.5v7",
   planes: "M4 4h7v16H4zM13 4h7v7h-7zM13 13h7v7h-7z",
 };

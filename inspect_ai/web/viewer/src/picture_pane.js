@@ -95,8 +95,8 @@ export class PicturePane {
   /** One drawing a frame, however many changes came before it. */
   render() {
     this.lastSize = this.size;
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
+    this.request ??= requestAnimationFrame(() => {
+      this.request = undefined;
       this.draw();
     });
     this.onChange();
@@ -131,7 +131,7 @@ export class PicturePane {
   }
 
   destroy() {
-    if (this.frame) cancelAnimationFrame(this.frame);
+    if (this.request) cancelAnimationFrame(this.request);
     this.canvas.remove();
     this.heatCanvas.remove();
     this.image = this.heatImage = null;

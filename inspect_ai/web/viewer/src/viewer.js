@@ -31,7 +31,7 @@ export class Viewer {
     this.marks = manifest.marks.map((mark) => known(mark, manifest));
     this.extent = this.volume ? manifest : { rows: manifest.height, columns: manifest.width };
     this.slice = this.wanted = this.volume ? manifest.first : null;
-    this.place = { slice: this.slice, row: (this.extent.rows - 1) / 2, col: (this.extent.columns - 1) / 2 };
+    this.place = { slice: this.slice, row: Math.floor(this.extent.rows / 2), col: Math.floor(this.extent.columns / 2) };
     this.drawing = new Drawing(this);
     this.firstWindow();
     this.build();
@@ -231,7 +231,7 @@ export class Viewer {
   // Marks
 
   marksIn(pane) {
-    if (!this.volume) return this.marks;
+    if (!this.volume) return this.marks.map((mark) => ({ ...mark, near: true }));
     const axis = AXIS[pane.plane];
     const step = this.manifest.spacing_mm[["slice", "row", "col"].indexOf(axis)];
     return this.marks.flatMap((mark) => {
