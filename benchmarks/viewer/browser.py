@@ -52,7 +52,7 @@ def browser(width: int = 1400, height: int = 1000, scale: float = 1.0) -> Iterat
 
 
 def run(driver: WebDriver, script: str, *values: Any) -> Any:
-    """What an async JavaScript body returns; `values` are its `arguments`. An error of the script is a RuntimeError."""
+    """Result of an async JavaScript body; `values` are its `arguments`. An error of the script is a RuntimeError."""
     wrapped = (
         "const done = arguments[arguments.length - 1]; const given = [...arguments].slice(0, -1);"
         f"(async function () {{ {script} }}).apply(null, given)"

@@ -131,7 +131,8 @@ class Desk:
     def complaints(self) -> list[str]:
         """What the browser held against the page: policy violations, errors, requests to strangers."""
         strangers = self.call(
-            "performance.getEntriesByType('resource').map((one) => one.name).filter((url) => !url.startsWith(location.origin))"
+            "performance.getEntriesByType('resource').map((one) => one.name)"
+            ".filter((url) => !url.startsWith(location.origin))"
         )
         logged = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         return [*self.call("window.violations"), *strangers, *logged]

@@ -125,7 +125,8 @@ def test_a_drawing_is_told_to_the_page(desk: Desk) -> None:
     desk.site.answer("/slices/", "application/octet-stream", lambda _: blank)
     desk.call("(() => { window.told = []; return null; })()")
     desk.call(
-        "InspectViewer.mount(document.getElementById('desk'), arguments[0], { onDrawn: (all) => window.told.push(all.length) })"
+        "InspectViewer.mount(document.getElementById('desk'), arguments[0],"
+        " { onDrawn: (all) => window.told.push(all.length) })"
         ".then((made) => { window.viewer = made; return null; })",
         SMALL,
     )

@@ -45,7 +45,7 @@ export class Controls {
     const word = this.words(name);
     const key = SHORTCUTS[name];
     const icon = svg("svg", { viewBox: "0 0 24 24", class: "iv-icon", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
-    const made = element("button", { type: "button", class: "iv-button", title: key ? `${word} (${key})` : word, "data-name": name }, icon, element("span", { class: "iv-word" }, word));
+    const made = element("button", { type: "button", class: "iv-button", title: key ? `${word} (${key})` : word, "aria-label": word, "data-name": name }, icon, element("span", { class: "iv-word" }, word));
     if (key) made.setAttribute("aria-keyshortcuts", key);
     made.addEventListener("click", act);
     this.buttons[name] = made;

@@ -8,6 +8,7 @@ import { cache, imageLoader, metaData, volumeLoader } from "@cornerstonejs/core"
 
 const SCHEME = "inspect";
 const AT_ONCE = 4; // background requests; browsers open six to a host, and the shown slice must not wait
+const AHEAD = 32; // slices that are fetched first in the direction of scrolling
 const open = new Map(); // viewer's key -> Series
 let opened = 0;
 
@@ -20,6 +21,8 @@ export class Series {
     this.most = Math.max(Math.floor((memoryMb * 2 ** 20) / this.bytes), 8); // slices
     this.stopped = new AbortController();
     this.onLoaded = () => {};
+    this.centre = manifest.first;
+    this.heading = 1;
     register();
     open.set(this.key, this);
     cache.setMaxCacheSize([...open.values()].reduce((sum, one) => sum + one.bytes * Math.min(one.most, one.ids.length), 2 ** 24));
@@ -30,15 +33,16 @@ export class Series {
   }
 
   get loaded() {
-    return this.ids.reduce((count, id) => count + (cache.getImage(id) ? 1 : 0), 0);
+    return this.ids.reduce((count, _, index) => count + (this.has(index) ? 1 : 0), 0);
   }
 
   get complete() {
-    return this.fits && this.finished;
+    return Boolean(this.finished);
   }
 
+  /** Whether a slice is here; asking does not count as using it, so that old slices stay old. */
   has(index) {
-    return Boolean(cache.getImage(this.ids[index]));
+    return cache.isLoaded(this.ids[index]);
   }
 
   load(index) {
@@ -52,8 +56,10 @@ export class Series {
     return image.getPixelData()[at[0] * this.manifest.columns + at[1]];
   }
 
-  /** Loads around `near()` until every slice that may be held is here; asks for the nearest missing one each time. */
+  /** Loads around `near()` until every slice that may be held is here; one run at a time, again after each move. */
   async prefetch(near) {
+    if (this.running || this.finished) return;
+    this.running = true;
     const tried = new Set();
     const worker = async () => {
       for (let next = this.nearest(near(), tried); next !== null; next = this.nearest(near(), tried)) {
@@ -64,16 +70,22 @@ export class Series {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    this.finished = this.ids.every((_, index) => this.has(index));
+    this.running = false;
+    this.finished = this.fits && this.loaded === this.ids.length;
     this.onLoaded();
   }
 
+  /** The next slice worth having: first where the person is heading, then the nearest on either side. */
   nearest(centre, tried) {
+    if (centre !== this.centre) this.heading = Math.sign(centre - this.centre);
+    this.centre = centre;
+    const missing = (index) => index >= 0 && index < this.ids.length && !tried.has(index) && !this.has(index);
     const reach = this.fits ? this.ids.length : Math.floor(this.most / 3);
+    for (let away = 0; away <= Math.min(AHEAD, reach); away++) {
+      if (missing(centre + away * this.heading)) return centre + away * this.heading;
+    }
     for (let away = 0; away <= reach; away++) {
-      for (const index of [centre + away, centre - away]) {
-        if (index >= 0 && index < this.ids.length && !tried.has(index) && !this.has(index)) return index;
-      }
+      for (const index of [centre + away, centre - away]) if (missing(index)) return index;
     }
     return null;
   }

@@ -128,6 +128,7 @@ export class Viewer {
     this.place = { ...this.place, slice: index };
     this.drawing.forget();
     if (this.drawing.active && this.keyboardTool) this.drawing.showCursor();
+    void this.series.prefetch(() => this.wanted);
     this.later();
   }
 
