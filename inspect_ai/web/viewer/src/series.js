@@ -25,7 +25,7 @@ export class Series {
     this.heading = 1;
     register();
     open.set(this.key, this);
-    cache.setMaxCacheSize([...open.values()].reduce((sum, one) => sum + one.bytes * Math.min(one.most, one.ids.length), 2 ** 24));
+    bound();
   }
 
   get fits() {
@@ -113,7 +113,14 @@ export class Series {
     for (const one of this.ids) {
       if (cache.getImageLoadObject(one)) cache.removeImageLoadObject(one, { force: true });
     }
+    bound();
   }
+}
+
+/** Gives Cornerstone's cache the memory of the open series: what each may hold, and the slice that is on its way. */
+function bound() {
+  const bytes = [...open.values()].map((one) => one.bytes * (Math.min(one.most, one.ids.length) + 1));
+  cache.setMaxCacheSize(bytes.reduce((sum, more) => sum + more, 2 ** 20));
 }
 
 /** Cornerstone's image over the fetched array; it wraps the array and copies nothing. */
