@@ -75,7 +75,7 @@ export class Controls {
     const input = element("input", { type: "number", step: "1", class: "iv-input", "data-name": name });
     input.addEventListener("change", () => {
       const value = Number(input.value);
-      if (input.value === "" || !Number.isFinite(value)) return this.update();
+      if (input.value === "" || !Number.isFinite(value)) return (input.value = input.dataset.shown);
       const { viewer } = this;
       return name === "centre" ? viewer.setWindow(value, viewer.width) : viewer.setWindow(viewer.centre, value);
     });
@@ -111,14 +111,21 @@ export class Controls {
     this.press(this.buttons.invert, viewer.inverted);
     this.press(this.buttons.marks, viewer.marksShown);
     this.press(this.buttons.planes, viewer.planes);
-    this.centre.value = String(Math.round(viewer.centre));
-    this.width.value = String(Math.round(viewer.width));
+    this.show(this.centre, viewer.centre);
+    this.show(this.width, viewer.width);
     for (const made of this.bar.querySelectorAll("[data-preset]")) {
       const { centre, width } = viewer.manifest.presets.find((one) => one.name === made.dataset.preset);
       this.press(made, Math.abs(centre - viewer.centre) < 0.5 && Math.abs(width - viewer.width) < 0.5);
     }
     if (this.heat) this.heat.value = String(viewer.heat);
     if (this.foot) this.updateSlices();
+  }
+
+  /** A number that changed; one that a person is typing stays until it is told. */
+  show(input, value) {
+    const text = String(Math.round(value));
+    if (input.dataset.shown === text) return;
+    input.dataset.shown = input.value = text;
   }
 
   press(made, yes) {
@@ -128,7 +135,7 @@ export class Controls {
   updateSlices() {
     const { viewer, words } = this;
     const { depth } = viewer.manifest;
-    if (document.activeElement !== this.slider || Number(this.slider.value) !== viewer.wanted + 1) this.slider.value = String(viewer.wanted + 1);
+    this.slider.value = String(viewer.wanted + 1);
     this.slider.setAttribute("aria-valuetext", `${viewer.slice + 1} / ${depth}`);
     this.counter.textContent = `${viewer.slice + 1} / ${depth}`;
     const loaded = viewer.loadedCount;

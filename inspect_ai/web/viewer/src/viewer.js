@@ -153,8 +153,15 @@ export class Viewer {
     return this.goTo(this.place.slice);
   }
 
-  async showPlanes(yes) {
-    if (!this.volume || this.planes === yes) return;
+  /** One change after the other, so that a second press while panes open does not leave one behind. */
+  showPlanes(yes) {
+    const before = this.changing ?? Promise.resolve();
+    this.changing = before.catch(() => {}).then(() => this.changePlanes(yes));
+    return this.changing;
+  }
+
+  async changePlanes(yes) {
+    if (!this.volume || this.planes === yes || this.destroyed) return;
     if (yes && !this.series.complete) {
       const { fits, loaded } = this.series;
       this.say(fits ? "planesWait" : "planesTooLarge", { loaded, depth: this.manifest.depth });
@@ -167,6 +174,7 @@ export class Viewer {
       for (const plane of SIDE_PLANES) {
         const pane = this.addPane(plane);
         await this.openPane(pane);
+        if (this.destroyed) return pane.destroy();
         this.paneWatch(pane);
       }
     }
