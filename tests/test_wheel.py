@@ -22,6 +22,8 @@ TRAVELS = (
     "inspect_ai/model/general/small/pretrain.json",
     "inspect_ai/migrations/env.py",
     "inspect_ai/report/templates/page.html",
+    "inspect_ai/web/static/viewer.js",
+    "inspect_ai/web/static/licences.txt",
 )
 
 
@@ -41,6 +43,7 @@ def test_the_wheel_is_one_package_with_all_that_travels(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"inspect_ai"}
     assert [name for name in TRAVELS if name not in names] == []
     assert not [name for name in names if "__pycache__" in name or name.endswith((".db", ".pyc"))]
+    assert not [name for name in names if "node_modules" in name or name.startswith("inspect_ai/web/viewer/")]
 
 
 def test_the_unpacked_wheel_finds_its_folders_and_decides_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

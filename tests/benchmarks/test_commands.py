@@ -28,6 +28,7 @@ NAMES = (
     "routing",
     "speed",
     "stacks",
+    "viewer",
     "volumes",
 )
 

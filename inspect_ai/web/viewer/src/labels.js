@@ -1,0 +1,50 @@
+/** Words that a person sees; options.labels replaces any of them. */
+export const LABELS = {
+  viewer: "Picture viewer",
+  toolbar: "Viewer tools",
+  pane: "Picture",
+  axial: "Axial",
+  coronal: "Coronal",
+  sagittal: "Sagittal",
+  move: "Move",
+  scroll: "Scroll",
+  window: "Window",
+  point: "Point",
+  box: "Box",
+  circle: "Circle",
+  freehand: "Outline",
+  erase: "Delete",
+  zoomIn: "Zoom in",
+  zoomOut: "Zoom out",
+  reset: "Reset",
+  invert: "Invert",
+  marks: "Findings",
+  planes: "3 planes",
+  centre: "Level",
+  width: "Width",
+  heat: "Heat map",
+  presets: "Window presets",
+  tools: "What dragging does",
+  view: "View",
+  findings: "Go to finding",
+  finding: "Finding {number}",
+  slice: "Slice",
+  previousSlice: "Previous slice",
+  nextSlice: "Next slice",
+  loaded: "{loaded} of {depth} slices loaded",
+  planesWait: "The three planes need all slices; {loaded} of {depth} are here.",
+  planesTooLarge: "This series is too large for the three planes in this browser's memory.",
+  sliceFailed: "Slice {slice} could not be loaded. Move to it again to try once more.",
+  heatFailed: "The heat map could not be loaded.",
+  pictureFailed: "The picture could not be loaded from {url}.",
+  cursor: "row {row}, column {col}",
+  drew: "{kind} drawn",
+  erased: "{kind} deleted",
+  nothingToErase: "No drawing here to delete.",
+};
+
+/** The words of one viewer, as a function that fills in {names}. */
+export function wording(own = {}) {
+  const words = { ...LABELS, ...own };
+  return (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
+}
