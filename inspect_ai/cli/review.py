@@ -126,6 +126,45 @@ def decide(
     _say_next(waiting)
 
 
+@app.command("export")
+def export(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="New folder for labels.csv, images and masks.")],
+    task: Annotated[str, typer.Option("--task", help="Task whose answered cases are exported.")],
+    root: Annotated[
+        list[Path] | None, typer.Option("--root", help="Folder that was scanned; repeatable.", show_default=".")
+    ] = None,
+    db: common.Db = None,
+    audit_rate: AuditRate = None,
+    as_json: common.Json = False,
+) -> None:
+    """Write answered cases as a labelled folder: pictures, classes, drawn marks as masks, and the entries behind them.
+
+    Cases that chance drew (--audit-rate) are marked for calibration, all others for training: what people answer first
+    is what was flagged, and a line calibrated on that would promise too much.
+
+    Example: inspect-ai review export --task metal_surface --root ./parts --audit-rate 0.05 --out answered
+    """
+    from dataclasses import asdict
+
+    from inspect_ai.audit import open_log
+    from inspect_ai.journeys.export_reviews import export_reviews
+
+    db, as_json = _given(context, db, as_json)
+    settings = common.settings(db=db, audit_rate=audit_rate)
+    with open_log(settings.db, create=False) as log:
+        found = export_reviews(log, task, out, roots=root or [Path.cwd()], settings=settings)
+    if as_json:
+        common.emit(asdict(found) | {"splits": dict(found.splits), "left_out": dict(found.left_out)})
+        return
+    counts = ", ".join(f"{count} for {split}" for split, count in found.splits) or "no case"
+    print(f"{found.folder / 'labels.csv'}: {counts}.")
+    for reason, count in found.left_out:
+        print(f"Left out: {count} ({reason}).")
+    if found.drawn_waiting:
+        print(f"{found.drawn_waiting} drawn cases are not answered yet: answer them before you calibrate on this part.")
+
+
 def _given(context: typer.Context, db: Path | None, as_json: bool) -> tuple[Path | None, bool]:
     """Options given before the command's name count too: `inspect-ai review --db FILE list`."""
     before_db, before_json = context.obj

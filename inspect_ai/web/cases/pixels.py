@@ -10,25 +10,21 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from inspect_ai.audit import Entry, Log, key_path
-from inspect_ai.domain import StudyRef
-from inspect_ai.errors import AuditError, InputError
+from inspect_ai.audit import Entry, Log
+from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
-from inspect_ai.ingest.volumes.encoded import path_of
+from inspect_ai.inspection.decided_files import named_study, root_of
 from inspect_ai.settings import Settings
 from inspect_ai.web.cases.spool import DONE, FAILED, META, READY, VOLUME, spool
 
 KEPT = 4  # studies: the one on the screen, its neighbours, and one more reader's
 WAIT_S = 60.0
 LOOK_EVERY_S = 0.02
-NO_NAMES = (
-    "The log keeps no names of this study's files, so that they cannot be found: the stored picture alone is shown."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +63,8 @@ class StudyPixels:
             if entry.id in self._folders:
                 self._folders.move_to_end(entry.id)
                 return
-            root, ref = self._found(entry)
+            ref = named_study(entry, self._log)
+            root = root_of(ref, self._roots)
             folder = self._top / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
             self._folders[entry.id] = folder
@@ -123,32 +120,6 @@ class StudyPixels:
             if time.monotonic() > end or not folder.is_dir():
                 raise InputError("The pixels were not there in time. Open the case again.")
             time.sleep(LOOK_EVERY_S)
-
-    def _found(self, entry: Entry) -> tuple[Path, StudyRef]:
-        """Root and reference with clear names, for the first root below which the files lie."""
-        ref = entry.decision().study
-        if not entry.sealed or not key_path(self._log.path).exists():
-            raise InputError(NO_NAMES)
-        try:
-            key, source, *paths = self._log.names.opened(entry.sealed)
-        except AuditError as e:
-            raise InputError(str(e)) from e
-        files = tuple(replace(file, path=path) for file, path in zip(ref.files, paths, strict=True))
-        ref = replace(ref, key=key, source=source, files=files)
-        for root in self._roots:
-            if all(_lies(path_of(root, file), file.size_bytes) for file in files):
-                return root, ref
-        raise InputError(
-            "The files of this study lie below none of the folders that the desk was given: the stored picture alone "
-            "is shown. Start the desk with --root FOLDER, the folder that was scanned."
-        )
-
-
-def _lies(path: Path, size_bytes: int) -> bool:
-    try:
-        return path.is_file() and path.stat().st_size == size_bytes
-    except OSError:
-        return False
 
 
 def _byte(path: Path, index: int) -> int:
