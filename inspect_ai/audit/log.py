@@ -100,13 +100,14 @@ class Log:
         kind: str | None = None,
         outcome: str | None = None,
         task: str | None = None,
+        subject: str | None = None,
         refers: int | None = None,
         after: int = 0,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> Iterator[Entry]:
         """Entries in their order (or backwards), those after number `after`, filtered; at most `limit`."""
-        wanted = {"kind": kind, "outcome": outcome, "task": task, "refers": refers}
+        wanted = {"kind": kind, "outcome": outcome, "task": task, "subject": subject, "refers": refers}
         query = _ENTRY.where(TABLE.c.seq > after)
         for column, value in wanted.items():
             if value is not None:
