@@ -18,6 +18,7 @@ NAMES = (
     "scan",
     "watch",
     "review",
+    "dicom-out",
     "audit",
     "monitor",
     "tasks",
@@ -45,7 +46,7 @@ class Commands(TyperGroup):
         """Load the command or group of that name, None if there is none."""
         if cmd_name not in NAMES:
             return None
-        command = built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
+        command = built(importlib.import_module(f"inspect_ai.cli.{cmd_name.replace('-', '_')}").app)
         command.name = cmd_name
         return command
 

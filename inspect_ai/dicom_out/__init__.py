@@ -3,6 +3,13 @@
 Needs the extra `dicom` (highdicom), which is imported when objects are made.
 """
 
-from inspect_ai.dicom_out.objects import DicomObject, DicomObjects, NoDicomStudy, objects_for, write_objects
+from inspect_ai.dicom_out.objects import (
+    DicomObject,
+    DicomObjects,
+    NoDicomStudy,
+    check_installed,
+    objects_for,
+    write_objects,
+)
 
-__all__ = ["DicomObject", "DicomObjects", "NoDicomStudy", "objects_for", "write_objects"]
+__all__ = ["DicomObject", "DicomObjects", "NoDicomStudy", "check_installed", "objects_for", "write_objects"]

@@ -69,6 +69,8 @@ def finished(made: Any, facts: Facts) -> Any:
         setattr(made, name, date)
     for name in ("SeriesTime", "ContentTime", "InstanceCreationTime"):
         setattr(made, name, time)
+    for contribution in made.get("ContributingEquipmentSequence", []):
+        contribution.ContributionDateTime = facts.moment_with_offset
     if facts.sources.offset:
         made.TimezoneOffsetFromUTC = facts.sources.offset
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from pathlib import Path
 
 LAYOUT = "1"  # of the objects: raise it when the same decision is written otherwise, since UIDs are of one content
 
@@ -24,3 +25,8 @@ def series_uid(kind: str, entry_hash: str) -> str:
 def instance_uid(kind: str, entry_hash: str, *changing: str) -> str:
     """Instance of one kind of object of one entry. changing: what its content depends on besides the entry."""
     return derived_uid("instance", LAYOUT, kind, entry_hash, *changing)
+
+
+def file_of(folder: Path, kind: str = REPORT) -> Path:
+    """Path of one kind of object in an entry's folder; the report is written last."""
+    return folder / f"{kind}.dcm"

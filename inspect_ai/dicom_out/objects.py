@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspect_ai.audit import Entry, Log
 from inspect_ai.certificates.status import standing
-from inspect_ai.dicom_out.identity import PICTURE, REPORT, SEGMENTS
+from inspect_ai.dicom_out.identity import PICTURE, REPORT, SEGMENTS, file_of
 from inspect_ai.domain import StudyRef
 from inspect_ai.errors import InputError, SetupError, UsageError
 from inspect_ai.inspection.pictures.image_store import ImageStore
@@ -18,7 +19,13 @@ from inspect_ai.secret import make_private_folder
 from inspect_ai.settings import Settings
 from inspect_ai.whole_file import whole_file
 
+if TYPE_CHECKING:
+    from inspect_ai.dicom_out.header import Facts
+    from inspect_ai.dicom_out.marks import Mark
+
 KINDS = (REPORT, SEGMENTS, PICTURE)
+# Errors with which highdicom refuses headers and pictures that are not as the standard has them; messages quote values.
+REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ArithmeticError, OSError)
 
 
 class NoDicomStudy(UsageError):
@@ -53,11 +60,12 @@ def objects_for(
     """
     decision = entry.decision()
     if decision.study.kind != "dicom":
+        what = "slices of a labelled folder" if decision.study.kind == "stack" else "a camera file"
         raise NoDicomStudy(
-            f"Entry {entry.id} is a decision on a {decision.study.kind} file, not on a DICOM study: there is no study "
-            "to put an object into. Its picture and report are in the folder of the scan (setting out)."
+            f"Entry {entry.id} is a decision on {what}, not on a DICOM study: there is no study to put an object into. "
+            "Its picture is in the folder of the scan's report."
         )
-    _check_installed()
+    check_installed()
     from inspect_ai.dicom_out.header import Facts
     from inspect_ai.dicom_out.marks import marks_of
     from inspect_ai.dicom_out.sources import sources_of
@@ -72,20 +80,29 @@ def objects_for(
         return _made(facts, marks, ImageStore(settings.out).find(entry.id, log))
 
 
-def _made(facts: Any, marks: Any, pictures: tuple[Path | None, Path | None]) -> DicomObjects:
+def _made(facts: Facts, marks: Sequence[Mark], pictures: tuple[Path | None, Path | None]) -> DicomObjects:
+    """Make all kinds. The report must be there; the others may fail, with a remark."""
     from inspect_ai.dicom_out.secondary_capture import secondary_capture
     from inspect_ai.dicom_out.segments import segments
     from inspect_ai.dicom_out.structured_report import structured_report
 
     entry, remarks = facts.entry.id, list(facts.remarks)
-    try:
-        picture = secondary_capture(facts, marks, pictures)
-    except OSError as e:
-        picture = None
-        remarks.append(f"The stored picture of entry {entry} cannot be read ({e.strerror}).")
-    if picture is None:
+    if pictures[0] is None:
         remarks.append(f"Entry {entry} has no stored picture: no secondary capture was made.")
-    made = ((REPORT, structured_report(facts, marks)), (SEGMENTS, segments(facts, marks)), (PICTURE, picture))
+    made: list[tuple[str, Any]] = []
+    ways: tuple[tuple[str, Callable[[], Any]], ...] = (
+        (REPORT, lambda: structured_report(facts, marks)),
+        (SEGMENTS, lambda: segments(facts, marks)),
+        (PICTURE, lambda: secondary_capture(facts, marks, pictures)),
+    )
+    for kind, make in ways:
+        try:
+            made.append((kind, make()))
+        except REFUSALS as e:
+            why = f"No DICOM {kind} of entry {entry} can be made of these sources ({type(e).__name__})."
+            if kind == REPORT:
+                raise InputError(f"{why} Look at them with `dciodvfy`.") from e
+            remarks.append(why)
     objects = tuple(DicomObject(kind=kind, dataset=dataset) for kind, dataset in made if dataset is not None)
     return DicomObjects(entry=entry, objects=objects, remarks=tuple(remarks))
 
@@ -93,22 +110,23 @@ def _made(facts: Any, marks: Any, pictures: tuple[Path | None, Path | None]) -> 
 def write_objects(objects: DicomObjects, folder: Path) -> tuple[Path, ...]:
     """Write KIND.dcm for each object, for their owner alone, each whole or not at all; returns their paths.
 
-    A file of an earlier writing whose object is not made any more is removed. Raises InputError where the folder
+    The report is the last: where it is, the others are. A file of an earlier writing whose object is not made any more
+    is removed. Raises InputError where the folder
     cannot be written.
     """
     written = []
     try:
         make_private_folder(folder)
-        for one in objects.objects:
-            path = folder / f"{one.kind}.dcm"
+        for kind in {*KINDS} - {one.kind for one in objects.objects}:
+            with suppress(FileNotFoundError):
+                file_of(folder, kind).unlink()
+        for one in sorted(objects.objects, key=lambda one: one.kind == REPORT):
+            path = file_of(folder, one.kind)
             with whole_file(path, private=True) as place, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they quote values, which may be a name
                 with place.open("r+b") as f:
                     one.dataset.save_as(f, enforce_file_format=True)
             written.append(path)
-        for kind in {*KINDS} - {one.kind for one in objects.objects}:
-            with suppress(FileNotFoundError):
-                (folder / f"{kind}.dcm").unlink()
     except OSError as e:
         raise InputError(
             f"The DICOM objects of entry {objects.entry} could not be written to {folder} ({e.strerror}). Free the "
@@ -117,7 +135,8 @@ def write_objects(objects: DicomObjects, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Check that the extra `dicom` is there. Raises SetupError."""
     try:
         import highdicom  # noqa: F401
     except ImportError as e:

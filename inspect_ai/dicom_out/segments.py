@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from inspect_ai.dicom_out import codes
 from inspect_ai.dicom_out.header import MANUFACTURER, MODEL, Facts, finished
-from inspect_ai.dicom_out.identity import SEGMENTS, instance_uid, series_uid
+from inspect_ai.dicom_out.identity import SEGMENTS, derived_uid, instance_uid, series_uid
 from inspect_ai.dicom_out.marks import Mark
-from inspect_ai.dicom_out.sources import Source, reference
+from inspect_ai.dicom_out.sources import Source, Sources, reference
 from inspect_ai.dicom_out.structured_report import parameters_of, version_of
 
 SERIES_NUMBER = 9302
@@ -28,7 +28,7 @@ def segments(facts: Facts, marks: Sequence[Mark]) -> Any | None:
     sized = [mark for mark in marks if has_circle(mark)]
     if not sized:
         return None
-    pictures, masks = _masks(sized)
+    pictures, masks = _masks(sized, facts.sources)
     algorithm = _algorithm(facts)
     made = Segmentation(
         source_images=pictures,
@@ -49,6 +49,9 @@ def segments(facts: Facts, marks: Sequence[Mark]) -> Any | None:
         coding_schemes=[codes.scheme()],
         omit_empty_frames=True,
     )
+    organization = derived_uid("dimensions", facts.entry.hash)
+    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
     return finished(made, facts)
 
 
@@ -70,25 +73,39 @@ def circle(mark: Mark) -> NDArray[np.bool_]:
     return np.asarray(inside, np.bool_)
 
 
-def _masks(marks: Sequence[Mark]) -> tuple[list[Any], NDArray[np.uint8]]:
+def _masks(marks: Sequence[Mark], sources: Sources) -> tuple[list[Any], NDArray[np.uint8]]:
     """Pictures with marks, and [N, H, W, S] with each mark's circle in a segment of its own."""
     first = marks[0].place.source
     slots: list[tuple[Source, int | None]]
     if first.instance.header.frames > 1:  # highdicom takes one file of many frames, whole
         here = [mark for mark in marks if mark.place.source is first]
         slots = [(first, frame) for frame in range(1, first.instance.header.frames + 1)]
-        pictures = [reference(first)]
+        pictures = [_with_thickness(reference(first), sources)]
     else:
         here = list(marks)
         files: dict[str, Source] = {mark.place.source.instance.file.path: mark.place.source for mark in marks}
         slots = [(source, None) for source in files.values()]
-        pictures = [reference(source) for source in files.values()]
+        pictures = [_with_thickness(reference(source), sources) for source in files.values()]
     header = first.instance.header
     masks = np.zeros((len(slots), header.rows, header.columns, len(marks)), np.uint8)
     for segment, mark in enumerate(marks):
         if mark in here:
             masks[slots.index((mark.place.source, mark.place.frame)), ..., segment] = circle(mark)
     return pictures, masks
+
+
+def _with_thickness(header: Any, sources: Sources) -> Any:
+    """Header of slices; a thickness that it does not state is the step between them: the standard asks for one."""
+    groups = [
+        group
+        for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+        for group in header.get(name) or []
+    ]
+    measures = [item for group in groups for item in group.get("PixelMeasuresSequence") or []]
+    for item in measures if groups else [header]:
+        if not item.get("SliceThickness"):
+            item.SliceThickness = f"{sources.step_mm or 1.0:.4f}"
+    return header
 
 
 def _description(

@@ -9,7 +9,9 @@ import hashlib
 import re
 import warnings
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.data_set import parsed
 from inspect_ai.ingest.header import read_header
 from inspect_ai.ingest.plane_geometry import Plane
+from inspect_ai.ingest.slice_order import SAME_POSITION_MM
 from inspect_ai.ingest.volumes.duplicates import without_duplicates
 from inspect_ai.ingest.volumes.encoded import damage_named, path_of
 from inspect_ai.ingest.volumes.instance import Instance
@@ -103,6 +106,14 @@ class Sources:
         return stated if OFFSET.fullmatch(stated) else ""
 
     @property
+    def step_mm(self) -> float | None:
+        """Smallest distance between the planes of two files, along the normal of the first; None without two."""
+        planes = [plane for source in self.files for plane in source.instance.header.planes if plane is not None]
+        heights = sorted(_height(planes[0], plane.position_mm) for plane in planes)
+        steps = [b - a for a, b in pairwise(heights) if b - a > SAME_POSITION_MM]
+        return min(steps, default=None)
+
+    @property
     def references(self) -> list[Any]:
         """Headers without identity: what an object needs to refer to the files and to lie in their space."""
         return [reference(source) for source in self.files]
@@ -138,11 +149,11 @@ def sources_of(entry: Entry, log: Log, root: Path, settings: Settings, study: St
 
     Raises InputError for a file that is missing, altered or damaged, and for one without the UID of its study.
     """
-    hidden = entry.decision().study
+    hidden = {file.sha256: file.path for file in entry.decision().study.files}
     named = study or named_study(entry, log, root, settings)
     read = []
     for number, file in enumerate(named.files):
-        shown = f"file {number + 1} of {len(named.files)} ({printable(hidden.files[number].path, 80)})"
+        shown = f"file {number + 1} of {len(named.files)} ({printable(hidden.get(file.sha256, ''), 80)})"
         read.append(_read(root, file, settings, f"{shown} of entry {entry.id}"))
     if not read:
         raise InputError(f"Entry {entry.id} of the audit log names no file: no DICOM object can refer to it.")
@@ -181,7 +192,7 @@ def reference(source: Source) -> Any:
     header = Dataset()
     for name in PLACE:
         if name in source.header:
-            header[name] = source.header[name]
+            header[name] = deepcopy(source.header[name])  # its items may be completed
     for name in IDENTITY:
         if name in TYPE_2:
             setattr(header, name, "")
@@ -271,11 +282,12 @@ def _nearest(source: Source, finding: Finding) -> int | None:
     if finding.position_mm is None:
         return None
     at = finding.position_mm
-    distances = [np.inf if plane is None else _distance(plane, at) for plane in source.instance.header.planes]
+    distances = [np.inf if plane is None else abs(_height(plane, at)) for plane in source.instance.header.planes]
     nearest = int(np.argmin(distances)) if distances else 0
     return nearest if distances and np.isfinite(distances[nearest]) else None
 
 
-def _distance(plane: Plane, position_mm: Millimetres) -> float:
+def _height(plane: Plane, position_mm: Millimetres) -> float:
+    """Height of a position above a plane, in millimetres."""
     normal = np.cross(plane.row_direction, plane.column_direction)
-    return abs(float(np.dot(np.subtract(position_mm, plane.position_mm), normal)))
+    return float(np.dot(np.subtract(position_mm, plane.position_mm), normal))
