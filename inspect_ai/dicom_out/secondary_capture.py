@@ -30,8 +30,9 @@ from inspect_ai.text import printable
 SERIES_NUMBER = 9303
 SIDE_PX = 512  # of each panel, longer side
 LINE_PX, MARGIN_PX = 20, 8
-LETTER_PX = 9  # width of a letter of this font and scale, on average
+LETTER_PX = 8  # width of a letter of this font and scale, on average
 REASON_LINES = 4
+REMARKS_MOST = 6  # each up to REASON_LINES; the report has all
 COLOURS = {  # RGB
     Outcome.FLAG: (255, 120, 100),
     Outcome.ABSTAIN: (255, 210, 90),
@@ -201,6 +202,7 @@ def _texts(facts: Facts, shown: Place | None) -> list[tuple[str, tuple[int, int,
     return [
         *told,
         (decision.verdict.reason, WHITE, REASON_LINES),
+        *((f"Remark: {remark}", WHITE, REASON_LINES) for remark in decision.remarks[:REMARKS_MOST]),
         (facts.standing, WHITE, 2),
         (f"{p.task or 'no task'} {p.task_version}, {MODEL} {p.software}, entry {facts.entry.id}", GREY, 1),
         (facts.caution, WHITE, 1),

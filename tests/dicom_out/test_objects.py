@@ -69,6 +69,16 @@ def test_the_picture_shows_marks_outcome_and_caution_and_names_nobody(root: Path
     assert with_mark.SourceImageSequence[0].ReferencedSOPInstanceUID == uid("i2")
 
 
+def test_remarks_stand_below_the_picture_too(root: Path, made: Made) -> None:
+    study, finding = ct_study(root), nodule(1, 20, 30)
+    remarked = replace(study, notes=("a mass of 46 mm lies in slice 3: look at it",))
+
+    without = made(decided(study, finding), picture=True)["picture"]
+    with_remark = made(decided(remarked, finding, provenance=_newer()), picture=True)["picture"]
+
+    assert with_remark.Rows == without.Rows + 20  # one line more
+
+
 def _newer() -> Any:
     return replace(PROVENANCE, model_sha256="77" * 32)
 
