@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
 from inspect_ai.audit import open_log
-from tests.dicom_out.reading import code
+from tests.dicom_out.reading import code, groups, named
 from tests.support.dicom_factory import fundus_photograph, save, uid
 from tests.support.dicom_studies import ct_study, decided, nodule
 from tests.support.pictures import noise
@@ -130,3 +131,32 @@ def test_a_source_that_is_not_there_ends_with_a_sentence_and_its_code(tmp_path: 
     assert "meier" not in result.stderr
     assert not (tmp_path / "dicom").exists()
     assert run(tmp_path, "dicom-out", "1", "--root", "studies", "--out", "dicom").returncode == 0
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_marks_of_a_real_chest_lie_where_its_decision_says(shared: Path, tmp_path: Path) -> None:
+    chest = shared / "data" / "lung_nodule" / "ct_series" / "Lung_Dx-A0001"
+    if not chest.is_dir():
+        pytest.skip("needs the CT series of the labelled data")
+
+    command = ["scan", str(chest), "--workers", "1", "--dicom-out", "dicom"]
+    result = run(tmp_path, *command, "--task", "lung_nodule")
+
+    assert result.returncode == 0, result.stderr
+    with open_log(tmp_path / "inspect_ai.db", create=False) as log:
+        (entry,) = log.entries(kind="decision")
+    report = pydicom.dcmread(tmp_path / "dicom" / str(entry.id) / "report.dcm")
+    sources = {str(ds.SOPInstanceUID): ds for ds in map(pydicom.dcmread, chest.glob("*.dcm"))}
+    findings = entry.decision().findings
+    assert len(groups(report)) == len(findings) > 0
+    for group, finding in zip(groups(report), findings, strict=True):
+        (region,) = [item for item in named(group, "111030 DCM") if item.ValueType == "SCOORD"]
+        source = sources[region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID]
+        x, y, *_ = (float(v) - 0.5 for v in region.GraphicData)
+        spacing = [float(v) for v in source.PixelSpacing]
+        directions = np.array(source.ImageOrientationPatient, float).reshape(2, 3)
+        position = np.array(source.ImagePositionPatient, float) + directions.T @ (x * spacing[1], y * spacing[0])
+        assert position == pytest.approx(finding.position_mm, abs=max(spacing))  # rows and columns are whole pixels
+    study = {str(ds.StudyInstanceUID) for ds in sources.values()}
+    assert {str(pydicom.dcmread(path).StudyInstanceUID) for path in (tmp_path / "dicom").rglob("*.dcm")} == study
