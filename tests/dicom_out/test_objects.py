@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,20 @@ def test_objects_lie_in_the_source_study_each_in_a_series_of_its_own(root: Path,
     assert len(series) == 3
     assert uid("series") not in series
     assert all(re.fullmatch(r"2\.25\.\d{1,39}", ds.SOPInstanceUID) for ds in objects.values())
+
+
+def test_times_are_those_of_the_decision_by_the_clock_of_the_sources(
+    root: Path, settings: Settings, tmp_path: Path
+) -> None:
+    save_series(root / "p", [0.0, 2.5, 5.0], TimezoneOffsetFromUTC="+0530")
+    with open_log(settings.db, clock=lambda: datetime(2025, 3, 31, 22, 15, 1, tzinfo=UTC)) as log:
+        (entry,) = log.append([decided(study_of(root, "p"), nodule(1, 20, 30))])
+        objects = objects_for(entry, log, root, settings)
+
+    for one in objects.objects:
+        ds = one.dataset
+        assert (ds.ContentDate, ds.ContentTime, ds.TimezoneOffsetFromUTC) == ("20250401", "034501.000000", "+0530")
+    assert objects.objects[0].dataset.ObservationDateTime == "20250401034501.000000+0530"
 
 
 def test_files_are_for_their_owner_alone_and_named_after_their_kind(
