@@ -16,7 +16,7 @@ import inspect_ai
 from inspect_ai import errors
 from inspect_ai.audit.schema import Row
 from inspect_ai.cli import exit_codes
-from inspect_ai.cli.commands import NAMES
+from inspect_ai.cli.commands import NAMES, module_of
 from inspect_ai.cli.template import TASK
 from inspect_ai.model.manifest import read_manifest
 from inspect_ai.settings import Settings, bundled
@@ -52,7 +52,7 @@ def command(module: str) -> Any:
 
 def subcommands(name: str) -> Iterator[str]:
     yield name
-    yield from (f"{name} {sub}" for sub in getattr(command(f"inspect_ai.cli.{name}"), "commands", {}))
+    yield from (f"{name} {sub}" for sub in getattr(command(module_of(name)), "commands", {}))
 
 
 EVERY_COMMAND = [words for name in NAMES for words in subcommands(name)]
@@ -69,7 +69,7 @@ def test_every_command_and_subcommand_has_its_row(words: str) -> None:
 
 
 def test_no_row_tells_of_a_command_that_is_not_there() -> None:
-    told = re.findall(r"^\| `inspect-ai ([a-z_ ]+)` \|", page("commands.md"), re.MULTILINE)
+    told = re.findall(r"^\| `inspect-ai ([a-z_ -]+)` \|", page("commands.md"), re.MULTILINE)
 
     assert [words for words in told if words not in EVERY_COMMAND] == []
 
@@ -91,7 +91,7 @@ def faults(is_benchmark: bool, words: list[str]) -> Iterator[str]:
     if words[0] not in (BENCHMARKS if is_benchmark else NAMES):
         yield f"no command {words[0]}"
         return
-    along = [command(f"benchmarks.{words[0]}.__main__" if is_benchmark else f"inspect_ai.cli.{words[0]}")]
+    along = [command(f"benchmarks.{words[0]}.__main__" if is_benchmark else module_of(words[0]))]
     commands = getattr(along[0], "commands", {})
     if commands and len(words) > 1 and not words[1].startswith("-"):
         if words[1] not in commands:

@@ -100,6 +100,7 @@ class Log:
         kind: str | None = None,
         outcome: str | None = None,
         task: str | None = None,
+        subject: str | None = None,
         refers: int | None = None,
         after: int = 0,
         limit: int | None = None,
@@ -107,7 +108,7 @@ class Log:
         up_to: int | None = None,
     ) -> Iterator[Entry]:
         """Entries in order (or backwards), those after number `after` up to `up_to`, filtered; at most `limit`."""
-        wanted = {"kind": kind, "outcome": outcome, "task": task, "refers": refers}
+        wanted = {"kind": kind, "outcome": outcome, "task": task, "subject": subject, "refers": refers}
         query = _ENTRY.where(TABLE.c.seq > after)
         if up_to is not None:
             query = query.where(TABLE.c.seq <= up_to)

@@ -19,6 +19,7 @@ NAMES = (
     "watch",
     "review",
     "desk",
+    "dicom-out",
     "audit",
     "monitor",
     "tasks",
@@ -35,8 +36,13 @@ NAMES = (
 )
 
 
+def module_of(name: str) -> str:
+    """Module of a command: inspect_ai.cli.dicom_out for dicom-out."""
+    return f"inspect_ai.cli.{name.replace('-', '_')}"
+
+
 class Commands(TyperGroup):
-    """Group that imports `inspect_ai.cli.NAME` when NAME is called; each such module defines `app`."""
+    """Group that imports the module of a command when it is called; each such module defines `app`."""
 
     def list_commands(self, ctx: object) -> list[str]:
         """Names in the order in which a person needs them."""
@@ -46,7 +52,7 @@ class Commands(TyperGroup):
         """Load the command or group of that name, None if there is none."""
         if cmd_name not in NAMES:
             return None
-        command = built(importlib.import_module(f"inspect_ai.cli.{cmd_name}").app)
+        command = built(importlib.import_module(module_of(cmd_name)).app)
         command.name = cmd_name
         return command
 

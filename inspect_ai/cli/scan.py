@@ -43,6 +43,10 @@ def scan(
         bool, typer.Option("--fail-on-flag", help="Leave with exit code 1 if a study is flagged.")
     ] = False,
     names: names_shown.Names = None,
+    dicom_out: Annotated[
+        Path | None,
+        typer.Option("--dicom-out", help="Write each decision on a DICOM study as DICOM objects too, to DIR/ENTRY."),
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
     """Decide every study below PATH. Each decision stands in the audit log before it is shown.
@@ -62,8 +66,13 @@ def scan(
     from inspect_ai.journeys.scan import scan as scan_folder
     from inspect_ai.text import printable
 
+    events: Iterator[ScanEvent] = scan_folder(path, settings, force=force)
+    if dicom_out is not None:
+        from inspect_ai.journeys.dicom_out import with_objects
+
+        events = with_objects(events, dicom_out, path, settings)
     tell_tasks(settings, as_json)
-    summary = show(names_shown.as_shown(scan_folder(path, settings, force=force), settings, names, as_json), as_json)
+    summary = show(names_shown.as_shown(events, settings, names, as_json), as_json)
     if not as_json:
         report = summary.report or "not written"
         common.results().print(f"\nAudit log: {settings.db}   Report: {report}", soft_wrap=True)
