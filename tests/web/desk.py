@@ -6,17 +6,17 @@ import io
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 
 from benchmarks.viewer.browser import run
 from benchmarks.viewer.site import Site
+
+if TYPE_CHECKING:  # without Selenium these tests are skipped, not broken
+    from selenium.webdriver.remote.webdriver import WebDriver
 
 Pixels = NDArray[np.int64]
 TWO_FRAMES = "await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));"
@@ -63,7 +63,7 @@ class Desk:
         self.call("null")
 
     def button(self, name: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, f".iv [data-name='{name}']")
+        return self.driver.find_element("css selector", f".iv [data-name='{name}']")
 
     def frame(self, plane: str) -> tuple[float, float, float, float]:
         """Left, top, width and height of a pane in CSS pixels of the page."""
@@ -89,6 +89,8 @@ class Desk:
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
         """Press, move in steps and let go, as the mouse of a person does."""
+        from selenium.webdriver import ActionChains
+
         number = {"left": 0, "middle": 1, "right": 2}[button]
         chain = ActionChains(self.driver, duration=10)
         mouse = chain.w3c_actions.pointer_action
@@ -112,7 +114,7 @@ class Desk:
 
     def press(self, *keys: str) -> None:
         """Keys in order, wherever the focus is; `Shift+` may stand before one."""
-        from selenium.webdriver.common.keys import Keys
+        from selenium.webdriver import ActionChains, Keys
 
         chain = ActionChains(self.driver)
         for key in keys:
