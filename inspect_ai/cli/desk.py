@@ -30,7 +30,9 @@ def desk(
         list[Path] | None, typer.Option("--root", help="Folder that was scanned, for full pictures; repeatable.")
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen at.")] = 8080,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0 for any that is free.")
+    ] = 8080,
     tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate chain for TLS.")] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key.")] = None,
     allow_host: Annotated[

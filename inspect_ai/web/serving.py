@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -94,7 +94,7 @@ def serve(
         with open_desk(settings, entrance=entrance, roots=roots, start=start, progress=progress) as desk:
             if start is None and not desk.accounts.all():
                 raise UsageError("Nobody could sign in. Make an account: `inspect-ai desk account add NAME`.")
-            _tell(desk, address, say)
+            _tell(desk, replace(address, port=listening.getsockname()[1]), say)
             _server(desk, address).run(sockets=[listening])
     finally:
         listening.close()

@@ -30,7 +30,8 @@ def test_an_answer_becomes_a_row_under_the_account_and_leads_to_the_next_case(tm
         token = csrf(client, "/cases/1")
         answered = client.post("/cases/1/answer", data={"csrf": token, "verdict": "negative", "reason": "a shadow"})
 
-        assert answered.headers["location"] == "/cases/2"
+        assert answered.headers["location"] == "/cases/2?answered=1"
+        assert 'action="/cases/1/undo"' in client.get(answered.headers["location"]).text
         (row,) = made.rows("review")
         assert (row.operator, row.outcome, row.reason, row.refers) == ("anna", "negative", "a shadow", 1)
         assert made.desk.index.page(Filter()).left == 1

@@ -14,7 +14,7 @@ from inspect_ai import review
 from inspect_ai.audit import AccessAction
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.web.cases.drawn import drawn_from, drawn_view
-from inspect_ai.web.pages.queue import filter_of, suffix
+from inspect_ai.web.pages.queue import answered_last, filter_of, suffix
 from inspect_ai.web.pages.reading import PRESETS, Reading, answers, machine_view, marks_view, reading, said_view
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.viewer_words import viewer_words
@@ -50,7 +50,8 @@ def case_page(request: Request, visit: Looking, entry: int) -> Response:
         study=shown.decision.study,
         said=said_view(shown),
         answers=[answer.value for answer in answers(visit, shown)],
-        mine=bool(own) and shown.case.last is own[-1],
+        mine=bool(own) and shown.case.last is not None and shown.case.last.id == own[-1].id,
+        done=answered_last(request, visit),
         holder="" if holder == visit.account.name else holder,
         before=before,
         after=after,
@@ -151,9 +152,10 @@ def answer(
         raise Refused(409, str(e)) from e
     desk.claims.release(entry, visit.account.name)
     desk.index.update()
-    here = entry if shown.hidden or after is None else after
-    where = f"/cases/{here}" if shown.hidden or after is not None else "/"
-    return RedirectResponse(where + suffix(chosen), 303)
+    if shown.hidden:
+        return RedirectResponse(f"/cases/{entry}{suffix(chosen)}", 303)
+    where = "/" if after is None else f"/cases/{after}"
+    return RedirectResponse(f"{where}{suffix(chosen, answered=str(entry))}", 303)
 
 
 @router.post("/cases/{entry}/undo")

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from inspect_ai import review
+from inspect_ai.errors import UsageError
 from inspect_ai.report.view import place
 from inspect_ai.review import ReviewState
 from inspect_ai.web.cases.index import ALL, ANSWERED, CaseRow, Filter
@@ -38,6 +40,7 @@ def queue(request: Request, visit: Looking) -> Response:
         tasks=desk.index.values("task"),
         sites=desk.index.values("site"),
         first=page.rows[0].entry if page.rows else None,
+        done=answered_last(request, visit),
         pace=desk.index.pace(visit.account.name),
     )
 
@@ -59,9 +62,22 @@ def filter_of(request: Request) -> Filter:
     return Filter(**given)
 
 
-def suffix(chosen: Filter) -> str:
-    """Filter as the end of an address, with its question mark; "" for the plain queue."""
-    given = {name: getattr(chosen, name) for name in NAMES}
+def answered_last(request: Request, visit: Visit) -> int | None:
+    """Case that this reader has just answered, as the address says, while the answer can be undone."""
+    given = request.query_params.get("answered", "")
+    if not (given.isascii() and given.isdigit() and len(given) < 16):
+        return None
+    try:
+        last = review.case(visit.desk.log, int(given)).last
+    except UsageError:
+        return None
+    is_mine = last is not None and last.operator == visit.account.name and last.outcome != "reopen"
+    return int(given) if is_mine else None
+
+
+def suffix(chosen: Filter, **more: str) -> str:
+    """Filter and what else is given as the end of an address, with its question mark; "" for the plain queue."""
+    given = {name: getattr(chosen, name) for name in NAMES} | more
     named = {name: value for name, value in given.items() if value and (name, value) != ("state", "waiting")}
     return f"?{urlencode(named)}" if named else ""
 
