@@ -12,7 +12,7 @@ BENCHMARKS := accuracy finder fuzz gate guarantee heat index landmarks line_soak
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs certificates cards bench $(BENCHMARKS:%=bench-%) clean
+.PHONY: help setup demo desk test check docs certificates cards bench $(BENCHMARKS:%=bench-%) clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## make study folders, scan them offline, show decisions, log and report (in ./demo)
 	$(BIN)/inspect-ai demo --dir demo
+
+desk: $(READY) ## open the reader's desk over the demo's studies, in the browser
+	test -f demo/inspect_ai.db || $(BIN)/inspect-ai demo --dir demo
+	$(BIN)/inspect-ai desk --db demo/inspect_ai.db --out demo/report --root demo/studies
 
 test: $(READY) ## run the whole test suite
 	$(BIN)/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS)

@@ -56,9 +56,11 @@ def demo(
     _table(results)
     output.summary_text(summary)
     _comparison(journey.compare(journey.make_studies(folder), _decisions(results)))
-    db = journey.demo_settings(folder, settings).db
-    print(f"Audit log:  {db}\nReport:     {summary.report}")
-    print(f"Next:       inspect-ai audit verify --db {db}\nThen:       inspect-ai scan PATH    on your own folder")
+    made = journey.demo_settings(folder, settings)
+    print(f"Audit log:  {made.db}\nReport:     {summary.report}")
+    print(f"Next:       inspect-ai audit verify --db {made.db}")
+    print(f"Desk:       inspect-ai desk --db {made.db} --out {made.out} --root {folder / journey.STUDIES}")
+    print("Then:       inspect-ai scan PATH    on your own folder")
 
 
 def _decisions(results: list[StudyDecided | FileRejected]) -> list[Decision]:

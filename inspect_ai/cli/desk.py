@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from inspect_ai.web.store import Store
 
 app = common.app()
-account_app = common.app()
-app.add_typer(account_app, name="account", help="Make and change accounts of the desk.")
 
 Roles = Annotated[list[str] | None, typer.Option("--role", help="reader, lead, auditor or administrator; repeatable.")]
 NEEDS = ("fastapi", "uvicorn", "argon2", "multipart")
@@ -81,7 +79,7 @@ def desk(
     )
 
 
-@account_app.command("add")
+@app.command("add-account")
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name to sign in with.")],
@@ -91,7 +89,7 @@ def add(
 ) -> None:
     """Make an account; asks for its password. Without --role it is a reader.
 
-    Example: inspect-ai desk account add anna --role lead
+    Example: inspect-ai desk add-account anna --role lead
     """
     from inspect_ai.web.people.accounts import Accounts
 
@@ -100,7 +98,7 @@ def add(
     print(f"{made.name} may sign in as {', '.join(sorted(made.roles))}.")
 
 
-@account_app.command("change")
+@app.command("change-account")
 def change(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the account.")],
@@ -112,7 +110,7 @@ def change(
 ) -> None:
     """Change roles or password of an account, or stop or start it. Its sessions end.
 
-    Example: inspect-ai desk account change anna --stop
+    Example: inspect-ai desk change-account anna --stop
     """
     from inspect_ai.errors import UsageError
     from inspect_ai.web.people.accounts import Accounts
@@ -125,11 +123,11 @@ def change(
     print(f"{name} is changed; who was signed in as {name} is signed out.")
 
 
-@account_app.command("list")
+@app.command("accounts")
 def list_accounts(context: typer.Context, db: common.Db = None, as_json: common.Json = False) -> None:
     """List who may sign in.
 
-    Example: inspect-ai desk account list
+    Example: inspect-ai desk accounts
     """
     from inspect_ai.web.people.accounts import Accounts
 
@@ -151,7 +149,7 @@ def _store(context: typer.Context, db: Path | None) -> AbstractContextManager[St
     from inspect_ai.errors import UsageError
     from inspect_ai.web.store import Store, store_path
 
-    given = db or (context.parent.obj if context.parent is not None else None)
+    given = db or context.obj
     settings = common.settings(db=given)
     if not settings.db.is_file():
         raise UsageError(f"There is no audit log at {settings.db}. A scan makes one: inspect-ai scan PATH.")

@@ -93,7 +93,7 @@ def serve(
     try:
         with open_desk(settings, entrance=entrance, roots=roots, start=start, progress=progress) as desk:
             if start is None and not desk.accounts.all():
-                raise UsageError("Nobody could sign in. Make an account: `inspect-ai desk account add NAME`.")
+                raise UsageError("Nobody could sign in. Make an account: `inspect-ai desk add-account NAME`.")
             _tell(desk, replace(address, port=listening.getsockname()[1]), say)
             _server(desk, address).run(sockets=[listening])
     finally:

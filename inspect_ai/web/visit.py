@@ -48,7 +48,7 @@ class Visit:
 
     @property
     def account(self) -> Account:
-        """Who asks."""
+        """Account of the person who asks."""
         return self.session.account
 
     @property

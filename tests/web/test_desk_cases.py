@@ -39,12 +39,15 @@ def test_an_answer_becomes_a_row_under_the_account_and_leads_to_the_next_case(tm
 
 
 def test_an_answer_without_a_reason_says_the_tasks_own_word(tmp_path: Path) -> None:
-    with opened(tmp_path, [decided(tmp_path, 1)]) as made:
-        answer(made.client("reader"), 1, "positive", label="scratch")
+    second = decided(tmp_path, 2)
+    second = replace(second, provenance=replace(second.provenance, task="fundus"))
+    with opened(tmp_path, [decided(tmp_path, 1), second]) as made:
+        answer(made.client("reader"), 1, "positive", label="no class of this task")
 
         review = made.rows("review")[0].review()
-        assert review.reason
-        assert review.reason != "positive"
+        assert review.reason == "positive"  # the task has several positive classes, and none was named
+        answer(made.client("reader"), 2, "negative")
+        assert made.rows("review")[1].reason == "other"
 
 
 def test_the_second_of_two_answers_at_once_is_refused(tmp_path: Path) -> None:

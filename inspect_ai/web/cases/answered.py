@@ -164,7 +164,7 @@ def positions(cases: Sequence[AnsweredCase], frontier: Frontier | None) -> list[
 
 
 def position_at(cases: Sequence[AnsweredCase], frontier: Frontier | None, line: float) -> Position:
-    """What one position would have cost, and what is proved there."""
+    """Cost of one position among answered cases, and the sensitivity that is proved there."""
     scored = [(case.score, case.positive) for case in cases if case.score is not None]
     return Position(
         at=line,

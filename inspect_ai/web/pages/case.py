@@ -63,7 +63,7 @@ def case_page(request: Request, visit: Looking, entry: int) -> Response:
 
 @router.get("/cases/{entry}/manifest.json")
 def manifest(visit: Looking, entry: int) -> Response:
-    """What the viewer shows: a volume, a picture, or the stored picture with the reason why not more."""
+    """Content of the viewer: a volume, a picture, or the stored picture with the reason why not more."""
     shown = _reading(visit, entry)
     top = shown.decision.findings[0].image_index if shown.decision.findings and not shown.hidden else 0
     words = viewer_words(visit.session.language)
@@ -140,7 +140,8 @@ def answer(
         )
         raise Refused(409, "This case does not take that answer from you now. Open it again.")
     named = label if label in shown.words.side(verdict) else ""
-    said = reason.strip() or named or ", ".join(shown.words.side(verdict)) or verdict
+    side = shown.words.side(verdict)
+    said = reason.strip() or named or (side[0] if len(side) == 1 else verdict.replace("_", " "))
     chosen = filter_of(request)
     _, after = desk.index.neighbours(entry, chosen, blinded=visit.blinded)
     try:

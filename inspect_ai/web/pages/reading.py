@@ -55,7 +55,7 @@ def reading(visit: Visit, case: Case) -> Reading:
 
 
 def machine_view(desk: Desk, shown: Reading) -> dict[str, Any]:
-    """What the machine answered: score on its line with the zones, findings, reason, proof and its standing now."""
+    """The machine's answer: score on its line with the zones, findings, reason, proof and its standing now."""
     entry = shown.case.decision
     card = card_view(entry.id, shown.decision, lapsed(desk.log, entry))
     point = point_of(desk, shown.decision)

@@ -31,7 +31,7 @@ class Account:
 
     @property
     def rights(self) -> frozenset[Right]:
-        """What the account may do."""
+        """Rights of all its roles."""
         return rights_of(self.roles)
 
 
