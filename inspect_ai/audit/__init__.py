@@ -9,12 +9,14 @@ from inspect_ai.audit.log import Log
 from inspect_ai.audit.opening import login_name, open_log
 from inspect_ai.audit.patients import key_path, patient_key
 from inspect_ai.audit.pseudonyms import Pseudonyms, replaced
-from inspect_ai.audit.records import Action, Alarm, CertificateNote, Entry, Kind, Review
+from inspect_ai.audit.records import Action, Alarm, CertificateNote, Delivery, DeliveryState, Entry, Kind, Review
 
 __all__ = [
     "Action",
     "Alarm",
     "CertificateNote",
+    "Delivery",
+    "DeliveryState",
     "Entry",
     "Head",
     "HeadKeeper",
