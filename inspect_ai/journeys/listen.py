@@ -61,9 +61,7 @@ def listen(
         yield Started(port=receiver.port)
         while True:
             yield from told.events()
-            for study in arrivals.complete():
-                yield from deciding.decide(study)
-                yield from told.events()
+            yield from deciding.decide(arrivals.complete())
             if wake.wait(LOOK_S):
                 time.sleep(SEVERAL_S)
                 wake.clear()
@@ -77,8 +75,7 @@ def decide_received(folder: Path, settings: Settings, answering: Answering | Non
     with ExitStack() as stack:
         store = _prepared(stack, folder, settings, answering)
         deciding = Deciding(store, settings, answering, scan)
-        for study in Arrivals(store, Completeness()).complete(all_now=True):
-            yield from deciding.decide(study)
+        yield from deciding.decide(Arrivals(store, Completeness()).complete(all_now=True))
         if answering is not None:
             with open_log(settings.db, operator=settings.operator) as log:
                 yield from deciding.outbox.work(log)

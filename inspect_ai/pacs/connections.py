@@ -81,6 +81,7 @@ class Server(ThreadedAssociationServer):
         assert self.socket is not None  # noqa: S101 - it listens; for the type checker
         connection, address = self.socket.accept()
         connection.settimeout(self.timeout_s)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer waits for nothing
         if self.ssl_context is not None:
             connection = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address

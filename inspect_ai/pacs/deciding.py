@@ -1,11 +1,12 @@
-"""Deciding of received studies: each is scanned where it lies, and its result objects are queued."""
+"""Deciding of received studies: those that are complete are scanned together, and their result objects queued."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from inspect_ai.audit import open_log
@@ -22,6 +23,7 @@ from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 
 PAUSES = Pauses()
+TOGETHER = 32  # studies of one scan: it loads the model once for all of them
 Scan = Callable[[Path, Settings], Iterator[ScanEvent]]
 
 
@@ -64,6 +66,14 @@ class NotDecided:
 PacsEvent = Started | Told | Notice | ReceivedDecided | NotDecided | Delivered | NotDelivered
 
 
+@dataclass(slots=True)
+class _Found:
+    """What the scan found in one study."""
+
+    decided: list[StudyDecided] = field(default_factory=list)
+    rejected: list[FileRejected] = field(default_factory=list)
+
+
 class Deciding:
     """Decides studies, each as it lies on the disk, and queues what answers them."""
 
@@ -75,57 +85,78 @@ class Deciding:
         pauses, aet = (Pauses(), AET) if answering is None else (answering.pauses, answering.aet)
         self.outbox = Outbox(store, settings, make, aet, pauses)
 
-    def decide(self, study: ReceivedStudy) -> Iterator[PacsEvent]:
-        """Scan the folder of one study. A version that the log holds is found there and not decided again."""
-        if not self._retry.is_due(study.key, time.monotonic()):
-            return
-        decided: list[StudyDecided] = []
-        rejected: list[FileRejected] = []
+    def decide(self, complete: Iterable[ReceivedStudy]) -> Iterator[PacsEvent]:
+        """Decide studies by scans of some at a time, as they were listed. What the log holds is found there."""
+        due = (study for study in complete if self._retry.is_due(study.key, time.monotonic()))
+        while studies := list(islice(due, TOGETHER)):
+            found = {study.key: _Found() for study in studies}
+            try:
+                yield from self._scanned(studies, found)
+            except AuditError as e:
+                if not e.passing:
+                    raise
+                yield from self._failed(studies, str(e))
+            except InspectError as e:
+                yield from self._failed(studies, str(e))
+            except OSError as e:
+                yield from self._failed(studies, f"their files cannot be gathered ({e.strerror}).")
+            else:
+                for study in studies:
+                    yield from self._answered(study, found[study.key])
+
+    def _scanned(self, studies: Sequence[ReceivedStudy], found: dict[str, _Found]) -> Iterator[PacsEvent]:
+        """Scan the studies together. A finding belongs to each study that has a file in it."""
+        with self._store.gathered(studies) as folder:
+            for event in self._scan(folder, self._settings):
+                if isinstance(event, StudyDecided):
+                    for key in {file.path.partition("/")[0] for file in event.decision.study.files}:
+                        found[key].decided.append(event)
+                elif isinstance(event, FileRejected):
+                    found[event.rejection.file.partition("/")[0]].rejected.append(event)
+                elif isinstance(event, Notice):
+                    yield event
+                elif isinstance(event, Summary):
+                    yield from self._once(*event.remarks)
+
+    def _answered(self, study: ReceivedStudy, found: _Found) -> Iterator[PacsEvent]:
+        """Queue the results of one study, and only then note that this version of it is decided."""
+        entries = tuple(event.entry for event in found.decided)
         try:
-            yield from self._scanned(study, decided, rejected)
-            yield from self._answer(study, [event.entry for event in decided])
+            yield from self._queue(study.key, entries)
+            self._store.keep_note(study.key, version=study.version, entries=entries, problem="")
         except AuditError as e:
             if not e.passing:
                 raise
-            yield self._failed(study, str(e))
+            yield from self._failed([study], str(e))
         except InspectError as e:
-            yield self._failed(study, str(e))
+            yield from self._failed([study], str(e))
         except OSError as e:
-            yield self._failed(study, f"its results cannot be written ({e.strerror}); free some space")
+            yield from self._failed([study], f"its results cannot be written ({e.strerror}). Free some space.")
         else:
             self._retry.passed(study.key)
             yield ReceivedDecided(
-                key=study.key, instances=study.instances, decided=tuple(decided), rejected=tuple(rejected)
+                key=study.key,
+                instances=study.instances,
+                decided=tuple(found.decided),
+                rejected=tuple(found.rejected),
             )
 
-    def _scanned(
-        self, study: ReceivedStudy, decided: list[StudyDecided], rejected: list[FileRejected]
-    ) -> Iterator[PacsEvent]:
-        for event in self._scan(study.folder, self._settings):
-            if isinstance(event, StudyDecided):
-                decided.append(event)
-            elif isinstance(event, FileRejected):
-                rejected.append(event)
-            elif isinstance(event, Notice):
-                yield event
-            elif isinstance(event, Summary):
-                yield from self._once(*event.remarks)
-
-    def _answer(self, study: ReceivedStudy, entries: list[int]) -> Iterator[PacsEvent]:
-        """Write the result objects, queue them, and only then note that this version is decided."""
-        target = None if self._answering is None else self._destination(study.key)
-        if self._answering is not None and target is None:
-            source = printable(self._store.note(study.key).source, 40)
+    def _queue(self, key: str, entries: Sequence[int]) -> Iterator[PacsEvent]:
+        """Write the result objects of each decision, and that they are to be sent."""
+        if self._answering is None:
+            return
+        target = self._destination(key)
+        if target is None:
+            source = printable(self._store.note(key).source, 40)
             yield from self._once(f"Results of studies from {source!r} stay here: no destination has this AE title.")
-        if self._answering is not None and target is not None:
-            with open_log(self._settings.db, operator=self._settings.operator) as log:
-                for number in entries:
-                    folder = self._store.outbox(number)
-                    files = self._answering.make_objects(log.entry(number), log, study.folder, folder)
-                    self._store.settle(files)
-                    if queue(log, number, target, files):
-                        self.outbox.queued(number, target)
-        self._store.keep_note(study.key, version=study.version, entries=tuple(entries), problem="")
+            return
+        with open_log(self._settings.db, operator=self._settings.operator) as log:
+            for number in entries:
+                folder = self._store.outbox(number)
+                files = self._answering.make_objects(log.entry(number), log, self._store.root, folder)
+                self._store.settle(files)
+                if queue(log, number, target, files):
+                    self.outbox.queued(number, target)
 
     def _destination(self, key: str) -> str | None:
         assert self._answering is not None  # noqa: S101 - the caller looked; for the type checker
@@ -137,10 +168,12 @@ class Deciding:
         there = destination_of_title(source, self._settings)
         return None if there is None else there.name
 
-    def _failed(self, study: ReceivedStudy, reason: str) -> NotDecided:
-        with suppress(OSError):  # on a full disk the sentence is shown alone; the study stays undecided in any case
-            self._store.keep_note(study.key, problem=reason)
-        return NotDecided(key=study.key, reason=reason, pause_s=self._retry.failed(study.key, time.monotonic()))
+    def _failed(self, studies: Iterable[ReceivedStudy], reason: str) -> Iterator[PacsEvent]:
+        for study in studies:
+            with suppress(OSError):  # on a full disk the sentence is shown alone; the study stays undecided in any case
+                self._store.keep_note(study.key, problem=reason)
+            pause_s = self._retry.failed(study.key, time.monotonic())
+            yield NotDecided(key=study.key, reason=reason, pause_s=pause_s)
 
     def _once(self, *sentences: str) -> Iterator[Told]:
         for sentence in sentences:

@@ -15,7 +15,8 @@ from pathlib import Path
 from inspect_ai.audit import Delivery, DeliveryState, Entry, Kind, Log
 
 MakeObjects = Callable[[Entry, Log, Path, Path], Sequence[Path]]
-"""Makes the result objects of a decision: its entry, the log, the folder that was scanned, the folder to write to."""
+"""Makes the result objects of a decision: its entry, the log, the folder of received studies, which the
+paths of the entry are relative to, and the folder to write to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,8 @@ def associated(there: Dimse, aet: str, contexts: Sequence[Context], roles: Seque
     )
     if not association.is_established:
         raise _refusal(there, association)
+    # A request is several messages, and each would wait 40 ms for the receipt of the one before it.
+    association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         yield association
     finally:

@@ -106,9 +106,7 @@ class Outbox:
         files = {sha256_of(path): path for path in sorted(folder.glob("*")) if path.is_file()}
         if not set(pending.objects) <= set(files):
             entry = log.entry(pending.entry_id)
-            root = self._store.scanned(pending.entry_id)
-            if root is not None:
-                files |= {sha256_of(path): path for path in self._make(entry, log, root, folder)}
+            files |= {sha256_of(path): path for path in self._make(entry, log, self._store.root, folder)}
         if missing := set(pending.objects) - set(files):
             raise InputError(
                 f"{len(missing)} of its {len(pending.objects)} objects are gone from {folder}, and made again they "

@@ -11,9 +11,11 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from inspect_ai.pacs.identity import DIGITS, Identity, digest, identity_of
 from inspect_ai.secret import make_private_folder
 from inspect_ai.whole_file import whole_file
 
-INCOMING, OUTBOX, LOCK = "incoming", "outbox", ".lock"
+INCOMING, GATHERED, OUTBOX, LOCK = "incoming", "gathered", "outbox", ".lock"
 LENGTH = 2 * DIGITS + 1 + len(".dcm")
 
 
@@ -46,8 +48,8 @@ class ReceivedStudy:
     """Study as it lies on the disk. version: digest of the names of its files, so of their contents."""
 
     key: str
-    folder: Path
     version: str
+    files: tuple[Path, ...]
     instances: int
     newest: float  # time of the last change, in seconds of the machine's clock
 
@@ -65,8 +67,10 @@ class Received:
         """Make the folder; tidy: remove what a killed process left half-written. Raises UsageError."""
         try:
             make_private_folder(self.root / INCOMING)
-            for left in (self.root / INCOMING).iterdir() if tidy else ():
-                left.unlink()
+            if tidy:
+                for left in (self.root / INCOMING).iterdir():
+                    left.unlink()
+                shutil.rmtree(self.root / GATHERED, ignore_errors=True)
         except OSError as e:
             raise UsageError(f"{self.root} cannot be used for received studies ({e.strerror}). Name another.") from e
 
@@ -143,8 +147,8 @@ class Received:
             newest = max(newest, folder.stat().st_mtime)
         return ReceivedStudy(
             key=key,
-            folder=self.root / key,
             version=version,
+            files=tuple(files),
             instances=len({path.name[:DIGITS] for path in files}),
             newest=newest or time.time(),
         )
@@ -162,12 +166,28 @@ class Received:
         except OSError as e:
             raise SetupError(f"The folder of received studies {self.root} cannot be read ({e.strerror}).") from e
 
-    def scanned(self, entry_id: int) -> Path | None:
-        """Folder of the study that a decision is about; None where it is gone."""
-        for key in self.study_keys():
-            if entry_id in self.note(key).entries:
-                return self.root / key
-        return None
+    @contextmanager
+    def gathered(self, studies: Iterable[ReceivedStudy]) -> Iterator[Path]:
+        """Folder that holds these studies as they were listed, and nothing that came since. Raises OSError.
+
+        Paths below it are paths below `root` too.
+        """
+        folder = self.root / GATHERED / secrets.token_hex(8)
+        try:
+            for study in studies:
+                for path in study.files:
+                    target = folder / path.relative_to(self.root)
+                    make_private_folder(target.parent)
+                    try:
+                        os.link(path, target)
+                    except FileNotFoundError:  # removed by a person meanwhile
+                        continue
+                    except OSError:  # a file system without hard links
+                        shutil.copyfile(path, target)
+            make_private_folder(folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def note(self, key: str) -> StudyNote:
         """Facts kept about a study; empty where there are none, or where they were damaged: the log knows the rest."""
