@@ -14,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from inspect_ai.errors import SetupError, UsageError
 from inspect_ai.secret import read_secret
@@ -96,7 +96,7 @@ def parsed(name: str, address: str) -> Destination:
         raise _wrong(name, "it holds a password; name its place instead (password_file=, password_variable=)")
     if parts.scheme in ("dimse", "dimse+tls"):
         return _dimse(
-            name, parts.scheme, checked_title(parts.username or "", f"Destination {name}"), host, port, options
+            name, parts.scheme, checked_title(unquote(parts.username or ""), f"Destination {name}"), host, port, options
         )
     if parts.scheme in ("http", "https") and host:
         return _web(name, urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")), host, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,20 @@ def associated(there: Dimse, aet: str, contexts: Sequence[Context], roles: Seque
     )
     if not association.is_established:
         raise _refusal(there, association)
-    # A request is several messages, and each would wait 40 ms for the receipt of the one before it.
-    association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _without_waiting(association)
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+
+
+def _without_waiting(association: Any) -> None:
+    """Send each message at once: a request is several, and each would wait 40 ms for the receipt of the one before."""
+    connection = association.dul.socket.socket
+    if connection is not None:  # else it ended meanwhile, and the first request says so
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def provider_role(sop_class: str) -> Any:

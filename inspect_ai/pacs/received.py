@@ -163,6 +163,8 @@ class Received:
         """Keys of all studies. Raises SetupError where the folder cannot be read."""
         try:
             return sorted(entry.name for entry in os.scandir(self.root) if len(entry.name) == DIGITS)
+        except FileNotFoundError:
+            return []
         except OSError as e:
             raise SetupError(f"The folder of received studies {self.root} cannot be read ({e.strerror}).") from e
 

@@ -99,7 +99,7 @@ def photograph(number: int, *, instance: int = 0, bright: bool | None = None) ->
     random = np.random.default_rng(1000 * number + instance)
     low, high = (140, 250) if (number % 2 if bright is None else bright) else (10, 110)
     ds = fundus_photograph(random.integers(low, high, (48, 64, 3), dtype=np.uint8))
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study", number), uid("series", number, instance)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study", number), uid("series", number)
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid("instance", number, instance)
     ds.PatientName, ds.PatientID = PATIENT, f"SECRET-{number}"
     return ds
