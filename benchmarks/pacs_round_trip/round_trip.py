@@ -96,7 +96,7 @@ def _sent(orthanc: Orthanc, studies: list[str]) -> int:
 
 
 def _done(listener: Listener, studies: int) -> bool:
-    states = Counter(row["state"] for row in listener.list())
+    states = Counter(row["state"] for row in listener.listed())
     time.sleep(2.0)  # each look is a process of its own
     return states["sent"] == studies == sum(states.values())
 

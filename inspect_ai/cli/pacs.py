@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = common.app()
 
 SHOWN = 12  # characters of a study's key
+UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 Into = Annotated[Path, typer.Option("--into", help="Folder of received studies.")]
 Quiet = Annotated[str, typer.Option("--quiet", help="A study is complete after so long without a new object: 60s, 2m.")]
 Reply = Annotated[
@@ -96,6 +98,7 @@ def listen(
         timeout_s=timeout_s,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # services are stopped by it, as by an interrupt
+    threading.excepthook = _thread_failed
     if not as_json:
         common.progress().print(common.CAUTION, soft_wrap=True)
     if not allowed:
@@ -188,11 +191,11 @@ def fetch(
     from inspect_ai.text import printable
 
     there = _web(source)
-    uid = study
-    if "." not in study:
-        uid = next((found.uid for found in web.offered(there) if found.key.startswith(study.lower())), "")
-    if not uid:
-        raise InputError(f"Destination {there.name} has no study {printable(study, 40)}. See `inspect-ai pacs list`.")
+    named = [study] if UID.fullmatch(study) else [f.uid for f in web.offered(there) if f.key.startswith(study.lower())]
+    if len(named) != 1:
+        many = f"{len(named)} studies" if named else "no study"
+        raise InputError(f"Destination {there.name} has {many} {printable(study, 40)}. See `inspect-ai pacs list`.")
+    (uid,) = named
     store = Received(into)
     store.prepare(tidy=False)  # a listener may be writing there
     key, objects, new = web.fetch(there, uid, store)
@@ -279,6 +282,11 @@ def _answering(settings: Settings, reply: str, aet: str) -> Answering | None:
         _say("Results stay here: this installation makes no DICOM objects.")
         return None
     return Answering(make_objects=make, reply=reply, aet=aet)
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    """Say that the thread of a connection failed; its traceback would quote what a peer sent."""
+    _say(f"A connection ended with a fault ({failure.exc_type.__name__}). What was answered with success is stored.")
 
 
 def _say(sentence: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from inspect_ai.pacs.received import Received, ReceivedStudy
 
+EVERYTHING_S = 5.0  # between looks at all studies, decided ones among them: another process may add to them
 SETTLED_S = 1.0  # file systems tell times of change in steps; until one is so old, a folder is looked at again
 
 
@@ -38,6 +39,8 @@ class Arrivals:
         self._store, self._rule = store, rule
         self._seen: dict[str, _Seen] = {}
         self._touched: set[str] = set()
+        self._decided: set[str] = set()  # as they lay there at the last look
+        self._everything_at = 0.0  # monotonic seconds of the next look at all
         self._lock = threading.Lock()
 
     def touched(self, key: str) -> None:
@@ -52,12 +55,19 @@ class Arrivals:
         """
         with self._lock:
             touched, self._touched = self._touched, set()
+        if time.monotonic() >= self._everything_at:
+            self._everything_at = time.monotonic() + EVERYTHING_S
+            self._decided.clear()
         for key in self._store.study_keys():
+            if key in self._decided and key not in touched:
+                continue
             seen = self._looked_at(key, key in touched)
             if seen is None:
                 continue
             note = self._store.note(key)
-            if note.version != seen.study.version and (all_now or self._is_complete(seen, note.committed)):
+            if note.version == seen.study.version:
+                self._decided.add(key)
+            elif all_now or self._is_complete(seen, note.committed):
                 yield seen.study
 
     def _looked_at(self, key: str, touched: bool) -> _Seen | None:

@@ -112,7 +112,9 @@ class Deciding:
                     for key in {file.path.partition("/")[0] for file in event.decision.study.files}:
                         found[key].decided.append(event)
                 elif isinstance(event, FileRejected):
-                    found[event.rejection.file.partition("/")[0]].rejected.append(event)
+                    key = event.rejection.file.partition("/")[0]
+                    if key in found:  # else it is the folder itself
+                        found[key].rejected.append(event)
                 elif isinstance(event, Notice):
                     yield event
                 elif isinstance(event, Summary):

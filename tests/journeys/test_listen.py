@@ -107,7 +107,7 @@ def test_a_phantom_series_is_decided_once_and_a_late_slice_makes_a_new_version(l
     assert [len(event["decisions"]) for event in (first, second)] == [1, 1]
     assert listener.stop() == 130
     check_once(listener.db, 2)
-    (row,) = listener.list()
+    (row,) = listener.listed()
     assert (row["state"], row["instances"]) == ("decided", 6)
     assert row["entries"] == [second["decisions"][0]["entry"]]
 
@@ -118,7 +118,7 @@ def test_flagged_studies_stand_first_in_the_list(listener: Listener, place: Path
     storescu(listener.port, place / "source")
     until(lambda: len(listener.events("received")) == 4, "four decisions")
 
-    listed = listener.list()
+    listed = listener.listed()
 
     assert [row["outcome"] for row in listed] == ["flag", "flag", "clear", "clear"]
     assert {row["state"] for row in listed} == {"decided"}
@@ -131,7 +131,7 @@ def test_killed_between_receipt_and_decision_a_restart_decides_each_once(listene
     listener.start("--quiet", "1h")
     storescu(listener.port, place / "source")  # every object was answered with success
     listener.kill()
-    assert {row["state"] for row in listener.list()} <= {"receiving", "waiting"}
+    assert {row["state"] for row in listener.listed()} <= {"receiving", "waiting"}
 
     listener.start()
     until(lambda: len(listener.events("received")) == 3, "three decisions")
@@ -153,7 +153,7 @@ def test_killed_while_it_decides_a_restart_decides_each_once(listener: Listener,
     until(lambda: len(listener.events("received")) == 3, "three decisions")
 
     check_once(listener.db, 3)
-    assert {row["state"] for row in listener.list()} == {"decided"}
+    assert {row["state"] for row in listener.listed()} == {"decided"}
 
 
 def test_what_pacs_sends_is_decided_and_answered_once_though_both_are_killed(
@@ -170,12 +170,12 @@ def test_what_pacs_sends_is_decided_and_answered_once_though_both_are_killed(
     orthanc.kill()
     until(lambda: listener.events("not_sent"), "a failed attempt")
     until(lambda: len(listener.events("received")) == 4, "all decisions")
-    assert "failed" in {row["state"] for row in listener.list()}
+    assert "failed" in {row["state"] for row in listener.listed()}
     listener.kill()
 
     listener.start()
     orthanc.start()
-    until(lambda: {row["state"] for row in listener.list()} == {"sent"}, "all results")
+    until(lambda: {row["state"] for row in listener.listed()} == {"sent"}, "all results")
 
     assert [orthanc.modalities(study) for study in studies] == [["OP", "SR"]] * 4
     steps = rows(listener.db, "delivery")
@@ -242,12 +242,33 @@ def test_nothing_of_a_header_stands_in_log_output_or_names(pair: tuple[Orthanc, 
     orthanc.kill()
     listener.stop()
 
-    shown = "".join(listener.lines) + (place / "stderr").read_text() + json.dumps(listener.list())
+    shown = "".join(listener.lines) + (place / "stderr").read_text() + json.dumps(listener.listed())
     shown += "\n".join(str(path) for path in listener.into.rglob("*"))
     with closing(sqlite3.connect(listener.db)) as connection:
         shown += "\n".join(connection.iterdump())
     for text in (PATIENT, "Marker", "SECRET-"):
         assert text not in shown
+
+
+def test_bytes_that_are_no_message_leave_no_traceback_and_hold_up_nobody(listener: Listener, place: Path) -> None:
+    from inspect_ai.pacs.destinations import Dimse
+    from inspect_ai.pacs.dimse import DimseSender, associated
+
+    listener.start()
+    here = Dimse(name="here", aet="INSPECT_AI", host="127.0.0.1", port=listener.port)
+    random = np.random.default_rng(0)
+    for number in range(12):
+        with associated(here, "ORTHANC", [("1.2.840.10008.1.1", None)]) as association:
+            body = b"Secret^Name" + random.bytes(60)
+            head = bytes([number % 8 + 1, 0]) + len(body).to_bytes(4, "big")
+            association.dul.socket.socket.sendall(head + body)
+            association.abort()
+
+    assert DimseSender(here, "ORTHANC").echo()
+    listener.stop()
+    said = (place / "stderr").read_text() + "".join(listener.lines)
+    assert "Traceback" not in said
+    assert "Secret" not in said
 
 
 def test_a_second_listener_on_one_folder_is_refused(listener: Listener) -> None:

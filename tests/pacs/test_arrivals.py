@@ -81,7 +81,12 @@ def test_a_file_that_another_process_puts_there_counts(tmp_path: Path) -> None:
     assert list(arrivals.complete()) == []
 
     key = add(Received(store.root), 1, 0, tmp_path)
+    (study,) = arrivals.complete()
+    store.keep_note(key, version=study.version)
+    assert list(arrivals.complete()) == []
 
+    add(Received(store.root), 1, 1, tmp_path)
+    arrivals._everything_at = 0.0  # its next look at studies that were decided
     assert [study.key for study in arrivals.complete()] == [key]
 
 

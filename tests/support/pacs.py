@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import BasicTextSRStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, BasicTextSRStorage, ExplicitVRLittleEndian
 
 from inspect_ai.audit import Entry, Log
 from tests.support.dicom_factory import fundus_photograph, save
@@ -89,9 +89,9 @@ def until(condition: Callable[[], Any], what: str, most_s: float = 120.0) -> Any
     raise AssertionError(f"{what} did not come within {most_s:.0f} s")
 
 
-def uid(*words: object) -> str:
+def uid(*words: object) -> UID:
     digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:14], 'big')}"
+    return UID(f"2.25.{int.from_bytes(digest[:14], 'big')}")
 
 
 def photograph(number: int, *, instance: int = 0, bright: bool | None = None) -> Dataset:
@@ -241,7 +241,7 @@ class Listener:
         options = ["--into", str(self.into), "--task", "bright", "--tasks", "tasks", "--db", str(self.db)]
         return self.run("decide", *options, "--out", str(self.folder / "out"), "--json", *words)
 
-    def list(self) -> list[dict[str, Any]]:
+    def listed(self) -> list[dict[str, Any]]:
         ended = self.run("list", "--into", str(self.into), "--db", str(self.db), "--quiet", "1s", "--json")
         assert ended.returncode == 0, ended.stderr
         return [json.loads(line) for line in ended.stdout.splitlines()]
