@@ -68,7 +68,7 @@ PacsEvent = Started | Told | Notice | ReceivedDecided | NotDecided | Delivered |
 
 @dataclass(slots=True)
 class _Found:
-    """What the scan found in one study."""
+    """Findings of the scan in one study."""
 
     decided: list[StudyDecided] = field(default_factory=list)
     rejected: list[FileRejected] = field(default_factory=list)
