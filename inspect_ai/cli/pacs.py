@@ -153,7 +153,7 @@ def send(
     """
     from inspect_ai.errors import SetupError
     from inspect_ai.pacs.destinations import TlsFiles
-    from inspect_ai.pacs.sending import sender_for
+    from inspect_ai.pacs.senders import sender_for
     from inspect_ai.text import printable
 
     tls = TlsFiles(ca=tls_ca, cert=tls_cert, key=tls_key) if tls_cert or tls_key or tls_ca else None

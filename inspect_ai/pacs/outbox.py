@@ -13,7 +13,8 @@ from inspect_ai.pacs.deliveries import Deliveries, MakeObjects, Pending, failed,
 from inspect_ai.pacs.destinations import destination_named
 from inspect_ai.pacs.pauses import Pauses, Retry
 from inspect_ai.pacs.received import Received
-from inspect_ai.pacs.sending import NotReached, Sender, Sent, sender_for
+from inspect_ai.pacs.senders import sender_for
+from inspect_ai.pacs.sending import NotReached, Sender, Sent
 from inspect_ai.settings import Settings
 
 

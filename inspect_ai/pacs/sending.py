@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from inspect_ai.errors import SetupError
-from inspect_ai.pacs.destinations import AET, Destination, Dimse
 
 
 class NotReached(SetupError):
@@ -33,14 +32,3 @@ class Sender(Protocol):
 
     def held(self, files: Sequence[Path]) -> tuple[Path, ...]:
         """Ask which of these objects the destination has; none where it does not say. Raises NotReached."""
-
-
-def sender_for(destination: Destination, aet: str = AET) -> Sender:
-    """Make the sender for a destination. aet: our own title."""
-    if isinstance(destination, Dimse):
-        from inspect_ai.pacs.dimse import DimseSender
-
-        return DimseSender(destination, aet)
-    from inspect_ai.pacs.web import WebSender
-
-    return WebSender(destination)
