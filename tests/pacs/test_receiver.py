@@ -166,7 +166,11 @@ def test_an_object_above_the_limit_ends_its_association_and_fills_no_memory(list
     assert sent(here, save(large, tmp_path / "large.dcm")) == [None]
     assert here.files() == []
     assert sent(here, save(photograph(2), tmp_path / "small.dcm")) == [0]
-    many = [save(photograph(3, instance=number), tmp_path / f"{number}.dcm") for number in range(200)]
+    many = []
+    for number in range(100):
+        ds = photograph(3, instance=number)
+        ds.Rows, ds.Columns, ds.PixelData = 96, 128, bytes([number]) * (3 * 96 * 128)
+        many.append(save(ds, tmp_path / f"{number}.dcm"))
     assert set(sent(here, *many)) == {0}  # the limit is for one object, not for an association
 
 
