@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +15,12 @@ PACKAGE = "inspect_ai.dicom_out"
 
 def maker(settings: Settings) -> MakeObjects | None:
     """The maker of result objects; None where the package is not there."""
-    if importlib.util.find_spec(PACKAGE) is None:
+    try:
+        package = importlib.import_module(PACKAGE)
+    except ModuleNotFoundError as e:
+        if e.name != PACKAGE:  # the package is there, and something that it needs is not
+            raise
         return None
-    package = importlib.import_module(PACKAGE)
 
     def make(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Path]:
         return tuple(package.write_objects(package.objects_for(entry, log, root, settings), folder))

@@ -113,3 +113,28 @@ def test_without_the_extra_a_sentence_names_it(tmp_path: Path) -> None:
 
     assert ended.returncode == 5
     assert 'pip install "inspect-ai-vision[pacs]"' in ended.stderr
+
+
+def test_without_a_maker_of_results_decisions_stay_here_and_that_is_said(tmp_path: Path) -> None:
+    from inspect_ai.pacs.identity import identity_of
+    from inspect_ai.pacs.received import Received
+    from tests.support.pacs import TASK
+    from tests.support.tasks import make_task
+
+    make_task(tmp_path / "tasks", task_py=TASK)
+    (tmp_path / "inspect_ai.toml").write_text('[destinations]\narchive = "dimse://A@127.0.0.1:104"\n')
+    path = save(photograph(1), tmp_path / "a.dcm")
+    store = Received(tmp_path / "received")
+    store.prepare()
+    store.add(identity_of(path), path.read_bytes(), "A")
+    program = (
+        "import sys; sys.modules['inspect_ai.dicom_out'] = None\n"
+        "from inspect_ai import cli; cli.main(['pacs', 'decide', '--into', 'received', '--task', 'bright', '--tasks', "
+        "'tasks'])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("flag ")
+    assert "this installation makes no DICOM objects" in ended.stderr
