@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy finder fuzz gate guarantee heat index landmarks line_soak monitor moves mutants near_copies own_folder phantoms routing speed stacks viewer volumes
+BENCHMARKS := accuracy finder fuzz gate guarantee heat index landmarks line_soak monitor moves mutants near_copies own_folder pacs_round_trip phantoms routing speed stacks viewer volumes
 
 export OMP_NUM_THREADS ?= 1
 
@@ -24,7 +24,7 @@ setup: $(READY) ## create .venv with the exact versions of constraints.txt
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[bench,desk,dev,dicom,imagenet]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[bench,desk,dev,dicom,imagenet,pacs]"
 	@touch $(READY)
 
 demo: $(READY) ## make study folders, scan them offline, show decisions, log and report (in ./demo)

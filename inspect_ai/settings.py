@@ -52,6 +52,7 @@ class Settings:
     operator: str = ""  # written into decisions and reviews; the login name if empty
     modalities: tuple[tuple[str, str], ...] = ()  # (DICOM modality, the task that reads its pictures too)
     products: tuple[tuple[str, str], ...] = ()  # (folder below the one at work or camera, the task of its pictures)
+    destinations: tuple[tuple[str, str], ...] = ()  # (name, address without secrets) of where result objects are sent
 
 
 def load(*, folder: Path | None = None, **flags: object) -> Settings:

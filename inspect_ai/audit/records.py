@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CERTIFICATE = "certificate"
     ALARM = "alarm"
     ACCESS = "access"
+    DELIVERY = "delivery"
 
 
 class MarkKind(StrEnum):
@@ -143,7 +144,31 @@ class Access:
     entry_id: int | None = None
 
 
-Item: TypeAlias = Decision | Rejection | Review | CertificateNote | Alarm | Access
+class DeliveryState(StrEnum):
+    """State of a delivery."""
+
+    QUEUED = "queued"  # it is to be sent: once for each decision and destination
+    SENT = "sent"  # the destination answered that it holds every object: likewise once
+    FAILED = "failed"  # an attempt failed, and why; the delivery stays queued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Step in the delivery of one decision's result objects to a destination.
+
+    destination: its name in the settings, never an address. objects: SHA-256 of each file, sorted. attempt: 0 when
+    queued, else a number that tells the rows apart; attempts that fail for one reason in turn are one row.
+    """
+
+    entry_id: int  # of the decision
+    destination: str
+    objects: tuple[str, ...]
+    state: DeliveryState
+    attempt: int = 0
+    statement: str = ""
+
+
+Item: TypeAlias = Decision | Rejection | Review | CertificateNote | Alarm | Access | Delivery
 _KINDS: dict[type, Kind] = {
     Decision: Kind.DECISION,
     Rejection: Kind.REJECTION,
@@ -151,6 +176,7 @@ _KINDS: dict[type, Kind] = {
     CertificateNote: Kind.CERTIFICATE,
     Alarm: Kind.ALARM,
     Access: Kind.ACCESS,
+    Delivery: Kind.DELIVERY,
 }
 _TYPES: dict[str, type] = {kind.value: item for item, kind in _KINDS.items()}
 
@@ -240,6 +266,10 @@ class Entry:
         """The step. Raises UsageError if this entry is none."""
         return self._body(Access)
 
+    def delivery(self) -> Delivery:
+        """The step of a delivery. Raises UsageError if this entry is none."""
+        return self._body(Delivery)
+
     def _body(self, kind: type[T]) -> T:
         wanted = _KINDS[kind].value
         if self.kind != wanted:
@@ -322,6 +352,9 @@ def _indexed(item: object) -> tuple[str, str, str | None, float | None, str, int
         return item.certificate_sha256, item.task, item.watched, item.evidence, item.statement, item.last_entry
     if isinstance(item, Access):
         return "", "", item.action.value, None, item.statement, item.entry_id
+    if isinstance(item, Delivery):
+        subject = _digest(*item.objects)
+        return subject, "", item.state.value, None, item.statement, item.entry_id
     raise TypeError(f"{type(item).__name__} is no entry")
 
 
@@ -339,6 +372,9 @@ def key(item: object) -> str | None:
         return _digest("issued", item.task, item.certificate_sha256)  # two scans that start at once write it once
     if isinstance(item, CertificateNote) and item.action is Action.SUSPENDED and item.alarm is not None:
         return _digest("suspended", item.task, item.alarm)  # likewise two monitors
+    if isinstance(item, Delivery):
+        again = [item.attempt] if item.state is DeliveryState.FAILED else []
+        return _digest("delivery", item.state.value, item.entry_id, item.destination, *again)
     return None
 
 

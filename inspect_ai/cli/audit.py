@@ -39,7 +39,7 @@ def list_entries(
     context: typer.Context,
     db: common.Db = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="decision, rejection, review, certificate or alarm.")
+        str | None, typer.Option("--kind", help="decision, rejection, review, certificate, alarm or delivery.")
     ] = None,
     outcome: Annotated[
         str | None, typer.Option("--outcome", help="clear, flag or abstain; a review's verdict.")

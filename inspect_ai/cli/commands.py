@@ -17,6 +17,7 @@ NAMES = (
     "demo",
     "scan",
     "watch",
+    "pacs",
     "review",
     "desk",
     "dicom-out",

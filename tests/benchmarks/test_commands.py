@@ -24,6 +24,7 @@ NAMES = (
     "mutants",
     "near_copies",
     "own_folder",
+    "pacs_round_trip",
     "phantoms",
     "routing",
     "speed",

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 ROOT = "1.2.826.0.1.3680043.10.1338."
-OPHTHALMIC = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+OPHTHALMIC = UID("1.2.840.10008.5.1.4.1.1.77.1.5.1")
 
 
-def uid(name: str) -> str:
-    return ROOT + str(int.from_bytes(name.encode()[-8:], "big"))
+def uid(name: str) -> UID:
+    return UID(ROOT + str(int.from_bytes(name.encode()[-8:], "big")))
 
 
 def ct_slice(z: float, number: int = 1, side: int = 64, **changes: Any) -> Dataset:
@@ -63,7 +63,7 @@ def enhanced_ct(zs: list[float], name: str = "enhanced", side: int = 24, **chang
         group.PlanePositionSequence = Sequence([position])
         groups.append(group)
     ds.SharedFunctionalGroupsSequence, ds.PerFrameFunctionalGroupsSequence = Sequence([shared]), Sequence(groups)
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.2.1")
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = uid(name)
     ds.NumberOfFrames, ds.PixelData = len(zs), b"".join(s.PixelData for s in slices)
     for element, value in changes.items():
