@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs
-BENCHMARKS := accuracy finder fuzz gate guarantee heat index landmarks line_soak monitor moves mutants near_copies own_folder pacs_round_trip phantoms routing speed stacks viewer volumes
+BENCHMARKS := accuracy desk finder fuzz gate guarantee heat index landmarks line_soak monitor moves mutants near_copies own_folder pacs_round_trip phantoms routing speed stacks viewer volumes
 
 export OMP_NUM_THREADS ?= 1
 

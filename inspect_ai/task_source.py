@@ -96,7 +96,8 @@ def _package_digests(package: str) -> tuple[tuple[str, str], ...]:
 def code_modules(module: str) -> Iterator[str]:
     """Names of the modules of the task that `module` is part of, as far as they are loaded."""
     package = module.partition(".")[0]
-    yield from sorted(name for name in sys.modules if name == package or name.startswith(f"{package}."))
+    loaded = list(sys.modules)  # at once: another thread may be importing
+    yield from sorted(name for name in loaded if name == package or name.startswith(f"{package}."))
 
 
 def read_code(folder: Path) -> dict[str, bytes]:

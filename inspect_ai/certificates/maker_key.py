@@ -4,5 +4,5 @@
 `make bench-phantoms` does so for the phantom certificates of the demo.
 """
 
-MAKER_KEY = "489df9612d2435e0a39b5f90c3f62d924b91e10e8f792fd8e7e4b31c5e3ade37"
+MAKER_KEY = "0497f4a7b8db321993950b4ac4dabde3f8c3053a38462a11de11affc1bae2d90"
 PHANTOM_KEY = "7817f8fce05c77cfd112752a583e1cff90841defb2a0dffdf20c58cd8219d50f"

@@ -121,7 +121,8 @@ def code_changes(task_modules: Iterator[str] | tuple[str, ...] = ()) -> list[str
     """
     prefix = f"{PACKAGE}."
     digests = set(program_digests().values())
-    ours = {name: name[len(prefix) :] for name in sys.modules if name.startswith(prefix)}
+    loaded = list(sys.modules)  # at once: another thread may be importing
+    ours = {name: name[len(prefix) :] for name in loaded if name.startswith(prefix)}
     bound = [name for name, below in ours.items() if stands_in(below, VERDICT_PATH)]
     checking = [name for name, below in ours.items() if stands_in(below, CHECKING)]
     of_tasks = [name for module in task_modules for name in task_source.code_modules(module)]

@@ -271,15 +271,17 @@ def _web(name: str) -> Web:
 
 def _answering(settings: Settings, reply: str, aet: str) -> Answering | None:
     """Results go back where somebody can be answered and something can make them; sentences say where not."""
+    from inspect_ai.cli import result_objects
+    from inspect_ai.errors import SetupError
     from inspect_ai.pacs.deciding import Answering
-    from inspect_ai.pacs.result_objects import maker
 
     if not settings.destinations:
         _say("Results stay here: no destination is in the settings ([destinations] of ./inspect_ai.toml).")
         return None
-    make = maker(settings)
-    if make is None:
-        _say("Results stay here: this installation makes no DICOM objects.")
+    try:
+        make = result_objects.maker(settings)
+    except SetupError as e:
+        _say(f"Results stay here: {e}")
         return None
     return Answering(make_objects=make, reply=reply, aet=aet)
 

@@ -94,6 +94,7 @@ def serve(
         with open_desk(settings, entrance=entrance, roots=roots, start=start, progress=progress) as desk:
             if start is None and not desk.accounts.all():
                 raise UsageError("Nobody could sign in. Make an account: `inspect-ai desk add-account NAME`.")
+            desk.pixels.warm()
             _tell(desk, replace(address, port=listening.getsockname()[1]), say)
             _server(desk, address).run(sockets=[listening])
     finally:

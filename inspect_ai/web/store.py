@@ -89,6 +89,9 @@ CASES = Table(
     Column("certified", Integer, nullable=False),
     Column("subject", Text, nullable=False),  # keyed hash of the patient, or the study's name in the log
     Index("case_worst", "waiting", "turn", "unscored", "below", "entry"),
+    Index("case_counted", "waiting", "task", "outcome", "certified", "day", "site", "state"),
+    Index("case_task", "task"),
+    Index("case_site", "site"),
     Index("case_subject", "subject"),
 )
 ANSWERS = Table(

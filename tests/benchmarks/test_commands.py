@@ -11,6 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = (
     "accuracy",
+    "desk",
     "finder",
     "fuzz",
     "gate",

@@ -128,7 +128,7 @@ def test_without_a_maker_of_results_decisions_stay_here_and_that_is_said(tmp_pat
     store.prepare()
     store.add(identity_of(path), path.read_bytes(), "A")
     program = (
-        "import sys; sys.modules['inspect_ai.dicom_out'] = None\n"
+        "import sys; sys.modules['highdicom'] = None\n"
         "from inspect_ai import cli; cli.main(['pacs', 'decide', '--into', 'received', '--task', 'bright', '--tasks', "
         "'tasks'])"
     )
@@ -137,4 +137,4 @@ def test_without_a_maker_of_results_decisions_stay_here_and_that_is_said(tmp_pat
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("flag ")
-    assert "this installation makes no DICOM objects" in ended.stderr
+    assert 'pip install "inspect-ai-vision[dicom]"' in ended.stderr

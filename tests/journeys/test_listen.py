@@ -191,6 +191,30 @@ def test_what_pacs_sends_is_decided_and_answered_once_though_both_are_killed(
     assert len(rows(listener.db, "delivery")) == len(steps)
 
 
+def test_report_and_picture_of_a_series_stand_in_the_pacs_under_its_study_once(
+    pair: tuple[Orthanc, Listener], place: Path
+) -> None:
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    orthanc, listener = pair
+    listener.real_results = True
+    (study,) = {orthanc.upload(path) for path in phantom_series(place / "source")}
+    listener.start()
+    orthanc.send(study)
+    until(lambda: len(listener.events("sent")) == 1, "the results")
+    before = orthanc.modalities(study)
+
+    orthanc.send(study)
+    until(lambda: not list((listener.into / "incoming").iterdir()), "the end of receiving")
+
+    assert before.count("CT") == 6
+    assert before.count("SR") == 1
+    assert len(before) > 7  # segments or a picture beside the report
+    assert orthanc.modalities(study) == before
+    (sent,) = [row for row in rows(listener.db, "delivery") if row["state"] == "sent"]
+    assert len(sent["objects"]) == len(before) - 6
+    check_once(listener.db, 1)
+
+
 def test_the_same_through_dicomweb(pair: tuple[Orthanc, Listener], place: Path) -> None:
     if not PLUGIN.exists():
         pytest.skip("needs the Debian package orthanc-dicomweb")

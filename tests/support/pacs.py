@@ -30,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 TITLE = "ORTHANC"
+COMMAND = "tests.support.pacs_command"
 PATIENT = "Marker^Secret"  # stands in every header here, and must stand nowhere else
 
 # The task of tests/support/tasks.py, for photographs and CT: bright ones are flagged. Quality is not asked.
@@ -198,7 +199,12 @@ class Orthanc:
 
 
 class Listener:
-    """`inspect-ai pacs` in a folder with log, task and destinations; its lines are kept; results are text reports."""
+    """`inspect-ai pacs` in a folder with log, task and destinations; its lines are kept.
+
+    Results are text reports; with `real_results` what the program itself makes.
+    """
+
+    real_results = False
 
     def __init__(self, folder: Path, port: int | None = None, destinations: dict[str, str] | None = None) -> None:
         self.folder, self.port = folder, port or free_port()
@@ -260,7 +266,8 @@ class Listener:
         return code
 
     def _command(self, words: Sequence[str]) -> list[str]:
-        return [sys.executable, "-m", "tests.support.pacs_command", "pacs", *words]
+        program = ["-c", "from inspect_ai.cli import main; main()"] if self.real_results else ["-m", COMMAND]
+        return [sys.executable, *program, "pacs", *words]
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"} | more

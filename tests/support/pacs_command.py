@@ -3,7 +3,7 @@
 import sys
 
 from inspect_ai import cli
-from inspect_ai.pacs import result_objects
+from inspect_ai.cli import result_objects
 from tests.support.pacs import text_report
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,23 @@ def test_the_order_of_a_blinded_queue_tells_nothing(tmp_path: Path) -> None:
 
         assert [row.entry for row in index.page(Filter()).rows] == [2, 1]
         assert [row.entry for row in index.page(Filter(), blinded=True).rows] == [1, 2]
+
+
+def test_a_long_queue_comes_in_pages_to_its_end(tmp_path: Path) -> None:
+    count = 120
+    with opened(tmp_path, [decision(number, score=number / 1000) for number in range(count)]) as made:
+        client = made.client("reader")
+        page, seen = client.get("/").text, []
+        while True:
+            seen += [int(entry) for entry in re.findall(r'data-entry="(\d+)"', page)]
+            more = re.search(r'hx-get="([^"]+)"', page)
+            if more is None:
+                break
+            answered = client.get(more[1].replace("&amp;", "&"))
+            assert answered.status_code == 200
+            page = answered.text
+
+        assert seen == list(range(count, 0, -1))
 
 
 def test_drawn_marks_come_back_as_they_were_drawn(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class CaseIndex:
             if key and (after := _place_of(connection, key, columns)) is not None:
                 ordered = ordered.where(tuple_(*columns) > tuple_(*after))
             found = connection.execute(ordered.limit(size + 1)).all()
-            left = connection.execute(_chosen(_COUNT, chosen)).scalar_one()
+            left = connection.execute(_chosen(_COUNT_MINE if chosen.mine else _COUNT, chosen)).scalar_one()
         rows = tuple(_row(row._mapping) for row in found[:size])
         return CasePage(rows=rows, left=left, next_key=str(rows[-1].entry) if len(found) > size else "")
 
@@ -151,27 +151,38 @@ class CaseIndex:
         """Take entries into the index, all or none."""
         with self._store.writing() as connection:
             read = int(connection.execute(select(FACTS.c.value).where(FACTS.c.name == "read")).scalar_one())
+            cases: list[dict[str, object]] = []
             for entry in entries:
                 if entry.id <= read:
                     continue  # another desk on the same file was faster
-                if entry.kind == Kind.DECISION:
-                    self._decision(connection, entry)
-                elif entry.kind == Kind.REVIEW:
-                    _review(connection, entry)
-                elif entry.kind == Kind.ACCESS and entry.outcome == AccessAction.LOOKED:
-                    _look(connection, entry)
+                if entry.kind == Kind.DECISION and entry.refers is None:
+                    cases.append(self._case(entry))
+                elif entry.kind in (Kind.DECISION, Kind.REVIEW, Kind.ACCESS):
+                    _insert(connection, cases)
+                    self._change(connection, entry)
+            _insert(connection, cases)
             last = max(read, entries[-1].id)
             connection.execute(update(FACTS).where(FACTS.c.name == "read").values(value=str(last)))
 
-    def _decision(self, connection: Connection, entry: Entry) -> None:
+    def _change(self, connection: Connection, entry: Entry) -> None:
+        """Take what changes a case that may be there."""
+        if entry.kind == Kind.REVIEW:
+            _review(connection, entry)
+        elif entry.kind == Kind.DECISION:
+            if entry.outcome != Outcome.CLEAR:  # no flag vanishes without a person
+                replaced = update(CASES).where(CASES.c.entry == entry.refers)
+                connection.execute(replaced.values(waiting=0, state="replaced"))
+            _insert(connection, [self._case(entry)])
+        elif entry.outcome == AccessAction.LOOKED:
+            _look(connection, entry)
+
+    def _case(self, entry: Entry) -> dict[str, object]:
+        """Row of a decision."""
         decision = json.loads(entry.document)["decision"]
         outcome = Outcome(entry.outcome or "")
-        if entry.refers is not None and outcome is not Outcome.CLEAR:  # no flag vanishes without a person
-            replaced = update(CASES).where(CASES.c.entry == entry.refers)
-            connection.execute(replaced.values(waiting=0, state="replaced"))
         waits = outcome is not Outcome.CLEAR or (entry.refers is None and drawn(entry, self._rate))
         study = decision["study"]
-        row = {
+        return {
             "entry": entry.id, "task": entry.task, "outcome": outcome.value, "turn": TURN.index(outcome),
             "unscored": int(entry.score is None), "below": -(entry.score or 0.0), "state": ReviewState.OPEN.value,
             "waiting": int(waits), "day": entry.time[:10],
@@ -179,7 +190,13 @@ class CaseIndex:
             "certified": int(bool(decision["verdict"]["certified"])),
             "subject": str(study.get("patient_hash") or study.get("digest") or ""),
         }  # fmt: skip
-        connection.execute(insert_or(CASES).values(row).on_conflict_do_nothing())
+
+
+def _insert(connection: Connection, cases: list[dict[str, object]]) -> None:
+    """Write the rows together, and empty the list."""
+    if cases:
+        connection.execute(insert_or(CASES).on_conflict_do_nothing(), cases)
+        cases.clear()
 
 
 def _review(connection: Connection, entry: Entry) -> None:
@@ -212,7 +229,8 @@ def _seconds(earlier: str, later: str) -> float:
 
 _ASSIGNED = CASES.c.entry == ASSIGNMENTS.c.entry
 _WITH_ASSIGNED = select(CASES, ASSIGNMENTS.c.account).join_from(CASES, ASSIGNMENTS, _ASSIGNED, isouter=True)
-_COUNT = select(func.count()).select_from(CASES.join(ASSIGNMENTS, _ASSIGNED, isouter=True))
+_COUNT = select(func.count()).select_from(CASES)
+_COUNT_MINE = select(func.count()).select_from(CASES.join(ASSIGNMENTS, _ASSIGNED))
 
 
 def _chosen(query: Select[Any], chosen: Filter) -> Select[Any]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
 from inspect_ai.inspection.decided_files import named_study, root_of
 from inspect_ai.settings import Settings
-from inspect_ai.web.cases.spool import DONE, FAILED, META, READY, VOLUME, spool
+from inspect_ai.web.cases.spool import DONE, FAILED, META, READY, VOLUME, spool, warm_up
 
 KEPT = 4  # studies: the one on the screen, its neighbours, and one more reader's
 WAIT_S = 60.0
@@ -56,6 +57,10 @@ class StudyPixels:
     ) -> None:
         self._pool.__exit__(kind, error, trace)
         shutil.rmtree(self._top, ignore_errors=True)
+
+    def warm(self) -> list[Future[None]]:
+        """Start the decoding children before the first case is opened, which else waits for one."""
+        return [self._pool.submit(warm_up, timeout_s=WAIT_S) for _ in range(self._settings.workers)]
 
     def start(self, entry: Entry, first: int = 0) -> None:
         """Begin to decode the study of a decision, unless it is there. Raises InputError where it cannot be found."""

@@ -24,6 +24,11 @@ from inspect_ai.settings import Settings
 META, VOLUME, READY, DONE, FAILED = "meta.json", "volume.i16", "ready.u8", "done", "failed"
 
 
+def warm_up() -> None:
+    """Nothing: a child that has run it has started, and imported the decoders."""
+    import pydicom.pixels  # noqa: F401
+
+
 def spool(root: Path, ref: StudyRef, settings: Settings, folder: Path, first: int) -> None:
     """Decode a study into `folder`, slice `first` of a volume before the others. Runs in a decoding child."""
     try:

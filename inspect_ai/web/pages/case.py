@@ -15,7 +15,7 @@ from inspect_ai.audit import AccessAction
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.web.cases.drawn import drawn_from, drawn_view
 from inspect_ai.web.pages.queue import answered_last, filter_of, suffix
-from inspect_ai.web.pages.reading import PRESETS, Reading, answers, machine_view, marks_view, reading, said_view
+from inspect_ai.web.pages.reading import PRESETS, Reading, answers, machine_view, marks_view, reading, said_view, warm
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.viewer_words import viewer_words
 from inspect_ai.web.visit import Refused, Visit, looks, moves
@@ -37,7 +37,7 @@ def case_page(request: Request, visit: Looking, entry: int) -> Response:
     desk.note(visit.account.name, AccessAction.LOOKED, f"looked at {how}", entry)
     desk.index.update()
     before, after = desk.index.neighbours(entry, chosen, blinded=visit.blinded)
-    _warm(visit, after)
+    warm(visit, after)
     own = [answer for answer in shown.said if answer.operator == visit.account.name]
     return visit.page(
         "case.html",
@@ -221,18 +221,6 @@ def _heat_url(visit: Visit, shown: Reading) -> str | None:
     if shown.hidden or visit.desk.pictures.find(entry, visit.desk.log)[1] is None:
         return None
     return f"/cases/{entry}/heat.png"
-
-
-def _warm(visit: Visit, after: int | None) -> None:
-    """Begin to decode the next case, so that it is there when the reader comes to it."""
-    if after is None:
-        return
-    try:
-        entry = visit.desk.log.entry(after)
-        findings = entry.decision().findings
-        visit.desk.pixels.start(entry, findings[0].image_index if findings and not visit.blinded else 0)
-    except (InputError, UsageError):
-        return  # its own page says why
 
 
 def _pixels(read: Callable[[], bytes]) -> bytes:

@@ -13,6 +13,7 @@ from inspect_ai.errors import UsageError
 from inspect_ai.report.view import place
 from inspect_ai.review import ReviewState
 from inspect_ai.web.cases.index import ALL, ANSWERED, CaseRow, Filter
+from inspect_ai.web.pages.reading import warm
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.visit import Visit, looks
 
@@ -28,6 +29,7 @@ def queue(request: Request, visit: Looking) -> Response:
     desk, chosen = visit.desk, filter_of(request)
     desk.index.update()
     page = desk.index.page(chosen, blinded=visit.blinded)
+    warm(visit, page.rows[0].entry if page.rows else None)
     return visit.page(
         "queue.html",
         here="queue",

@@ -13,7 +13,7 @@ from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.deployment import POINT_FILE
 from inspect_ai.certificates.lapsed import lapsed
 from inspect_ai.domain import Decision
-from inspect_ai.errors import InspectError
+from inspect_ai.errors import InputError, InspectError, UsageError
 from inspect_ai.operating_point import OperatingPoint
 from inspect_ai.plugins import task_folder
 from inspect_ai.report.view import card_view, place
@@ -138,3 +138,15 @@ def marks_view(decision: Decision, spacing_mm: Sequence[float] = ()) -> list[dic
         for number, finding in enumerate(decision.findings, 1)
         if finding.row is not None and finding.col is not None
     ]
+
+
+def warm(visit: Visit, after: int | None) -> None:
+    """Begin to decode the case that comes next, so that it is there when the reader comes to it."""
+    if after is None:
+        return
+    try:
+        entry = visit.desk.log.entry(after)
+        findings = entry.decision().findings
+        visit.desk.pixels.start(entry, findings[0].image_index if findings and not visit.blinded else 0)
+    except (InputError, UsageError):
+        return  # its own page says why

@@ -1,0 +1,1 @@
+"""Speed of the reader's desk: pages of a long queue, and the first slice of a long series."""
