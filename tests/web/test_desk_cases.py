@@ -190,6 +190,7 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:
 def test_a_picture_is_shown_at_full_size_from_the_file_that_was_decided_on(tmp_path: Path) -> None:
     with opened(tmp_path, [decided(tmp_path, 1)]) as made:
         client = made.client("reader")
+        client.get("/cases/1")
         manifest = client.get("/cases/1/manifest.json").json()
         shown = cv2.imdecode(np.frombuffer(client.get(manifest["url"]).content, np.uint8), cv2.IMREAD_UNCHANGED)
 
@@ -203,7 +204,9 @@ def test_a_file_that_was_altered_is_not_shown(tmp_path: Path) -> None:
         content = bytearray(path.read_bytes())
         content[-20] ^= 1
         path.write_bytes(content)
-        manifest = made.client("reader").get("/cases/1/manifest.json").json()
+        client = made.client("reader")
+        client.get("/cases/1")
+        manifest = client.get("/cases/1/manifest.json").json()
 
         assert manifest["kind"] == "none"
         assert "changed" in manifest["why"]
@@ -212,9 +215,23 @@ def test_a_file_that_was_altered_is_not_shown(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
     with opened(tmp_path, [decided(tmp_path, 1)]) as made:
         (tmp_path / "parts" / "1.png").unlink()
-        manifest = made.client("reader").get("/cases/1/manifest.json").json()
+        client = made.client("reader")
+        client.get("/cases/1")
+        manifest = client.get("/cases/1/manifest.json").json()
 
         assert "--root" in manifest["why"]
+
+
+@pytest.mark.parametrize("what", ["manifest.json", "pictures/0.png", "stored.png", "slices/0"])
+def test_no_picture_is_seen_without_a_look_in_the_log(tmp_path: Path, what: str) -> None:
+    with opened(tmp_path, [decided(tmp_path, 1)]) as made:
+        client = made.client("reader")
+        before = client.get(f"/cases/1/{what}")
+        client.get("/cases/1")
+        after = client.get(f"/cases/1/{what}")
+
+        assert before.status_code == 403
+        assert after.status_code != 403
 
 
 def test_a_case_that_is_none_is_told(tmp_path: Path) -> None:

@@ -128,6 +128,12 @@ class CaseIndex:
             found = connection.execute(query.order_by(ANSWERS.c.review.desc()).limit(most)).scalars().all()
         return statistics.median(found) if found else None
 
+    def has_looked(self, entry: int, account: str) -> bool:
+        """True if the log tells that the account has opened the case."""
+        query = select(LOOKS.c.entry).where(LOOKS.c.entry == entry, LOOKS.c.account == account)
+        with self._store.reading() as connection:
+            return connection.execute(query).first() is not None
+
     def values(self, column: str) -> list[str]:
         """Values of a column that cases have: task or site."""
         with self._store.reading() as connection:

@@ -64,7 +64,7 @@ def case_page(request: Request, visit: Looking, entry: int) -> Response:
 @router.get("/cases/{entry}/manifest.json")
 def manifest(visit: Looking, entry: int) -> Response:
     """Content of the viewer: a volume, a picture, or the stored picture with the reason why not more."""
-    shown = _reading(visit, entry)
+    shown = _opened(visit, entry)
     top = shown.decision.findings[0].image_index if shown.decision.findings and not shown.hidden else 0
     words = viewer_words(visit.session.language)
     drawn = [] if shown.hidden else drawn_view(shown.said)
@@ -93,7 +93,7 @@ def manifest(visit: Looking, entry: int) -> Response:
 @router.get("/cases/{entry}/slices/{index}")
 def slice_of(request: Request, visit: Looking, entry: int, index: int) -> Response:
     """[H, W] little-endian int16 Hounsfield units of one slice."""
-    shown = _reading(visit, entry)
+    shown = _opened(visit, entry)
     raw = _pixels(lambda: visit.desk.pixels.slice(shown.case.decision, index))
     kind = "application/octet-stream"
     if visit.desk.entrance.secure and "gzip" in request.headers.get(
@@ -106,14 +106,14 @@ def slice_of(request: Request, visit: Looking, entry: int, index: int) -> Respon
 @router.get("/cases/{entry}/pictures/{index}.png")
 def picture_of(visit: Looking, entry: int, index: int) -> Response:
     """One picture at full size."""
-    shown = _reading(visit, entry)
+    shown = _opened(visit, entry)
     return Response(_pixels(lambda: visit.desk.pixels.picture(shown.case.decision, index)), media_type="image/png")
 
 
 @router.get("/cases/{entry}/{which}.png")
 def stored_picture(visit: Looking, entry: int, which: str) -> Response:
     """Picture that was stored with the decision, or the same with heat and marks."""
-    shown = _reading(visit, entry)
+    shown = _opened(visit, entry)
     if which not in ("stored", "heat") or (which == "heat" and shown.hidden):
         raise Refused(404, "There is no such picture.")
     found = visit.desk.pictures.find(entry, visit.desk.log)[which == "heat"]
@@ -187,6 +187,14 @@ def assign(request: Request, visit: Assigning, entry: int, to: Annotated[str, Fo
         raise Refused(409, "There is no such account.")
     visit.desk.claims.assign(entry, to)
     return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(request)), 303)
+
+
+def _opened(visit: Visit, entry: int) -> Reading:
+    """Case whose page this account has opened: no picture is seen without a look in the log."""
+    shown = _reading(visit, entry)
+    if not visit.desk.index.has_looked(entry, visit.account.name):
+        raise Refused(403, "Open the case first: every look at a picture is an entry of the log.")
+    return shown
 
 
 def _reading(visit: Visit, entry: int) -> Reading:

@@ -80,11 +80,13 @@ def point_of(desk: Desk, decision: Decision) -> OperatingPoint | None:
     except InspectError:
         return None
     wanted = decision.provenance.operating_point_sha256
-    return next((point for path in sorted(folder.rglob(POINT_FILE)) if (point := _read(path, wanted))), None)
+    found = ((path, path.stat().st_mtime_ns) for path in sorted(folder.rglob(POINT_FILE)))
+    return next((point for path, changed in found if (point := _read(path, changed, wanted))), None)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, wanted: str) -> OperatingPoint | None:
+def _read(path: Path, changed_ns: int, wanted: str) -> OperatingPoint | None:
+    """Operating point of a file, if it is the wanted one; read once while the file stays as it is."""
     try:
         point = read_point(path)
     except InspectError:
