@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from inspect_ai.audit import Entry, Log, key_path
+from inspect_ai.audit import Entry, Log
 from inspect_ai.domain import Finding, Millimetres, SourceFile, StudyRef
 from inspect_ai.errors import InputError, UsageError
 from inspect_ai.ingest.data_set import parsed
@@ -28,6 +28,7 @@ from inspect_ai.ingest.volumes.duplicates import without_duplicates
 from inspect_ai.ingest.volumes.encoded import damage_named, path_of
 from inspect_ai.ingest.volumes.instance import Instance
 from inspect_ai.ingest.walk import FoundFile, opened, walk
+from inspect_ai.inspection import decided_files
 from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 
@@ -168,11 +169,9 @@ def sources_of(entry: Entry, log: Log, root: Path, settings: Settings, study: St
 
 def named_study(entry: Entry, log: Log, root: Path, settings: Settings) -> StudyRef:
     """Study of a decision with the paths of its files: from the sealed names, else by content below the root."""
+    if decided_files.keeps_names(entry, log):
+        return decided_files.named_study(entry, log)
     study = entry.decision().study
-    if entry.sealed and key_path(log.path).exists():  # else asking for the pseudonyms would make a key
-        _, source, *paths = log.names.opened(entry.sealed)
-        files = tuple(replace(file, path=path) for file, path in zip(study.files, paths, strict=True))
-        return replace(study, source=source, files=files)
     if all(path_of(root, file).is_file() for file in study.files):  # earlier versions wrote names
         return study
     if not root.exists():

@@ -14,10 +14,15 @@ from inspect_ai.ingest.volumes.encoded import path_of
 NO_NAMES = "The log keeps no names of this study's files, so they cannot be found."
 
 
+def keeps_names(entry: Entry, log: Log) -> bool:
+    """True if the entry holds sealed names and the key that opens them lies beside the log."""
+    return bool(entry.sealed) and key_path(log.path).exists()
+
+
 def named_study(entry: Entry, log: Log) -> StudyRef:
     """Reference to the decided study with the names of its files in clear. Raises InputError where none are kept."""
     ref = entry.decision().study
-    if not entry.sealed or not key_path(log.path).exists():
+    if not keeps_names(entry, log):
         raise InputError(NO_NAMES)
     try:
         key, source, *paths = log.names.opened(entry.sealed)
