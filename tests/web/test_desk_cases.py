@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from inspect_ai.audit import open_log, verify
 from inspect_ai.domain import Outcome
 from inspect_ai.review import decide, queue
+from inspect_ai.web.cases.answered import against_machine, answered_cases
 from inspect_ai.web.cases.index import CaseIndex, Filter
 from inspect_ai.web.store import Store, store_path
 from tests.support.logs import decision
@@ -343,3 +344,20 @@ def test_a_proposal_is_an_entry_and_moves_no_line(tmp_path: Path) -> None:
         last = made.rows("access")[-1]
         assert last.outcome == "line_proposed"
         assert "1 answered positives would have been cleared" in last.reason
+
+
+def test_agreement_is_counted_where_both_name_both_sides(tmp_path: Path) -> None:
+    flagged = [decided(tmp_path, number, score=0.9) for number in (1, 2)]
+    cleared = [decided(tmp_path, number, outcome=Outcome.CLEAR, score=0.01) for number in (3, 4)]
+    with opened(tmp_path, [*flagged, *cleared]) as made:
+        client = made.client("lead")
+        for entry, verdict in ((1, "positive"), (2, "negative")):
+            answer(client, entry, verdict)
+        one_sided = against_machine(answered_cases(made.desk.store, "metal_surface"))
+        for entry in (3, 4):
+            answer(client, entry, "negative")
+        both = against_machine(answered_cases(made.desk.store, "metal_surface"))
+
+        assert one_sided.value is None
+        assert both.value == pytest.approx(0.5)  # 3 of 4 agree, by chance 1 of 2
+        assert "0.50" in client.get("/performance?task=metal_surface").text

@@ -99,7 +99,7 @@ def confusion(cases: Sequence[AnsweredCase]) -> list[tuple[str, int, int]]:
 def against_machine(cases: Sequence[AnsweredCase]) -> Kappa:
     """Kappa of the machine's flag or clear against the answers; what it left open is left out (J. Cohen 1960)."""
     parts = [AppraisedPart(bad=c.positive, calls=(c.outcome,), group=c.subject) for c in cases]
-    return with_interval(parts, cohens_kappa)
+    return _two_sided(parts)
 
 
 def between_readers(cases: Sequence[AnsweredCase]) -> list[tuple[str, str, int, int, Kappa]]:
@@ -112,7 +112,7 @@ def between_readers(cases: Sequence[AnsweredCase]) -> list[tuple[str, str, int, 
                 call = Outcome.FLAG if b == "positive" else Outcome.CLEAR
                 pairs[pair].append(AppraisedPart(bad=a == "positive", calls=(call,), group=case.subject))
     return [
-        (one, other, len(parts), sum(part.right for part in parts), with_interval(parts, cohens_kappa))
+        (one, other, len(parts), sum(part.right for part in parts), _two_sided(parts))
         for (one, other), parts in sorted(pairs.items())
     ]
 
@@ -152,6 +152,14 @@ def _reader_against_machine(cases: Sequence[AnsweredCase], account: str) -> Kapp
         for name, said in case.first
         if name == account
     ]
+    return _two_sided(parts)
+
+
+def _two_sided(parts: Sequence[AppraisedPart]) -> Kappa:
+    """Kappa with its interval; none where one of the two named one side alone, which tells of no agreement."""
+    calls = {call for part in parts for call in part.calls} - {Outcome.ABSTAIN}
+    if len(calls) < 2 or len({part.bad for part in parts}) < 2:
+        return Kappa(value=None, interval=None)
     return with_interval(parts, cohens_kappa)
 
 
