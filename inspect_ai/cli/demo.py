@@ -59,7 +59,8 @@ def demo(
     made = journey.demo_settings(folder, settings)
     print(f"Audit log:  {made.db}\nReport:     {summary.report}")
     print(f"Next:       inspect-ai audit verify --db {made.db}")
-    print(f"Desk:       inspect-ai desk --db {made.db} --out {made.out} --root {folder / journey.STUDIES}")
+    print(f"Desk:       inspect-ai desk --db {made.db} \\")
+    print(f"              --out {made.out} --root {folder / journey.STUDIES}")
     print("Then:       inspect-ai scan PATH    on your own folder")
 
 
