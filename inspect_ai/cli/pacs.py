@@ -133,7 +133,7 @@ def decide(
     settings = common.settings(
         task=task, tasks=tasks, db=db, out=out, workers=workers, engine=engine, operator=operator
     )
-    if _show(decide_received(into, settings, _answering(settings, reply, aet)), as_json):
+    if _show(decide_received(_there(into), settings, _answering(settings, reply, aet)), as_json):
         raise typer.Exit(exit_codes.ENVIRONMENT)
 
 
@@ -226,7 +226,7 @@ def list_studies(
     settings = common.settings(db=db)
     log_or_none = open_log(settings.db, create=False) if settings.db.exists() else nullcontext(None)
     with log_or_none as log:
-        rows = [_plain(row) for row in worklist(Received(into), log, seconds(quiet))]
+        rows = [_plain(row) for row in worklist(Received(into if source else _there(into)), log, seconds(quiet))]
     if source:
         rows = _with_offered(rows, _web(source))
     if as_json:
@@ -267,6 +267,15 @@ def _web(name: str) -> Web:
     if not isinstance(there, Web):
         raise UsageError(f"Destination {name} speaks DIMSE; studies are fetched from DICOMweb (http:// or https://).")
     return there
+
+
+def _there(into: Path) -> Path:
+    """The folder of received studies. Raises UsageError where there is none: a wrong path is no empty folder."""
+    from inspect_ai.errors import UsageError
+
+    if not into.is_dir():
+        raise UsageError(f"There is no folder {into}. Give --into the folder that `pacs listen` or `pacs fetch` fills.")
+    return into
 
 
 def _answering(settings: Settings, reply: str, aet: str) -> Answering | None:

@@ -93,6 +93,15 @@ def test_a_web_destination_that_is_away_is_said_without_its_address(tmp_path: Pa
     assert "1.2.3" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["list", "decide"])
+def test_a_folder_that_is_not_there_is_no_empty_one(tmp_path: Path, command: str) -> None:
+    ended = run(tmp_path, command, "--into", "nowhere")
+
+    assert ended.returncode == 2
+    assert "There is no folder nowhere" in ended.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_an_empty_folder_lists_nothing(tmp_path: Path) -> None:
     (tmp_path / "received").mkdir()
 
