@@ -243,8 +243,8 @@ def test_a_part_that_takes_the_place_of_another_under_a_running_watch_is_decided
         assert isinstance(event, PartDecided)
         made.append(event.decision)
         if len(made) == 1:
-            make_pictures(line, 1, first=1)
-            (line / "part0001.png").replace(line / "part0000.png")
+            make_pictures(tmp_path / "next", 1, first=1)
+            (tmp_path / "next" / "part0001.png").replace(line / "part0000.png")
         else:
             break
     events.close()
