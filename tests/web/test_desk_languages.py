@@ -12,6 +12,7 @@ from inspect_ai.web.visit import TEMPLATES
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 TEXT = re.compile(r'\b(?:_|ngettext)\("((?:[^"\\]|\\.)*)"(?:, "((?:[^"\\]|\\.)*)")?')
+VIEWER = Path(viewer_words.__file__).parent / "viewer" / "src"
 PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 
 
@@ -33,6 +34,14 @@ def test_every_text_is_translated_with_the_same_places(language: str) -> None:
             shown = catalogue.gettext(text)
             assert shown in catalogue._catalog.values(), f"{text!r} is not in {language}"  # type: ignore[attr-defined]
         assert sorted(PLACE.findall(shown)) == sorted(PLACE.findall(text)), text
+
+
+def test_the_page_has_every_word_that_the_viewer_says() -> None:
+    labels = (VIEWER / "labels.js").read_text("utf-8")
+    own = dict(re.findall(r'^  (\w+): "(.+)",$', labels, re.M))
+
+    assert len(own) > 40
+    assert own == viewer_words.WORDS
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -21,6 +21,7 @@ from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
 from inspect_ai.inspection.decided_files import named_study, root_of
 from inspect_ai.settings import Settings
+from inspect_ai.web.cases.orientation import Orientation
 from inspect_ai.web.cases.spool import DONE, FAILED, META, READY, VOLUME, spool, warm_up
 
 KEPT = 4  # studies: the one on the screen, its neighbours, and one more reader's
@@ -30,12 +31,16 @@ LOOK_EVERY_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """Shape of a study's pixels: of a volume [D, H, W] with its spacing, or the size of each picture [H, W]."""
+    """Shape of a study's pixels: of a volume [D, H, W] with its spacing, or the size of each picture [H, W].
+
+    orientation: sides of the patient at the first and the last index of a volume's axes, where they are certain.
+    """
 
     is_volume: bool
     shape: tuple[int, ...]
     spacing_mm: tuple[float, ...]
     sizes: tuple[tuple[int, int], ...]
+    orientation: Orientation | None = None
 
 
 class StudyPixels:
@@ -87,7 +92,11 @@ class StudyPixels:
         facts: dict[str, Any] = json.loads((folder / META).read_text("utf-8"))
         if facts["kind"] == "volume":
             return Geometry(
-                is_volume=True, shape=tuple(facts["shape"]), spacing_mm=tuple(facts["spacing_mm"]), sizes=()
+                is_volume=True,
+                shape=tuple(facts["shape"]),
+                spacing_mm=tuple(facts["spacing_mm"]),
+                sizes=(),
+                orientation=facts["orientation"],
             )
         sizes = tuple((int(height), int(width)) for height, width in facts["sizes"])
         return Geometry(is_volume=False, shape=(), spacing_mm=(), sizes=sizes)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from inspect_ai.domain import Image, Study, StudyRef, Volume
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import load
-from inspect_ai.ingest.slice_reader import SliceReader
 from inspect_ai.secret import write_private
 from inspect_ai.settings import Settings
+from inspect_ai.web.cases.orientation import PlacedReader, directions_of, orientation
 
 META, VOLUME, READY, DONE, FAILED = "meta.json", "volume.i16", "ready.u8", "done", "failed"
 
@@ -33,7 +33,7 @@ def spool(root: Path, ref: StudyRef, settings: Settings, folder: Path, first: in
     """Decode a study into `folder`, slice `first` of a volume before the others. Runs in a decoding child."""
     try:
         if not _progressive(root, ref, settings, folder, first):
-            _whole(load(root, ref, settings), folder)
+            _whole(root, load(root, ref, settings), folder)
     except InputError as e:
         write_private(folder / FAILED, str(e).encode())
         return
@@ -45,11 +45,12 @@ def _progressive(root: Path, ref: StudyRef, settings: Settings, folder: Path, fi
     if ref.kind != "dicom":
         return False
     try:
-        reader = SliceReader(root, ref, settings)
+        reader = PlacedReader(root, ref, settings)
     except InputError:
         return False
     hu, ready = _volume_files(folder, reader.shape)
-    _meta(folder, kind="volume", shape=list(reader.shape), spacing_mm=list(reader.spacing_mm))
+    placed = orientation(root, ref, reader.directions())
+    _meta(folder, kind="volume", shape=list(reader.shape), spacing_mm=list(reader.spacing_mm), orientation=placed)
     depth = reader.shape[0]
     for index in sorted(range(depth), key=lambda i: abs(i - min(max(first, 0), depth - 1))):
         hu[index] = reader.read(index)
@@ -57,7 +58,7 @@ def _progressive(root: Path, ref: StudyRef, settings: Settings, folder: Path, fi
     return True
 
 
-def _whole(study: Study, folder: Path) -> None:
+def _whole(root: Path, study: Study, folder: Path) -> None:
     """Spool a study that was loaded at once. Raises InputError where it has no pixels."""
     if study.volumes:
         volume: Volume = study.volumes[0]
@@ -65,7 +66,8 @@ def _whole(study: Study, folder: Path) -> None:
         hu, ready = _volume_files(folder, (shape[0], shape[1], shape[2]))
         hu[:] = volume.hu
         ready[:] = 1
-        _meta(folder, kind="volume", shape=list(shape), spacing_mm=list(volume.spacing_mm))
+        placed = orientation(root, study.ref, directions_of(volume))
+        _meta(folder, kind="volume", shape=list(shape), spacing_mm=list(volume.spacing_mm), orientation=placed)
         return
     if not study.images:
         reasons = [rejection.reason for rejection in study.rejections]

@@ -77,7 +77,8 @@ def manifest(visit: Looking, entry: int) -> Response:
         volume = {
             "kind": "volume", "depth": found.shape[0], "rows": found.shape[1], "columns": found.shape[2],
             "spacing_mm": found.spacing_mm, "slices": f"/cases/{entry}/slices/{{index}}", "heat": None,
-            "presets": PRESETS, "first": top if top or not shown.hidden else found.shape[0] // 2,
+            "orientation": found.orientation, "presets": PRESETS,
+            "first": top if top or not shown.hidden else found.shape[0] // 2,
             "marks": [mark | {"slice": mark["image"]} for mark in marks],
         }  # fmt: skip
         return JSONResponse(volume | {"words": words, "why": "", "drawn": drawn})

@@ -3,9 +3,9 @@ import { element, svg } from "./dom.js";
 import { ICONS } from "./icons.js";
 
 const TOOLS = ["move", "scroll", "window"];
-const DRAWING_TOOLS = ["point", "box", "circle", "freehand", "erase"];
+const DRAWING_TOOLS = ["measure", "point", "box", "circle", "freehand", "erase"];
 const ZOOM_STEP = 1.25;
-const SHORTCUTS = { move: "v", point: "d", box: "x", circle: "c", freehand: "f", erase: "e", zoomIn: "+", zoomOut: "-", reset: "0", invert: "i", marks: "m", planes: "q" };
+const SHORTCUTS = { move: "v", measure: "g", point: "d", box: "x", circle: "c", freehand: "f", erase: "e", zoomIn: "+", zoomOut: "-", reset: "0", invert: "i", marks: "m", planes: "q" };
 
 export class Controls {
   constructor(viewer) {

@@ -1,6 +1,9 @@
-/** The reader's drawings: made by mouse, finger or keyboard, kept in source pixels. */
+/** The reader's drawings: made by mouse, finger or keyboard, kept in source pixels. A measured line is one too, but no answer. */
+import { ACROSS, placeIn, shownAxes } from "./axes.js";
+import { lengthText } from "./length.js";
 
 const KINDS = ["point", "box", "circle", "freehand"];
+const IN_ANY_PLANE = ["measure", "erase"];
 const REACH = 14; // CSS pixels within which Delete takes a drawing
 const FREEHAND_STEP = 3; // CSS pixels between two corners of an outline
 
@@ -17,43 +20,63 @@ export class Drawing {
     return this.viewer.tool;
   }
 
-  /** Whether the chosen tool draws or deletes. */
+  /** Whether the chosen tool draws, measures or deletes. */
   get active() {
-    return this.tool === "erase" || KINDS.includes(this.tool);
+    return IN_ANY_PLANE.includes(this.tool) || KINDS.includes(this.tool);
+  }
+
+  /** Whether the chosen tool works in a pane: answers are drawn on the first one alone. */
+  worksIn(pane) {
+    return this.active && (pane === this.viewer.pane || IN_ANY_PLANE.includes(this.tool));
   }
 
   seenIn(pane) {
-    if (pane !== this.viewer.pane) return [];
-    return this.all.filter((one) => one.slice === this.viewer.slice);
+    return this.all.filter((one) => this.isIn(pane, one));
+  }
+
+  isIn(pane, { plane, at }) {
+    return plane === pane.plane && at === this.cut(pane);
+  }
+
+  /** Slice, row or column at which a pane cuts the volume; null on a picture. */
+  cut(pane) {
+    const axis = ACROSS[pane.plane];
+    if (!axis) return null;
+    return axis === "slice" ? this.viewer.slice : this.viewer.place[axis];
   }
 
   drawn() {
-    return this.all.map(({ kind, slice, points }) => ({ kind, slice, points: points.map((point) => [...point]) }));
+    const answers = this.all.filter(({ kind }) => kind !== "measure");
+    return answers.map(({ kind, at, points }) => ({ kind, slice: at, points: points.map((point) => [...point]) }));
   }
 
   load(drawn) {
     for (const { kind, points } of drawn) {
       if (!KINDS.includes(kind) || !points?.length) throw new Error(`A drawing of kind "${kind}" with ${points?.length} points cannot be shown.`);
     }
-    this.all = drawn.map(({ kind, slice, points }) => ({ kind, slice: slice ?? null, points: points.map((point) => [...point]) }));
+    const { plane } = this.viewer.pane;
+    const measured = this.all.filter(({ kind }) => kind === "measure");
+    this.all = [...measured, ...drawn.map(({ kind, slice, points }) => ({ kind, plane, at: slice ?? null, points: points.map((point) => [...point]) }))];
     this.unfinished = null;
     this.viewer.repaint();
   }
 
   // Mouse and finger: `begin` at the first touch, `drag` while held, `end` when let go.
 
-  begin(place) {
-    if (this.tool === "erase") return this.eraseNear(place);
-    if (this.tool === "point") return this.finish({ kind: "point", points: [this.inside(place)] });
-    this.unfinished = { kind: this.tool, slice: this.viewer.slice, points: [this.inside(place)] };
+  begin(place, pane = this.viewer.pane) {
+    if (this.tool === "erase") return this.eraseNear(place, pane);
+    const started = { kind: this.tool, plane: pane.plane, at: this.cut(pane), points: [this.inside(place, pane)] };
+    if (this.tool === "point") return this.finish(started);
+    this.unfinished = started;
     return this.viewer.repaint();
   }
 
-  drag(place) {
+  drag(place, pane = this.viewer.pane) {
     const { unfinished } = this;
     if (!unfinished) return;
-    if (unfinished.kind !== "freehand") unfinished.points = [unfinished.points[0], this.inside(place)];
-    else if (this.away(unfinished.points.at(-1), place) >= FREEHAND_STEP) unfinished.points.push(this.inside(place));
+    const to = this.inside(place, pane);
+    if (unfinished.kind !== "freehand") unfinished.points = [unfinished.points[0], to];
+    else if (gap(...[unfinished.points.at(-1), to].map((point) => screen(pane, unfinished, point))) >= FREEHAND_STEP) unfinished.points.push(to);
     this.viewer.repaint();
   }
 
@@ -109,62 +132,64 @@ export class Drawing {
     this.cursorShown = false;
   }
 
-  finish({ kind, points }) {
-    const kept = kind === "box" ? corners(points) : points;
-    this.all.push({ kind, slice: this.viewer.slice, points: kept });
-    this.changed("drew", kind);
+  finish(made) {
+    this.all.push(made.kind === "box" ? { ...made, points: corners(made.points) } : made);
+    this.changed("drew", made);
   }
 
   eraseLast() {
-    const at = this.all.findLastIndex((one) => one.slice === this.viewer.slice);
-    return this.eraseAt(at);
+    const index = this.all.findLastIndex((one) => this.viewer.panes.some((pane) => this.isIn(pane, one)));
+    return this.eraseAt(index);
   }
 
-  eraseNear(place) {
+  eraseNear(place, pane) {
     let [nearest, least] = [-1, REACH];
-    this.all.forEach((one, at) => {
-      const away = one.slice === this.viewer.slice ? this.distance(one, place) : Infinity;
-      if (away <= least) [nearest, least] = [at, away];
+    this.all.forEach((one, index) => {
+      const away = this.isIn(pane, one) ? this.distance(one, place, pane) : Infinity;
+      if (away <= least) [nearest, least] = [index, away];
     });
     return this.eraseAt(nearest);
   }
 
-  eraseAt(at) {
-    if (at < 0) return this.viewer.say("nothingToErase");
-    const [{ kind }] = this.all.splice(at, 1);
-    return this.changed("erased", kind);
+  eraseAt(index) {
+    if (index < 0) return this.viewer.say("nothingToErase");
+    const [gone] = this.all.splice(index, 1);
+    return this.changed("erased", gone);
   }
 
-  changed(sentence, kind) {
-    this.viewer.say(sentence, { kind: this.viewer.words(kind) });
-    this.viewer.repaint();
-    this.viewer.options.onDrawn?.(this.drawn());
+  changed(sentence, { kind, plane, points }) {
+    const { viewer } = this;
+    viewer.repaint();
+    if (kind !== "measure") {
+      viewer.say(sentence, { kind: viewer.words(kind) });
+      viewer.options.onDrawn?.(this.drawn());
+    } else if (sentence === "drew") {
+      viewer.say(viewer.volume ? "measured" : "measuredPixels", { length: lengthText(viewer, plane, points) });
+    } else viewer.say(sentence, { kind: viewer.words("line") });
   }
 
-  /** A place as [row, col], kept inside the picture. */
-  inside({ row, col }) {
-    const { rows, columns } = this.viewer.extent;
-    return [clamp(row, rows), clamp(col, columns)];
-  }
-
-  screen([row, col]) {
-    return this.viewer.pane.toScreen({ slice: this.viewer.slice, row, col });
-  }
-
-  away(point, { row, col }) {
-    const [a, b] = [this.screen(point), this.screen([row, col])];
-    return Math.hypot(a[0] - b[0], a[1] - b[1]);
+  /** A place as the two numbers of a pane ([row, col] on the first one), kept inside the picture. */
+  inside(place, pane = this.viewer.pane) {
+    const { depth, rows, columns } = this.viewer.extent;
+    const counts = { slice: depth, row: rows, col: columns };
+    return shownAxes(pane.plane).map((axis) => clamp(place[axis], counts[axis]));
   }
 
   /** CSS pixels from a place to the line of a drawing. */
-  distance({ kind, points }, { row, col }) {
-    const here = this.screen([row, col]);
-    const at = points.map((point) => this.screen(point));
+  distance(drawing, place, pane) {
+    const { kind, points } = drawing;
+    const here = pane.toScreen(place);
+    const at = points.map((point) => screen(pane, drawing, point));
     if (kind === "point") return gap(here, at[0]);
+    if (kind === "measure") return toSegment(here, at[0], at[1]);
     if (kind === "circle") return Math.abs(gap(here, at[0]) - gap(at[1], at[0]));
     const ends = kind === "box" ? [at[0], [at[1][0], at[0][1]], at[1], [at[0][0], at[1][1]]] : at;
     return Math.min(...ends.map((end, index) => toSegment(here, end, ends[(index + 1) % ends.length])));
   }
+}
+
+function screen(pane, { plane, at }, point) {
+  return pane.toScreen(placeIn(plane, at, point));
 }
 
 function clamp(value, count) {

@@ -3,6 +3,7 @@ export const ICONS = {
   move: "M12 3v18M3 12h18M12 3l-3 3M12 3l3 3M12 21l-3-3M12 21l3-3M3 12l3-3M3 12l3 3M21 12l-3-3M21 12l-3 3",
   scroll: "M5 7l7-4 7 4-7 4zM5 12l7 4 7-4M5 17l7 4 7-4",
   window: "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18zM12 3v18M12 7h6M12 11h9M12 15h8",
+  measure: "M4 20L20 4M2.5 17l4.5 4.5M17 2.5L21.5 7M9.5 14.5l2 2M13.5 10.5l2 2",
   point: "M12 4v6M12 14v6M4 12h6M14 12h6",
   box: "M4 6h16v12H4z",
   circle: "M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16z",

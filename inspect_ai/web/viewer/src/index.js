@@ -8,10 +8,11 @@
  *   picture: {"kind": "picture", "width", "height", "url", "heat": url or null,
  *             "marks": [{"number", "row", "col", "diameter_px": number or null, "label"}]}
  *   volume:  {"kind": "volume", "depth", "rows", "columns", "spacing_mm": [z, row, column],
+ *             "orientation": {"slice": ["F", "H"], "row": ["A", "P"], "col": ["R", "L"]} or null,
  *             "slices": "/cases/12/slices/{index}", "heat": null, "presets": [{"name", "centre", "width"}],
  *             "marks": [{"number", "slice", "row", "col", "diameter_mm", "label"}], "first": index}
- *            Each slice answers rows * columns little-endian int16 Hounsfield units. Slice 0 is the lowest (nearest the
- *            feet), so that the coronal and sagittal planes stand upright.
+ *            Each slice answers rows * columns little-endian int16 Hounsfield units. Slice 0 is drawn lowest in the
+ *            coronal and sagittal planes; the orientation names the patient's sides at both ends of each axis.
  *
  * `options` (each may be left out):
  *   labels    words for buttons, tooltips and sentences, by the names in labels.js
@@ -30,7 +31,7 @@
  *                    in source pixels: a box has two opposite corners, a circle its centre and a place on its edge,
  *                    a freehand outline its corners in order (closed, the first is not repeated)
  *   load(drawn)      shows stored drawings in place of those that are there
- *   setTool(name)    "move", "scroll", "window", "point", "box", "circle", "freehand" or "erase"
+ *   setTool(name)    "move", "scroll", "window", "measure", "point", "box", "circle", "freehand" or "erase"
  *   setWindow(centre, width), setInverted(yes), setHeat(opacity), showMarks(yes), showPlanes(yes), reset()
  *   toScreen({slice, row, col})  place in CSS pixels from the upper left corner of the picture, for tests and overlays
  *   state()          {slice, loaded, tool, centre, width, inverted, marks, heat, planes, zoom} as shown now

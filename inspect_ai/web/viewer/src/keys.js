@@ -16,15 +16,16 @@ export const KEYS = [
   { keys: "t", does: "heat map on or off" },
   { keys: "q", does: "three planes on or off" },
   { keys: "v", does: "tool: move" },
+  { keys: "g", does: "tool: measure a line, in mm on a volume, in pixels on a picture; no part of an answer" },
   { keys: "d x c f e", does: "tools: point, box, circle, outline, delete" },
   { keys: "arrows, with a drawing tool", does: "move the crosshair by 1 pixel, with Shift by 10" },
-  { keys: "Enter or Space, with a drawing tool", does: "set the point, a corner or centre, then the other; delete the nearest" },
+  { keys: "Enter or Space, with a drawing tool", does: "set the point, an end, a corner or centre, then the other; delete the nearest" },
   { keys: "Shift+Enter", does: "close an outline" },
   { keys: "Escape", does: "give up a drawing, then back to the first tool" },
   { keys: "Delete", does: "delete the last drawing on this slice" },
 ];
 
-const TOOL_KEYS = { v: "move", d: "point", x: "box", c: "circle", f: "freehand", e: "erase" };
+const TOOL_KEYS = { v: "move", g: "measure", d: "point", x: "box", c: "circle", f: "freehand", e: "erase" };
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 const PAN_STEP = 60; // CSS pixels
 const ZOOM_STEP = 1.25;

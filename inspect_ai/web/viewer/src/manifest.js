@@ -1,5 +1,7 @@
 /** Checks of what the server sent: a wrong manifest is one sentence, not a blank picture. */
 
+import { ORDER } from "./axes.js";
+
 export function checked(manifest) {
   if (manifest?.kind === "picture") {
     requireCounts(manifest, ["width", "height"]);
@@ -13,10 +15,18 @@ export function checked(manifest) {
       throw new Error("The manifest of a volume needs spacing_mm: three numbers above 0.");
     }
     if (!manifest.slices?.includes("{index}")) throw new Error("The manifest of a volume needs slices with {index} in it.");
+    requireSides(manifest.orientation);
     const first = Math.min(Math.max(Math.round(manifest.first ?? manifest.depth / 2), 0), manifest.depth - 1);
     return { heat: null, marks: [], presets: [], ...manifest, first };
   }
   throw new Error(`The viewer shows pictures and volumes; this manifest is of kind "${manifest?.kind}".`);
+}
+
+/** Letters at the first and the last index of each axis, or nothing at all: half of it would be a wrong letter. */
+function requireSides(orientation) {
+  if (orientation === null || orientation === undefined) return;
+  const sound = ORDER.every((axis) => orientation[axis]?.length === 2 && orientation[axis].every((sides) => /^[RLAPHF]{1,3}$/.test(sides)));
+  if (!sound) throw new Error("The orientation of a volume needs two letters for each of slice, row and col.");
 }
 
 function requireCounts(manifest, names) {

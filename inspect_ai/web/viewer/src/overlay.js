@@ -1,5 +1,8 @@
 /** Drawing of marks, the reader's drawings, the crosshair and the scale bar over one pane, in SVG attributes alone. */
+import { placeIn } from "./axes.js";
 import { svg } from "./dom.js";
+import { paintLetters } from "./letters.js";
+import { lengthText } from "./length.js";
 
 const SMALLEST_RING = 13; // CSS pixels: a ring that stands around a finding, not on it
 const SPOT = 5;
@@ -9,11 +12,13 @@ export function paintOverlay(viewer, pane, layer) {
   layer.replaceChildren();
   if (pane.plane !== "axial" && viewer.volume) surroundings(viewer, pane, layer);
   if (viewer.planes) planeLines(viewer, pane, layer);
-  for (const drawn of viewer.drawing.seenIn(pane)) shape(pane, layer, drawn, "iv-drawn");
-  if (viewer.drawing.unfinished && pane === viewer.pane) shape(pane, layer, viewer.drawing.unfinished, "iv-drawn iv-unfinished");
+  for (const drawn of viewer.drawing.seenIn(pane)) shape(viewer, pane, layer, drawn, "iv-drawn");
+  const { unfinished } = viewer.drawing;
+  if (unfinished?.plane === pane.plane) shape(viewer, pane, layer, unfinished, "iv-drawn iv-unfinished");
   if (viewer.marksShown) for (const mark of viewer.marksIn(pane)) ring(pane, layer, mark);
   if (viewer.drawing.cursorShown && pane === viewer.pane) cursor(pane, layer, viewer.drawing.cursor);
   if (viewer.volume) scaleBar(pane, layer);
+  if (viewer.volume) paintLetters(viewer.manifest.orientation, pane, layer);
 }
 
 /** Black around a cut through the volume: beside the slices there is no air that was measured. */
@@ -52,11 +57,12 @@ function ring(pane, layer, mark) {
   );
 }
 
-function shape(pane, layer, { kind, points, slice, selected }, name) {
-  const at = points.map(([row, col]) => pane.toScreen({ slice, row, col }));
-  const full = selected ? `${name} iv-selected` : name;
+function shape(viewer, pane, layer, { kind, plane, points, at: cut }, full) {
+  const at = points.map((point) => pane.toScreen(placeIn(plane, cut, point)));
   const [[x, y]] = at;
-  if (kind === "point" || at.length === 1) {
+  if (kind === "measure") {
+    ruler(layer, at, lengthText(viewer, plane, points), full);
+  } else if (kind === "point" || at.length === 1) {
     outlined(layer, "path", { d: `M${x - SPOT} ${y}H${x + SPOT}M${x} ${y - SPOT}V${y + SPOT}` }, full);
   } else if (kind === "box") {
     const [, [x1, y1]] = at;
@@ -64,9 +70,18 @@ function shape(pane, layer, { kind, points, slice, selected }, name) {
   } else if (kind === "circle") {
     outlined(layer, "circle", { cx: x, cy: y, r: Math.hypot(at[1][0] - x, at[1][1] - y) }, full);
   } else {
-    const end = name.includes("iv-unfinished") ? "" : "Z";
+    const end = full.includes("iv-unfinished") ? "" : "Z";
     outlined(layer, "path", { d: `M${at.map((one) => one.join(" ")).join("L")}${end}` }, full);
   }
+}
+
+/** A line with short bars at its ends, and its length beside the later one. */
+function ruler(layer, at, text, name) {
+  const [[x0, y0], [x1, y1] = [x0, y0]] = at;
+  const long = Math.max(Math.hypot(x1 - x0, y1 - y0), 1);
+  const [u, v] = [((y1 - y0) / long) * SPOT, ((x0 - x1) / long) * SPOT];
+  outlined(layer, "path", { d: `M${x0} ${y0}L${x1} ${y1}M${x0 - u} ${y0 - v}l${2 * u} ${2 * v}M${x1 - u} ${y1 - v}l${2 * u} ${2 * v}` }, `${name} iv-ruler`);
+  layer.append(svg("text", { x: x1 + 12, y: y1 + (y1 < y0 ? -10 : 14), class: "iv-length" }, text));
 }
 
 function cursor(pane, layer, place) {

@@ -27,8 +27,8 @@ export function listen(viewer, pane, host, signal) {
       return viewer.repaint();
     }
     const tool = BUTTON_TOOLS[event.button] ?? viewer.tool;
-    drag = { tool, start: at(event), last: at(event), moved: false, draws: tool === viewer.tool && viewer.drawing.active && pane === viewer.pane };
-    if (drag.draws) viewer.drawing.begin(pane.toSource(...at(event)));
+    drag = { tool, start: at(event), last: at(event), moved: false, draws: tool === viewer.tool && viewer.drawing.worksIn(pane) };
+    if (drag.draws) viewer.drawing.begin(pane.toSource(...at(event)), pane);
     return event.preventDefault();
   });
   on("pointermove", (event) => {
@@ -39,7 +39,7 @@ export function listen(viewer, pane, host, signal) {
     const [dx, dy] = [now[0] - drag.last[0], now[1] - drag.last[1]];
     drag.moved ||= Math.hypot(now[0] - drag.start[0], now[1] - drag.start[1]) > CLICK;
     drag.last = now;
-    if (drag.draws) return viewer.drawing.drag(pane.toSource(...now));
+    if (drag.draws) return viewer.drawing.drag(pane.toSource(...now), pane);
     if (drag.moved) rest = dragged(viewer, pane, drag.tool, dx, dy, rest);
     return undefined;
   });

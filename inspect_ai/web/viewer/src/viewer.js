@@ -1,4 +1,5 @@
 /** One mounted viewer: what is shown, and the moves that change it. Panes draw, controls and keys call. */
+import { ACROSS as AXIS, ORDER } from "./axes.js";
 import { Controls } from "./controls.js";
 import { element, svg } from "./dom.js";
 import { Drawing } from "./drawing.js";
@@ -12,7 +13,6 @@ import { SlicePane, engine, start } from "./slice_pane.js";
 
 const MEMORY_MB = 768;
 const SIDE_PLANES = ["coronal", "sagittal"];
-const AXIS = { axial: "slice", coronal: "row", sagittal: "col" };
 
 export class Viewer {
   constructor(host, manifest, options) {
@@ -242,7 +242,7 @@ export class Viewer {
   marksIn(pane) {
     if (!this.volume) return this.marks.map((mark) => ({ ...mark, near: true }));
     const axis = AXIS[pane.plane];
-    const step = this.manifest.spacing_mm[["slice", "row", "col"].indexOf(axis)];
+    const step = this.manifest.spacing_mm[ORDER.indexOf(axis)];
     return this.marks.flatMap((mark) => {
       const away = Math.abs(mark.place[axis] - this.place[axis]) * step;
       const near = away <= step / 2;
