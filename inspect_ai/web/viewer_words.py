@@ -19,6 +19,7 @@ WORDS = {
     "planesWait": _("The three planes need all slices; {loaded} of {depth} are here."),
     "planesTooLarge": _("This series is too large for the three planes in this browser's memory."),
     "sliceFailed": _("Slice {slice} could not be loaded. Move to it again to try once more."),
+    "heatSlice": _("The heat map lies on slice {slice}."),
     "heatFailed": _("The heat map could not be loaded."),
     "pictureFailed": _("The picture could not be loaded from {url}."),
     "cursor": _("row {row}, column {col}"), "drew": _("{kind} drawn"), "erased": _("{kind} deleted"),

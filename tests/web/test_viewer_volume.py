@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.web import made_volumes as made
 from tests.web.desk import Desk, Pixels
 
 BIG = made.manifest(500, 512, 512, (1.25, 0.7, 0.7))
+SMALL = made.manifest(3, 8, 8, (1.0, 1.0, 1.0))
 ROWS, COLUMNS = 512, 512
 FEW = 1.0  # grey steps: rounding in the table of the window
 
@@ -206,11 +210,11 @@ def test_a_click_in_one_plane_moves_the_two_others(desk: Desk) -> None:
     desk.call("viewer.showPlanes(true)")
     left, top, width, height = desk.frame("coronal")
 
-    # the middle of a pane is the middle of the volume; one slice is 3 mm high
+    # the middle of a pane is the middle of the volume; one slice is 3 mm high, and 10 mm are far from its edge
     per_mm = desk.call("viewer.panes[1].zoom") / 0.5
-    desk.drag((left + width / 2, top + height / 2 - 9 * per_mm), (left + width / 2, top + height / 2 - 9 * per_mm))
+    desk.drag((left + width / 2, top + height / 2 - 10 * per_mm), (left + width / 2, top + height / 2 - 10 * per_mm))
 
-    desk.wait(lambda: desk.state()["slice"] == 23)  # 19.5 + 3, rounded up by the half pixel of the click
+    desk.wait(lambda: desk.state()["slice"] == 23)
     desk.press("arrow_down")
     assert "Coronal 34" in desk.driver.find_element("css selector", ".iv-coronal .iv-corner").text
 
@@ -247,3 +251,36 @@ def test_a_slice_that_fails_is_told_and_the_shown_one_stays(desk: Desk) -> None:
     broken.clear()
     desk.call("viewer.goTo(7)")
     assert desk.state()["slice"] == 7
+
+
+def test_the_heat_map_of_a_volume_lies_on_its_slice_alone_and_where_the_slice_is(desk: Desk) -> None:
+    blank = np.full((64, 96), -1000, "<i2").tobytes()
+    heat = np.zeros((32, 48, 4), np.uint8)
+    heat[8:16, 24:36] = (255, 0, 0, 255)  # rows 16 to 31 and columns 48 to 71 of the slice
+    out = io.BytesIO()
+    Image.fromarray(heat).save(out, "PNG")
+    desk.site.answer("/slices/", "application/octet-stream", lambda _: blank)
+    desk.site.answer("/heat.png", "image/png", lambda _: out.getvalue())
+    desk.mount(made.manifest(20, 64, 96, (2.0, 1.0, 1.5), first=3, heat={"slice": 7, "url": "/heat.png"}))
+    desk.call("viewer.setWindow(40, 400)")  # air is black
+    hot, beside = {"slice": 7, "row": 24, "col": 60}, {"slice": 7, "row": 24, "col": 76}
+
+    assert desk.state()["heat"] == 0
+    assert "/heat.png" not in desk.site.asked
+    desk.press("t")
+    assert desk.said() == "The heat map lies on slice 8."
+    assert desk.grey("axial", hot) == (0, 0, 0)
+    desk.call("viewer.goTo(7)")
+    assert desk.grey("axial", hot) == pytest.approx((128, 0, 0), abs=2)
+    desk.button("heat").send_keys("\ue010")  # End
+    desk.button("zoomIn").click()
+    desk.call("viewer.pane.panBy(50, 20)")
+    assert desk.grey("axial", hot) == (255, 0, 0)
+    assert desk.grey("axial", beside) == (0, 0, 0)
+    desk.press("t")
+    assert desk.grey("axial", hot) == (0, 0, 0)
+
+
+def test_a_heat_map_that_names_no_slice_is_refused(desk: Desk) -> None:
+    with pytest.raises(RuntimeError, match="heat map of a volume needs its slice"):
+        desk.mount(SMALL | {"heat": "/heat.png"})

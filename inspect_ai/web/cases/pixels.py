@@ -16,6 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inspect_ai.audit import Entry, Log
 from inspect_ai.errors import InputError
 from inspect_ai.ingest import DecoderPool
@@ -111,6 +114,11 @@ class StudyPixels:
         with (folder / VOLUME).open("rb") as f:
             f.seek(index * size)
             return f.read(size)
+
+    def hounsfield(self, entry: Entry, index: int) -> NDArray[np.int16]:
+        """[H, W] of one slice, once it is there. Raises InputError."""
+        rows, columns = self.geometry(entry, index).shape[1:]
+        return np.frombuffer(self.slice(entry, index), "<i2").reshape(rows, columns)
 
     def picture(self, entry: Entry, index: int) -> bytes:
         """PNG of one picture at full size. Raises InputError."""

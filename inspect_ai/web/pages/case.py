@@ -16,6 +16,7 @@ from inspect_ai.errors import InputError, UsageError
 from inspect_ai.web.cases.drawn import drawn_from, drawn_view
 from inspect_ai.web.pages.queue import answered_last, filter_of, suffix
 from inspect_ai.web.pages.reading import PRESETS, Reading, answers, machine_view, marks_view, reading, said_view, warm
+from inspect_ai.web.pages.slice_heat import heat_alone, slice_heat
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.viewer_words import viewer_words
 from inspect_ai.web.visit import Refused, Visit, looks, moves
@@ -76,8 +77,8 @@ def manifest(visit: Looking, entry: int) -> Response:
         marks = [] if shown.hidden else marks_view(shown.decision, found.spacing_mm[1:])
         volume = {
             "kind": "volume", "depth": found.shape[0], "rows": found.shape[1], "columns": found.shape[2],
-            "spacing_mm": found.spacing_mm, "slices": f"/cases/{entry}/slices/{{index}}", "heat": None,
-            "orientation": found.orientation, "presets": PRESETS,
+            "spacing_mm": found.spacing_mm, "slices": f"/cases/{entry}/slices/{{index}}", "presets": PRESETS,
+            "heat": slice_heat(visit, shown), "orientation": found.orientation,
             "first": top if top or not shown.hidden else found.shape[0] // 2,
             "marks": [mark | {"slice": mark["image"]} for mark in marks],
         }  # fmt: skip
@@ -115,6 +116,8 @@ def picture_of(visit: Looking, entry: int, index: int) -> Response:
 def stored_picture(visit: Looking, entry: int, which: str) -> Response:
     """Picture that was stored with the decision, or the same with heat and marks."""
     shown = _opened(visit, entry)
+    if which == "heat_alone":
+        return heat_alone(visit, shown)
     if which not in ("stored", "heat") or (which == "heat" and shown.hidden):
         raise Refused(404, "There is no such picture.")
     found = visit.desk.pictures.find(entry, visit.desk.log)[which == "heat"]

@@ -22,6 +22,8 @@ export class Controls {
     const tools = TOOLS.filter((tool) => tool !== "scroll" || viewer.volume);
     return [
       this.group("tools", [...tools, ...DRAWING_TOOLS].map((tool) => this.toggle(tool, () => viewer.setTool(tool)))),
+      this.group("window", [this.number("centre"), this.number("width")]),
+      manifest.marks.length ? this.group("findings", manifest.marks.map((mark) => this.findingButton(mark))) : null,
       this.group("view", [
         this.button("zoomOut", () => viewer.zoomBy(1 / ZOOM_STEP)),
         this.button("zoomIn", () => viewer.zoomBy(ZOOM_STEP)),
@@ -30,9 +32,7 @@ export class Controls {
         manifest.marks.length ? this.toggle("marks", () => viewer.showMarks(!viewer.marksShown)) : null,
         viewer.volume ? this.toggle("planes", () => viewer.showPlanes(!viewer.planes)) : null,
       ]),
-      this.group("window", [this.number("centre"), this.number("width")]),
       manifest.presets.length ? this.group("presets", manifest.presets.map((preset) => this.preset(preset))) : null,
-      manifest.marks.length ? this.group("findings", manifest.marks.map((mark) => this.findingButton(mark))) : null,
       manifest.heat ? this.heatRow() : null,
     ];
   }

@@ -9,7 +9,7 @@
  *             "marks": [{"number", "row", "col", "diameter_px": number or null, "label"}]}
  *   volume:  {"kind": "volume", "depth", "rows", "columns", "spacing_mm": [z, row, column],
  *             "orientation": {"slice": ["F", "H"], "row": ["A", "P"], "col": ["R", "L"]} or null,
- *             "slices": "/cases/12/slices/{index}", "heat": null, "presets": [{"name", "centre", "width"}],
+ *             "slices": "/cases/12/slices/{index}", "heat": {"slice": index, "url"} or null, "presets": [{"name", "centre", "width"}],
  *             "marks": [{"number", "slice", "row", "col", "diameter_mm", "label"}], "first": index}
  *            Each slice answers rows * columns little-endian int16 Hounsfield units. Slice 0 is drawn lowest in the
  *            coronal and sagittal planes; the orientation names the patient's sides at both ends of each axis.

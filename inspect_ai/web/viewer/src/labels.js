@@ -36,6 +36,7 @@ export const LABELS = {
   planesWait: "The three planes need all slices; {loaded} of {depth} are here.",
   planesTooLarge: "This series is too large for the three planes in this browser's memory.",
   sliceFailed: "Slice {slice} could not be loaded. Move to it again to try once more.",
+  heatSlice: "The heat map lies on slice {slice}.",
   heatFailed: "The heat map could not be loaded.",
   pictureFailed: "The picture could not be loaded from {url}.",
   cursor: "row {row}, column {col}",

@@ -16,6 +16,7 @@ export function checked(manifest) {
     }
     if (!manifest.slices?.includes("{index}")) throw new Error("The manifest of a volume needs slices with {index} in it.");
     requireSides(manifest.orientation);
+    if (manifest.heat && !(Number.isInteger(manifest.heat.slice) && typeof manifest.heat.url === "string")) throw new Error("The heat map of a volume needs its slice and url.");
     const first = Math.min(Math.max(Math.round(manifest.first ?? manifest.depth / 2), 0), manifest.depth - 1);
     return { heat: null, marks: [], presets: [], ...manifest, first };
   }

@@ -3,6 +3,7 @@ import { ACROSS as AXIS, ORDER } from "./axes.js";
 import { Controls } from "./controls.js";
 import { element, svg } from "./dom.js";
 import { Drawing } from "./drawing.js";
+import { HeatLayer } from "./heat_layer.js";
 import { KEYS, press } from "./keys.js";
 import { wording } from "./labels.js";
 import { paintOverlay } from "./overlay.js";
@@ -231,10 +232,19 @@ export class Viewer {
     this.heat = Math.min(Math.max(opacity, 0), 1);
     this.later();
     try {
-      await this.pane.setHeat(this.heat);
+      await (this.volume ? this.sliceHeat() : this.pane.setHeat(this.heat));
     } catch {
       this.say("heatFailed");
     }
+  }
+
+  /** Loads the heat map of a volume once it is wanted, and says where it lies to a person who looks elsewhere. */
+  async sliceHeat() {
+    if (this.heat === 0) return;
+    this.heatLayer ??= new HeatLayer(this.pane, this.manifest.heat, this.manifest);
+    if (this.slice !== this.heatLayer.slice) this.say("heatSlice", { slice: this.heatLayer.slice + 1 });
+    await this.heatLayer.load();
+    this.later();
   }
 
   // Marks
@@ -342,6 +352,7 @@ export class Viewer {
     this.controls.update();
     this.root.dataset.tool = this.tool;
     this.root.dataset.slice = this.slice ?? "";
+    this.heatLayer?.paint(this.slice, this.heat);
     for (const pane of this.panes) {
       paintOverlay(this, pane, pane.layer);
       pane.corner.textContent = this.cornerText(pane);
