@@ -5,7 +5,7 @@ import { ICONS } from "./icons.js";
 const TOOLS = ["move", "scroll", "window"];
 const DRAWING_TOOLS = ["measure", "point", "box", "circle", "freehand", "erase"];
 const ZOOM_STEP = 1.25;
-const SHORTCUTS = { move: "v", measure: "g", point: "d", box: "x", circle: "c", freehand: "f", erase: "e", zoomIn: "+", zoomOut: "-", reset: "0", invert: "i", marks: "m", planes: "q" };
+const SHORTCUTS = { move: "v", measure: "g", point: "d", box: "x", circle: "c", freehand: "f", erase: "e", zoomIn: "+", zoomOut: "-", reset: "0", invert: "i", marks: "m", slab: "z", planes: "q" };
 
 export class Controls {
   constructor(viewer) {
@@ -30,6 +30,7 @@ export class Controls {
         this.button("reset", () => viewer.reset()),
         this.toggle("invert", () => viewer.setInverted(!viewer.inverted)),
         manifest.marks.length ? this.toggle("marks", () => viewer.showMarks(!viewer.marksShown)) : null,
+        viewer.volume ? this.toggle("slab", () => viewer.nextSlab()) : null,
         viewer.volume ? this.toggle("planes", () => viewer.showPlanes(!viewer.planes)) : null,
       ]),
       manifest.presets.length ? this.group("presets", manifest.presets.map((preset) => this.preset(preset))) : null,
@@ -110,6 +111,7 @@ export class Controls {
     for (const tool of [...TOOLS, ...DRAWING_TOOLS]) this.press(this.buttons[tool], viewer.tool === tool);
     this.press(this.buttons.invert, viewer.inverted);
     this.press(this.buttons.marks, viewer.marksShown);
+    this.press(this.buttons.slab, viewer.slabMm > 0);
     this.press(this.buttons.planes, viewer.planes);
     this.show(this.centre, viewer.centre);
     this.show(this.width, viewer.width);

@@ -14,5 +14,6 @@ export const ICONS = {
   reset: "M5 12a7 7 0 1 0 2-5M7 3v4h4",
   invert: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 1 1 0 16",
   marks: "M10 8a6 6 0 1 0 0.1 0zM16.5 4.5l2-1.5v7",
+  slab: "M4 6h16M4 12h16M4 18h16M12 3v18M9 6l3-3 3 3M9 18l3 3 3-3",
   planes: "M4 4h7v16H4zM13 4h7v7h-7zM13 13h7v7h-7z",
 };

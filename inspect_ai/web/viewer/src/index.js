@@ -32,9 +32,9 @@
  *                    a freehand outline its corners in order (closed, the first is not repeated)
  *   load(drawn)      shows stored drawings in place of those that are there
  *   setTool(name)    "move", "scroll", "window", "measure", "point", "box", "circle", "freehand" or "erase"
- *   setWindow(centre, width), setInverted(yes), setHeat(opacity), showMarks(yes), showPlanes(yes), reset()
+ *   setWindow(centre, width), setInverted(yes), setHeat(opacity), showMarks(yes), showPlanes(yes), setSlab(mm), reset()
  *   toScreen({slice, row, col})  place in CSS pixels from the upper left corner of the picture, for tests and overlays
- *   state()          {slice, loaded, tool, centre, width, inverted, marks, heat, planes, zoom} as shown now
+ *   state()          {slice, slabMm, loaded, tool, centre, width, inverted, marks, heat, planes, zoom} as shown now
  *   keys             [{"keys", "does"}]: the keyboard, for a help page
  *   destroy()        removes everything that mount() made, and frees its memory
  */

@@ -20,6 +20,8 @@ export const LABELS = {
   reset: "Reset",
   invert: "Invert",
   marks: "Findings",
+  slab: "MIP",
+  slabOf: "MIP {mm} mm, slices {first} to {last}",
   planes: "3 planes",
   centre: "Level",
   width: "Width",

@@ -5,10 +5,12 @@
  * arrays, so that nothing is held twice.
  */
 import { cache, imageLoader, metaData, volumeLoader } from "@cornerstonejs/core";
+import { SLABS_MM, brightest, slabAround } from "./slab.js";
 
 const SCHEME = "inspect";
 const AT_ONCE = 4; // background requests; browsers open six to a host, and the shown slice must not wait
 const AHEAD = 32; // slices that are fetched first in the direction of scrolling
+const SLABS_KEPT = 8; // slabs in memory, made again when they are wanted again
 const open = new Map(); // viewer's key -> Series
 let opened = 0;
 
@@ -17,6 +19,8 @@ export class Series {
     this.manifest = manifest;
     this.key = `${++opened}`;
     this.ids = Array.from({ length: manifest.depth }, (_, index) => `${SCHEME}:${this.key}:${index}`);
+    this.stack = SLABS_MM.flatMap((mm) => this.ids.map((id) => (mm ? `${id}:${mm}` : id)));
+    this.slabsMade = [];
     this.bytes = manifest.rows * manifest.columns * 2;
     this.most = Math.max(Math.floor((memoryMb * 2 ** 20) / this.bytes), 8); // slices
     this.stopped = new AbortController();
@@ -49,8 +53,17 @@ export class Series {
     return imageLoader.loadAndCacheImage(this.ids[index]);
   }
 
-  valueAt({ slice, row, col }) {
-    const image = cache.getImage(this.ids[Math.round(slice)]);
+  /** Place in the stack of a slice, or of the slab around it: the slices first, then the slabs of each thickness. */
+  place(index, slabMm) {
+    return SLABS_MM.indexOf(slabMm) * this.ids.length + index;
+  }
+
+  loadShown(index, slabMm) {
+    return imageLoader.loadAndCacheImage(this.stack[this.place(index, slabMm)]);
+  }
+
+  valueAt({ slice, row, col }, slabMm = 0) {
+    const image = cache.getImage(this.stack[this.place(Math.round(slice), slabMm)]);
     const at = [Math.round(row), Math.round(col)];
     if (!image || at[0] < 0 || at[1] < 0 || at[0] >= this.manifest.rows || at[1] >= this.manifest.columns) return null;
     return image.getPixelData()[at[0] * this.manifest.columns + at[1]];
@@ -99,6 +112,17 @@ export class Series {
     return image(this, index, new Int16Array(bytes));
   }
 
+  /** A slab from its slices, which are fetched if need be; the oldest slab goes, so that slabs drive no slice out. */
+  async slab(index, mm) {
+    const [first, last] = slabAround(index, mm, this.manifest);
+    const slices = await Promise.all(this.ids.slice(first, last + 1).map((id) => imageLoader.loadAndCacheImage(id)));
+    const id = `${this.ids[index]}:${mm}`;
+    this.slabsMade = [...this.slabsMade.filter((one) => one !== id), id];
+    bound();
+    while (this.slabsMade.length > SLABS_KEPT) forget(this.slabsMade.shift());
+    return image(this, index, brightest(slices.map((one) => one.getPixelData())), id);
+  }
+
   volumeId() {
     const id = `${SCHEME}-volume:${this.key}`;
     if (!cache.getVolume(id)) volumeLoader.createAndCacheVolumeFromImagesSync(id, this.ids);
@@ -110,21 +134,24 @@ export class Series {
     open.delete(this.key);
     const id = `${SCHEME}-volume:${this.key}`;
     if (cache.getVolume(id)) cache.removeVolumeLoadObject(id);
-    for (const one of this.ids) {
-      if (cache.getImageLoadObject(one)) cache.removeImageLoadObject(one, { force: true });
-    }
+    this.ids.forEach(forget);
+    this.slabsMade.forEach(forget);
     bound();
   }
 }
 
-/** Gives Cornerstone's cache the memory of the open series: what each may hold, and the slice that is on its way. */
+function forget(id) {
+  if (cache.getImageLoadObject(id)) cache.removeImageLoadObject(id, { force: true });
+}
+
+/** Gives Cornerstone's cache the memory of the open series: what each may hold, its slabs, and the slice that is on its way. */
 function bound() {
-  const bytes = [...open.values()].map((one) => one.bytes * (Math.min(one.most, one.ids.length) + 1));
+  const bytes = [...open.values()].map((one) => one.bytes * (Math.min(one.most, one.ids.length) + 1 + (one.slabsMade.length ? SLABS_KEPT : 0)));
   cache.setMaxCacheSize(bytes.reduce((sum, more) => sum + more, 2 ** 20));
 }
 
 /** Cornerstone's image over the fetched array; it wraps the array and copies nothing. */
-function image(series, index, pixels) {
+function image(series, index, pixels, id = series.ids[index]) {
   const { rows, columns, spacing_mm: spacing } = series.manifest;
   let [least, most] = [pixels[0], pixels[0]];
   for (const value of pixels) {
@@ -132,7 +159,7 @@ function image(series, index, pixels) {
     else if (value > most) most = value;
   }
   return {
-    imageId: series.ids[index],
+    imageId: id,
     minPixelValue: least,
     maxPixelValue: most,
     slope: 1,
@@ -163,14 +190,14 @@ function register() {
   registered = true;
   metaData.addProvider(describe, 10_000);
   imageLoader.registerImageLoader(SCHEME, (id) => {
-    const [series, index] = found(id);
-    return { promise: series.fetched(index) };
+    const [series, index, slabMm] = found(id);
+    return { promise: slabMm ? series.slab(index, slabMm) : series.fetched(index) };
   });
 }
 
 function found(id) {
-  const [scheme, key, index] = String(id).split(":");
-  return scheme === SCHEME && open.has(key) ? [open.get(key), Number(index)] : [undefined, undefined];
+  const [scheme, key, index, slabMm = 0] = String(id).split(":");
+  return scheme === SCHEME && open.has(key) ? [open.get(key), Number(index), Number(slabMm)] : [undefined, undefined, 0];
 }
 
 /** What Cornerstone asks of an image's header; axes are x along a row, y down the columns, z up the slices. */

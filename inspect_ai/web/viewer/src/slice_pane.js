@@ -21,6 +21,7 @@ export class SlicePane {
     Object.assign(this, { renderer, host, series, plane });
     this.spacing = series.manifest.spacing_mm;
     this.id = `inspect-pane-${++made}`;
+    this.slabMm = 0;
     this.onChange = () => {};
     this.onShown = () => {};
     const type = plane === "axial" ? Enums.ViewportType.STACK : Enums.ViewportType.ORTHOGRAPHIC;
@@ -31,12 +32,12 @@ export class SlicePane {
 
   newImage = (event) => {
     this.shown = event.detail.imageIdIndex;
-    this.onShown(this.shown);
+    this.onShown(this.shown % this.series.ids.length);
   };
 
   async open(place) {
     if (this.plane === "axial") {
-      await this.viewport.setStack(this.series.ids, place.slice);
+      await this.viewport.setStack(this.series.stack, place.slice);
       this.shown = place.slice;
     } else {
       await this.viewport.setVolumes([{ volumeId: this.series.volumeId() }]);
@@ -69,12 +70,14 @@ export class SlicePane {
   }
 
   valueAt(place) {
-    return this.series.valueAt(place);
+    return this.series.valueAt(place, this.slabMm);
   }
 
-  /** Shows a slice of the stack once its pixels are here; resolves when it stands on the canvas. */
-  async showSlice(index) {
-    await this.series.load(index);
+  /** Shows a slice of the stack, or the slab around it, once its pixels are here; resolves when it stands on the canvas. */
+  async showSlice(slice) {
+    const { slabMm } = this;
+    await this.series.loadShown(slice, slabMm);
+    const index = this.series.place(slice, slabMm);
     if (this.shown === index || this.destroyed) return;
     await new Promise((resolve) => {
       this.host.addEventListener(Enums.Events.STACK_NEW_IMAGE, resolve, { once: true });

@@ -10,6 +10,7 @@ import { paintOverlay } from "./overlay.js";
 import { PicturePane } from "./picture_pane.js";
 import { listen } from "./pointer.js";
 import { Series } from "./series.js";
+import { SLABS_MM, slabAround } from "./slab.js";
 import { SlicePane, engine, start } from "./slice_pane.js";
 
 const MEMORY_MB = 768;
@@ -25,6 +26,7 @@ export class Viewer {
     this.marksShown = true;
     this.planes = false;
     this.heat = 0;
+    this.slabMm = 0;
     this.inverted = false;
     this.panes = [];
     this.stopped = new AbortController();
@@ -110,12 +112,15 @@ export class Viewer {
 
   /** Shows the wanted slice until it is the shown one; slices that were passed meanwhile are left out. */
   async follow() {
-    while (this.wanted !== this.slice && !this.destroyed) {
-      const target = this.wanted;
+    while ((this.wanted !== this.slice || this.pane.slabMm !== this.slabMm) && !this.destroyed) {
+      const [target, slabBefore] = [this.wanted, this.pane.slabMm];
+      this.pane.slabMm = this.slabMm;
       try {
         await this.pane.showSlice(target);
         this.sliceShown(target);
+        this.later();
       } catch {
+        [this.slabMm, this.pane.slabMm] = [slabBefore, slabBefore];
         if (this.destroyed) return;
         this.say("sliceFailed", { slice: target + 1 });
         if (this.wanted === target) this.wanted = this.slice;
@@ -131,6 +136,18 @@ export class Viewer {
     if (this.drawing.active && this.keyboardTool) this.drawing.showCursor();
     void this.series.prefetch(() => this.wanted);
     this.later();
+  }
+
+  /** Shows the brightest values of the slices within a thickness, one of SLABS_MM; 0 shows slices alone. */
+  async setSlab(mm) {
+    if (!this.volume) return;
+    if (!SLABS_MM.includes(mm)) throw new Error(`There is no slab of ${mm} mm: ${SLABS_MM.join(", ")}.`);
+    this.slabMm = mm;
+    await this.goTo(this.wanted);
+  }
+
+  nextSlab() {
+    return this.setSlab(SLABS_MM[(SLABS_MM.indexOf(this.slabMm) + 1) % SLABS_MM.length]);
   }
 
   step(by) {
@@ -307,8 +324,8 @@ export class Viewer {
   }
 
   state() {
-    const { slice, tool, centre, width, inverted, marksShown: marks, heat, planes } = this;
-    return { slice, loaded: this.volume ? this.loadedCount : null, tool, centre, width, inverted, marks, heat, planes, zoom: this.pane.zoom };
+    const { slice, slabMm, tool, centre, width, inverted, marksShown: marks, heat, planes } = this;
+    return { slice, slabMm, loaded: this.volume ? this.loadedCount : null, tool, centre, width, inverted, marks, heat, planes, zoom: this.pane.zoom };
   }
 
   // Keyboard, sentences, painting
@@ -362,6 +379,10 @@ export class Viewer {
   cornerText(pane) {
     const lines = [];
     if (this.volume) lines.push(`${this.words(pane.plane)} ${Math.round(this.place[AXIS[pane.plane]]) + 1}`);
+    if (pane.slabMm) {
+      const [first, last] = slabAround(this.slice, pane.slabMm, this.manifest);
+      lines.push(this.words("slabOf", { mm: pane.slabMm, first: first + 1, last: last + 1 }));
+    }
     lines.push(`W ${Math.round(this.width)}  L ${Math.round(this.centre)}`, `${Math.round(pane.zoom * 100)} %`);
     if (this.hovered?.pane === pane) {
       const { place } = this.hovered;
