@@ -38,6 +38,7 @@ def viewer(
             ("first slice after mount(), ms", 0, [one.first_ms for one in times]),
             ("slices a second, while the series loads", 1, [one.scroll_cold for one in times]),
             ("slices a second, series loaded", 1, [one.scroll_warm for one in times]),
+            ("slabs of 10 mm a second, series loaded", 1, [one.scroll_slab for one in times]),
             ("rest of the series loaded after that scrolling, s", 1, [one.loaded_s for one in times]),
             ("three planes opened, ms", 0, [one.planes_ms for one in times]),
             ("slices a second, coronal, three planes shown", 1, [one.coronal for one in times]),

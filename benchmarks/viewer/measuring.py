@@ -47,6 +47,7 @@ class Times:
     first_ms: float  # from mount() to the first slice on the screen
     scroll_cold: float  # slices a second while the series still loads
     scroll_warm: float  # slices a second once it is there
+    scroll_slab: float  # slabs of 10 mm a second, series loaded
     loaded_s: float
     planes_ms: float
     coronal: float  # slices a second of the coronal plane, all three planes shown
@@ -80,7 +81,7 @@ def measure(slices: int, size: int, scrolled: int, tries: int) -> list[Times]:
 
 
 def visit(site: Site, manifest: dict[str, Any], scrolled: int) -> Times:
-    """One visit: open, scroll at once, wait for the rest, scroll back over what is there, open the planes."""
+    """One visit: open, scroll at once, wait for the rest, scroll over what is there and over slabs, open the planes."""
     with browser(*WINDOW) as driver:
         driver.get(site.url)
         first = ask(driver, FIRST_OF_ALL, manifest)
@@ -89,12 +90,16 @@ def visit(site: Site, manifest: dict[str, Any], scrolled: int) -> Times:
         loaded = ask(driver, ALL_LOADED) / 1000
         run(driver, "await viewer.goTo(0)")
         warm = ask(driver, SCROLL, 0, scrolled, None)
+        run(driver, "await viewer.goTo(0); await viewer.setSlab(10)")
+        slab = ask(driver, SCROLL, 0, scrolled, None)
+        run(driver, "await viewer.setSlab(0)")
         planes = ask(driver, PLANES)
         coronal = ask(driver, SCROLL, 0, min(scrolled, manifest["rows"] // 3), 1)
     return Times(
         first_ms=first,
         scroll_cold=cold,
         scroll_warm=warm,
+        scroll_slab=slab,
         loaded_s=loaded,
         planes_ms=planes,
         coronal=coronal,
