@@ -16,7 +16,8 @@ from inspect_ai.audit import open_log, verify
 from inspect_ai.domain import Outcome
 from inspect_ai.review import decide, queue
 from inspect_ai.web.cases.answered import against_machine, answered_cases
-from inspect_ai.web.cases.index import CaseIndex, Filter
+from inspect_ai.web.cases.filters import Filter
+from inspect_ai.web.cases.index import CaseIndex
 from inspect_ai.web.store import Store, store_path
 from tests.support.logs import decision
 from tests.support.reader_desk import answer, csrf, decided, opened
@@ -121,7 +122,7 @@ def test_the_order_of_a_blinded_queue_tells_nothing(tmp_path: Path) -> None:
         index = made.desk.index
 
         assert [row.entry for row in index.page(Filter()).rows] == [2, 1]
-        assert [row.entry for row in index.page(Filter(), blinded=True).rows] == [1, 2]
+        assert [row.entry for row in index.page(Filter(blinded=True)).rows] == [1, 2]
 
 
 def test_a_long_queue_comes_in_pages_to_its_end(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from inspect_ai import review
@@ -24,7 +24,6 @@ UNDONE = "undone by the reader who gave it"
 
 @router.post("/cases/{entry}/answer")
 def answer(
-    request: Request,
     visit: Answering,
     entry: int,
     verdict: Annotated[str, Form()],
@@ -42,8 +41,8 @@ def answer(
     named = label if label in shown.words.side(verdict) else ""
     side = shown.words.side(verdict)
     said = reason.strip() or named or (side[0] if len(side) == 1 else verdict.replace("_", " "))
-    chosen = filter_of(request)
-    _, after = desk.index.neighbours(entry, chosen, blinded=visit.blinded)
+    chosen = filter_of(visit)
+    _, after = desk.index.neighbours(entry, chosen)
     try:
         review.decide(
             desk.log, entry, verdict, said, operator=visit.account.name, label=named, marks=drawn_from(drawn),
@@ -60,7 +59,7 @@ def answer(
 
 
 @router.post("/cases/{entry}/undo")
-def undo(request: Request, visit: Answering, entry: int) -> Response:
+def undo(visit: Answering, entry: int) -> Response:
     """Reopen a case that this reader answered last; the answer stays in the log."""
     shown = case_of(visit, entry)
     if shown.case.last is None or shown.case.last.operator != visit.account.name:
@@ -70,7 +69,7 @@ def undo(request: Request, visit: Answering, entry: int) -> Response:
     except UsageError as e:
         raise Refused(409, str(e)) from e
     visit.desk.index.update()
-    return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(request)), 303)
+    return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(visit)), 303)
 
 
 @router.post("/cases/{entry}/claim")
@@ -80,10 +79,10 @@ def claim(visit: Answering, entry: int) -> Response:
 
 
 @router.post("/cases/{entry}/assign")
-def assign(request: Request, visit: Assigning, entry: int, to: Annotated[str, Form()] = "") -> Response:
+def assign(visit: Assigning, entry: int, to: Annotated[str, Form()] = "") -> Response:
     """Give the case to somebody, or to nobody."""
     case_of(visit, entry)
     if to and visit.desk.accounts.find(to) is None:
         raise Refused(409, "There is no such account.")
-    visit.desk.claims.assign(entry, to)
-    return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(request)), 303)
+    visit.desk.claims.assign([entry], to)
+    return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(visit)), 303)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from inspect_ai.audit import AccessAction
-from inspect_ai.web.pages.queue import answered_last, filter_of, suffix
+from inspect_ai.web.cases.index import CaseRow
+from inspect_ai.web.pages.queue import answered_last, filter_of, state_shown, suffix
 from inspect_ai.web.pages.reading import answers, case_of, machine_view, said_view, warm
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.visit import Visit, looks
@@ -18,22 +19,22 @@ Looking = Annotated[Visit, Depends(looks(Right.LOOK))]
 
 
 @router.get("/cases/{entry}")
-def case_page(request: Request, visit: Looking, entry: int) -> Response:
+def case_page(visit: Looking, entry: int) -> Response:
     """Page of a case; the look is an entry of the log before anything is shown."""
-    desk, chosen = visit.desk, filter_of(request)
+    desk, chosen = visit.desk, filter_of(visit)
     shown = case_of(visit, entry)
     holder = desk.claims.take(entry, visit.account.name) if visit.may(Right.ANSWER) else visit.account.name
     how = "a case, the machine's answer hidden" if shown.hidden else "a case"
     desk.note(visit.account.name, AccessAction.LOOKED, f"looked at {how}", entry)
     desk.index.update()
-    before, after = desk.index.neighbours(entry, chosen, blinded=visit.blinded)
+    before, after = desk.index.neighbours(entry, chosen)
     warm(visit, after)
     own = [answer for answer in shown.said if answer.operator == visit.account.name]
     return visit.page(
         "case.html",
         here="queue",
         entry=entry,
-        state=shown.case.state.value,
+        state=state_shown(shown.case.state.value, shown.hidden),
         words=shown.words,
         hidden=shown.hidden,
         machine=None if shown.hidden else machine_view(desk, shown),
@@ -41,11 +42,17 @@ def case_page(request: Request, visit: Looking, entry: int) -> Response:
         said=said_view(shown),
         answers=[answer.value for answer in answers(visit, shown)],
         mine=bool(own) and shown.case.last is not None and shown.case.last.id == own[-1].id,
-        done=answered_last(request, visit),
+        done=answered_last(visit),
         holder="" if holder == visit.account.name else holder,
         before=before,
         after=after,
         suffix=suffix(chosen),
-        earlier=desk.index.earlier(entry),
+        earlier=[_earlier(row, shown.hidden) for row in desk.index.earlier(entry)],
         accounts=[account.name for account in desk.accounts.all()] if visit.may(Right.ASSIGN) else [],
     )
+
+
+def _earlier(row: CaseRow, hidden: bool) -> dict[str, object]:
+    """Another case of the same patient or part; without any answer while this one's is hidden."""
+    state = state_shown(row.state, hidden)
+    return {"entry": row.entry, "day": row.day, "task": row.task, "outcome": row.outcome, "state": state}

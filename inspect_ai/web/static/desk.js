@@ -24,7 +24,8 @@
     if (target.matches("input[type=radio]")) {
       target.checked = true;
       one('#answer [name="reason"]').focus();
-    } else if (!target.hasAttribute("aria-disabled")) target.click();
+    } else if (target.matches("input")) target.select();
+    else if (!target.hasAttribute("aria-disabled")) target.click();
     return true;
   }
 
