@@ -131,6 +131,7 @@ class AccessAction(StrEnum):
     MOVE_REFUSED = "move_refused"  # one that the account's roles do not have
     EXPORTED = "exported"
     ACCOUNT_CHANGED = "account_changed"
+    ASSIGNED = "assigned"  # a case to somebody, or to nobody
     LINE_PROPOSED = "line_proposed"  # a proposal alone: the line in force stays
 
 

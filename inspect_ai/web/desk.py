@@ -76,6 +76,12 @@ class Desk:
         """Write a step of an account into the log."""
         self.log.append([Access(account=account, action=action, statement=statement, entry_id=entry_id)])
 
+    def note_each(self, account: str, action: AccessAction, statement: str, entry_ids: Sequence[int]) -> None:
+        """Write the same step of an account at each of these cases into the log, all or none."""
+        self.log.append(
+            [Access(account=account, action=action, statement=statement, entry_id=each) for each in entry_ids]
+        )
+
 
 @contextmanager
 def open_desk(

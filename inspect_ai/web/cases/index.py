@@ -9,7 +9,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,6 +92,12 @@ class CaseIndex:
             left = connection.execute(counted_cases(chosen, connection, now)).scalar_one()
         rows = tuple(_row(row._mapping) for row in found[:size])
         return CasePage(rows=rows, left=left, next_key=str(rows[-1].entry) if len(found) > size else "")
+
+    def rows(self, entries: Sequence[int]) -> list[CaseRow]:
+        """Lines of these cases; nothing for what is none."""
+        with self._store.reading() as connection:
+            found = connection.execute(_WITH_ASSIGNED.where(CASES.c.entry.in_(entries))).all()
+        return [_row(row._mapping) for row in found]
 
     def neighbours(self, entry: int, chosen: Filter) -> tuple[int | None, int | None]:
         """Case before and case after one in the order of the queue; None at its ends."""

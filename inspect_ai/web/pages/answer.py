@@ -1,4 +1,4 @@
-"""Answers to a case, and the other moves on it: take back, claim, assign."""
+"""Answers to a case, and the reader's other moves on it: take back, claim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from inspect_ai.web.visit import Refused, Visit, moves
 
 router = APIRouter()
 Answering = Annotated[Visit, Depends(moves(Right.ANSWER))]
-Assigning = Annotated[Visit, Depends(moves(Right.ASSIGN))]
 UNDONE = "undone by the reader who gave it"
 
 
@@ -76,13 +75,3 @@ def undo(visit: Answering, entry: int) -> Response:
 def claim(visit: Answering, entry: int) -> Response:
     """Renew the claim while the page is open; says who holds the case."""
     return JSONResponse({"holder": visit.desk.claims.take(entry, visit.account.name)})
-
-
-@router.post("/cases/{entry}/assign")
-def assign(visit: Assigning, entry: int, to: Annotated[str, Form()] = "") -> Response:
-    """Give the case to somebody, or to nobody."""
-    case_of(visit, entry)
-    if to and visit.desk.accounts.find(to) is None:
-        raise Refused(409, "There is no such account.")
-    visit.desk.claims.assign([entry], to)
-    return RedirectResponse(f"/cases/{entry}" + suffix(filter_of(visit)), 303)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from inspect_ai.audit import AccessAction
 from inspect_ai.web.cases.index import CaseRow
-from inspect_ai.web.pages.queue import answered_last, filter_of, state_shown, suffix
+from inspect_ai.web.pages.queue import answered_last, filter_of, readers, state_shown, suffix
 from inspect_ai.web.pages.reading import answers, case_of, machine_view, said_view, warm
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.visit import Visit, looks
@@ -48,7 +48,7 @@ def case_page(visit: Looking, entry: int) -> Response:
         after=after,
         suffix=suffix(chosen),
         earlier=[_earlier(row, shown.hidden) for row in desk.index.earlier(entry)],
-        accounts=[account.name for account in desk.accounts.all()] if visit.may(Right.ASSIGN) else [],
+        accounts=readers(visit) if visit.may(Right.ASSIGN) else [],
     )
 
 

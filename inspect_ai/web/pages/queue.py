@@ -28,6 +28,13 @@ NAMES = ("task", "outcome", "state", "since", "site", "certified", "mine", "find
 @router.get("/")
 def queue(visit: Looking) -> Response:
     """First page of the cases that the filter chooses."""
+    return queue_page(visit)
+
+
+def queue_page(
+    visit: Visit, *, given: int | None = None, given_to: str = "", hindered: Sequence[object] = ()
+) -> Response:
+    """The queue. given: cases assigned just now, to `given_to` ("": released); hindered: those that were left as is."""
     desk, chosen = visit.desk, filter_of(visit)
     desk.index.update()
     page = desk.index.page(chosen)
@@ -46,6 +53,10 @@ def queue(visit: Looking) -> Response:
         first=page.rows[0].entry if page.rows else None,
         done=answered_last(visit),
         pace=desk.index.pace(visit.account.name),
+        readers=readers(visit) if visit.may(Right.ASSIGN) else [],
+        given=given,
+        given_to=given_to,
+        hindered=hindered,
     )
 
 
@@ -93,6 +104,11 @@ def suffix(chosen: Filter, **more: str) -> str:
     given = {name: getattr(chosen, name) for name in NAMES} | more
     named = {name: value for name, value in given.items() if value and (name, value) != ("state", "waiting")}
     return f"?{urlencode(named)}" if named else ""
+
+
+def readers(visit: Visit) -> list[str]:
+    """Accounts that a case may be assigned to."""
+    return [each.name for each in visit.desk.accounts.all() if each.active and Right.ANSWER in each.rights]
 
 
 def _more(key: str, chosen: Filter) -> str:
