@@ -88,12 +88,14 @@ CASES = Table(
     Column("below", Float, nullable=False),  # minus the score: ascending is worst first
     Column("state", Text, nullable=False),
     Column("waiting", Integer, nullable=False),
+    Column("drawn", Integer, nullable=False),  # clear, and chance drew it for a person
     Column("day", Text, nullable=False),
     Column("site", Text, nullable=False),
     Column("certified", Integer, nullable=False),
     Column("subject", Text, nullable=False),  # keyed hash of the patient, or the study's name in the log
     Index("case_worst", "waiting", "turn", "unscored", "below", "entry"),
     Index("case_counted", "waiting", "task", "outcome", "certified", "day", "site", "state"),
+    Index("case_drawn", "drawn", "waiting"),
     Index("case_key", "key"),
     Index("case_file", "file"),
     Index("case_task", "task"),

@@ -13,7 +13,8 @@ from inspect_ai.web.store import ASSIGNMENTS, CASES, CLAIMS
 
 WAITING, ANSWERED, ALL = "waiting", "answered", "all"
 BLINDED_STATES = (WAITING, ANSWERED, ALL)  # the states of their own names tell what others answered
-STATES = (*BLINDED_STATES, *(state.value for state in ReviewState))
+DRAWN = "random_audit"  # clear cases that chance drew for a person, and that wait: blinded, it would tell the outcome
+STATES = (*BLINDED_STATES, DRAWN, *(state.value for state in ReviewState))
 REPLACED = "replaced"  # decided again on demand
 _UNANSWERED = (ReviewState.OPEN.value, REPLACED)
 _COUNT = select(func.count()).select_from(CASES)
@@ -83,6 +84,8 @@ def _in_state(chosen: Filter, waiting: ColumnElement[int]) -> ColumnElement[bool
         return or_(waiting == 1, answered) if chosen.blinded else CASES.c.entry > 0
     if chosen.state == WAITING or chosen.blinded:
         return waiting == 1
+    if chosen.state == DRAWN:
+        return and_(CASES.c.drawn == 1, waiting == 1)
     return CASES.c.state == chosen.state
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from inspect_ai.audit import AccessAction, Entry, Kind, Log
@@ -98,6 +98,13 @@ class CaseIndex:
         with self._store.reading() as connection:
             found = connection.execute(_WITH_ASSIGNED.where(CASES.c.entry.in_(entries))).all()
         return [_row(row._mapping) for row in found]
+
+    def audit_left(self) -> tuple[int, int]:
+        """Clear cases that chance drew for a person: how many still wait, and how many there are."""
+        query = select(func.count(), func.coalesce(func.sum(CASES.c.waiting), 0)).where(CASES.c.drawn == 1)
+        with self._store.reading() as connection:
+            every, waiting = connection.execute(query).one()
+        return waiting, every
 
     def neighbours(self, entry: int, chosen: Filter) -> tuple[int | None, int | None]:
         """Case before and case after one in the order of the queue; None at its ends."""
@@ -184,13 +191,13 @@ class CaseIndex:
         """Row of a decision."""
         decision = json.loads(entry.document)["decision"]
         outcome = Outcome(entry.outcome or "")
-        waits = outcome is not Outcome.CLEAR or (entry.refers is None and drawn(entry, self._rate))
+        by_chance = outcome is Outcome.CLEAR and entry.refers is None and drawn(entry, self._rate)
         study = decision["study"]
         key = text_from_plain(study["key"])
         return {
             "entry": entry.id, "task": entry.task, "outcome": outcome.value, "turn": TURN.index(outcome),
             "unscored": int(entry.score is None), "below": -(entry.score or 0.0), "state": ReviewState.OPEN.value,
-            "waiting": int(waits), "day": entry.time[:10],
+            "waiting": int(by_chance or outcome is not Outcome.CLEAR), "drawn": int(by_chance), "day": entry.time[:10],
             "site": str(dict(study.get("attributes") or []).get("site", "")),
             "certified": int(bool(decision["verdict"]["certified"])),
             "key": key, "file": key.rpartition("/")[2],

@@ -54,6 +54,7 @@ def queue_page(
         done=answered_last(visit),
         pace=desk.index.pace(visit.account.name),
         readers=readers(visit) if visit.may(Right.ASSIGN) else [],
+        audit=(0, 0) if visit.blinded else desk.index.audit_left(),
         given=given,
         given_to=given_to,
         hindered=hindered,
