@@ -1,11 +1,7 @@
 """Many readers at one log: through the command, its own process and loopback."""
 
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx2
@@ -16,22 +12,10 @@ from inspect_ai.web.people.accounts import Accounts
 from inspect_ai.web.store import Store, store_path
 from tests.support.logs import decision
 from tests.support.reader_desk import HTML, PASSWORD, csrf
+from tests.support.served_desk import served
 
-MAIN = (sys.executable, "-c", "from inspect_ai.cli import main; main()")
 READERS, CASES = 20, 20
 LIMIT_S = 300
-
-
-@contextmanager
-def served(db: Path) -> Iterator[str]:
-    """Address of the desk in a process of its own, which ends with the block."""
-    command = [*MAIN, "desk", "--db", str(db), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=db.parent) as process:
-        assert process.stdout is not None
-        try:
-            yield re.search(r"http://[^/]+", process.stdout.readline())[0]  # type: ignore[index]
-        finally:
-            process.terminate()
 
 
 def signed_in(url: str, name: str) -> httpx2.Client:
