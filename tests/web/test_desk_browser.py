@@ -213,3 +213,18 @@ def test_c_no_page_broke_its_policy_or_asked_another_host(served: Page) -> None:
         served.open(path)
         hosts = served.run("return performance.getEntriesByType('resource').map((r) => new URL(r.name).host)")
         assert set(hosts) <= {served.url.removeprefix("http://")}
+
+
+def test_d_a_lead_finds_chooses_and_assigns_by_keyboard_alone(served: Page) -> None:
+    page = served
+    page.open("/?state=all")
+    page.keys("/")
+    page.keys(str(CASES), "\ue007")
+    page.until_at(rf"find={CASES}\b.*state=all")
+    page.keys("j")
+    page.keys("x")
+    page.keys("a")
+    page.keys("anna", "\ue004", "\ue007")  # Tab, Enter
+    page.until_at("/queue/assign")
+    assert "0 cases are assigned to anna." in page.text()
+    assert f"Case {CASES} stays as it is: anna has answered it." in page.text()
