@@ -153,9 +153,8 @@ def export(
 
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db, audit_rate=audit_rate)
-    with open_log(settings.db, create=False) as log:
-        with common.time_left("cases") as progress:
-            found = export_reviews(log, task, out, roots=root or [Path.cwd()], settings=settings, progress=progress)
+    with open_log(settings.db, create=False) as log, common.time_left("cases") as progress:
+        found = export_reviews(log, task, out, roots=root or [Path.cwd()], settings=settings, progress=progress)
     if as_json:
         common.emit(asdict(found) | {"splits": dict(found.splits), "left_out": dict(found.left_out)})
         return
