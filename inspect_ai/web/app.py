@@ -14,7 +14,7 @@ from inspect_ai.errors import InspectError
 from inspect_ai.web.desk import Desk
 from inspect_ai.web.headers import Border
 from inspect_ai.web.languages import chosen
-from inspect_ai.web.pages import accounts, case, entrance, log, performance, queue
+from inspect_ai.web.pages import accounts, case, entrance, log, performance, queue, single_sign_on
 from inspect_ai.web.visit import Refused, filled
 
 STATIC = Path(__file__).parent / "static"
@@ -24,7 +24,7 @@ def create_app(desk: Desk) -> FastAPI:
     """Make the application that serves one desk."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
-    for page in (entrance, queue, case, performance, log, accounts):
+    for page in (entrance, single_sign_on, queue, case, performance, log, accounts):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Border, hosts=desk.entrance.hosts, secure=desk.entrance.secure)
