@@ -37,7 +37,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """What the provider's discovery document says of it."""
+    """Addresses in the provider's discovery document."""
 
     authorization: str
     token: str
