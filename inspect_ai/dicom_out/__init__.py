@@ -1,8 +1,9 @@
-"""DICOM objects made of audit entries: a structured report, segments of the marks, and a picture for every viewer.
+"""DICOM objects made of audit entries, decisions and answers to them: reports, segments, marks and pictures.
 
 Needs the extra `dicom` (highdicom), which is imported when objects are made.
 """
 
+from inspect_ai.dicom_out.answers import standing_answer
 from inspect_ai.dicom_out.objects import (
     DicomObject,
     DicomObjects,
@@ -12,4 +13,12 @@ from inspect_ai.dicom_out.objects import (
     write_objects,
 )
 
-__all__ = ["DicomObject", "DicomObjects", "NoDicomStudy", "check_installed", "objects_for", "write_objects"]
+__all__ = [
+    "DicomObject",
+    "DicomObjects",
+    "NoDicomStudy",
+    "check_installed",
+    "objects_for",
+    "standing_answer",
+    "write_objects",
+]
