@@ -113,6 +113,7 @@ def _on_dicom(entry: Entry) -> Decision:
 
 
 def _ways_of_decision(facts: Facts, marks: Sequence[Mark], pictures: tuple[Path | None, Path | None]) -> Ways:
+    from inspect_ai.dicom_out.presentation import presentation
     from inspect_ai.dicom_out.secondary_capture import secondary_capture
     from inspect_ai.dicom_out.segments import segments
     from inspect_ai.dicom_out.structured_report import structured_report
@@ -120,6 +121,7 @@ def _ways_of_decision(facts: Facts, marks: Sequence[Mark], pictures: tuple[Path 
     return (
         (REPORT, lambda: structured_report(facts, marks)),
         (SEGMENTS, lambda: segments(facts, marks)),
+        (MARKS, lambda: presentation(facts, marks)),
         (PICTURE, lambda: secondary_capture(facts, marks, pictures)),
     )
 
