@@ -3,7 +3,6 @@
 Needs the extra `dicom` (highdicom), which is imported when objects are made.
 """
 
-from inspect_ai.dicom_out.answers import standing_answer
 from inspect_ai.dicom_out.objects import (
     DicomObject,
     DicomObjects,
@@ -19,6 +18,5 @@ __all__ = [
     "NoDicomStudy",
     "check_installed",
     "objects_for",
-    "standing_answer",
     "write_objects",
 ]

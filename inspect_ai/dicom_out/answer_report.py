@@ -32,6 +32,7 @@ from inspect_ai.text import printable
 
 SERIES_NUMBER, SEGMENTS_NUMBER = 9311, 9312
 SEGMENTS_MOST = 24  # of one answer: each is a mask of every marked slice while they are made
+MASKS_MOST = 1 << 30  # bytes: of a file of many frames it is a mask of every frame
 DELIMITERS = str.maketrans("\\^=", "   ")  # of the VR PN
 
 
@@ -64,8 +65,13 @@ def answer_report(facts: Facts, answer: Answered, marks: Sequence[ReaderMark]) -
 
 def answer_segments(facts: Facts, answer: Answered, marks: Sequence[ReaderMark]) -> Any | None:
     """Make the segmentation of the areas that were drawn on slices of a volume; None without one."""
-    areas = [_area(mark, answer, facts) for mark in marks if mark.has_area and in_patient(mark.place)][:SEGMENTS_MOST]
-    return segmentation(facts, areas, "answer", SEGMENTS_NUMBER) if areas else None
+    drawn = [mark for mark in marks if mark.has_area and in_patient(mark.place)]
+    if not drawn:
+        return None
+    header = drawn[0].place.source.instance.header
+    room = MASKS_MOST // (header.frames * header.rows * header.columns) if header.frames > 1 else SEGMENTS_MOST
+    areas = [_area(mark, answer, facts) for mark in drawn[: max(1, min(room, SEGMENTS_MOST))]]
+    return segmentation(facts, areas, "answer", SEGMENTS_NUMBER)
 
 
 def person_name(account: str) -> str:

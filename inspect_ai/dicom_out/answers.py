@@ -5,16 +5,13 @@ Everything here follows from entries up to the answer's own, so that its report 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from inspect_ai.audit import Entry, Kind, Log, Review
 from inspect_ai.certificates.status import CertificateRows, Standing
 from inspect_ai.dicom_out.identity import REPORT, instance_uid, series_uid
 from inspect_ai.errors import UsageError
-from inspect_ai.review import Answer, case, history
-
-CLOSED = (Answer.POSITIVE, Answer.NEGATIVE)
+from inspect_ai.review import Answer, history, reported_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +54,6 @@ def answered(entry: Entry, log: Log) -> Answered:
         then = CertificateRows(log.entries(kind=Kind.CERTIFICATE, up_to=decision.id)).standing(decision)
         follows.insert(0, _named(decision, sentence_on(then)))
     return Answered(review=review, reader=entry.operator, decision=decision, said=said, follows=tuple(follows))
-
-
-def reported_of(reviews: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield those reviews of one case, first to last, that have a report."""
-    closed = False
-    for entry in reviews:
-        takes_back = closed and entry.outcome == Answer.REOPEN
-        closed = entry.outcome in CLOSED
-        if closed or takes_back:
-            yield entry
-
-
-def standing_answer(decision_id: int, log: Log) -> Entry | None:
-    """Positive or negative answer that a case has now; None without one."""
-    last = case(log, decision_id).last
-    return last if last is not None and last.outcome in CLOSED else None
 
 
 def sentence_on(now: Standing) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from inspect_ai.audit import Kind, Log, open_log
-from inspect_ai.dicom_out import NoDicomStudy, check_installed, objects_for, standing_answer, write_objects
+from inspect_ai.dicom_out import NoDicomStudy, check_installed, objects_for, write_objects
 from inspect_ai.dicom_out.identity import file_of
 from inspect_ai.domain import StudyRef
 from inspect_ai.errors import InspectError
 from inspect_ai.inspection.events import StudyDecided, Summary
 from inspect_ai.inspection.outages import Notice
+from inspect_ai.review import standing_answer
 from inspect_ai.settings import Settings
 
 Event = TypeVar("Event")

@@ -11,8 +11,9 @@ import pytest
 
 from inspect_ai import review
 from inspect_ai.audit import Action, CertificateNote, DrawnMark, MarkKind, open_log
-from inspect_ai.dicom_out import NoDicomStudy, objects_for, standing_answer, write_objects
+from inspect_ai.dicom_out import NoDicomStudy, objects_for, write_objects
 from inspect_ai.errors import UsageError
+from inspect_ai.review import standing_answer
 from inspect_ai.settings import Settings
 from tests.dicom_out.conftest import Answer, Made, logged
 from tests.dicom_out.reading import code, groups, named, text, tracking

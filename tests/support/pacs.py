@@ -111,9 +111,9 @@ def write_photographs(folder: Path, count: int, *, first: int = 0) -> list[Path]
 
 
 def text_report(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Path]:
-    """A Basic Text SR with the outcome of one decision; every UID follows from the entry."""
-    decision = entry.decision()
-    _, _, first, *_ = log.names.opened(entry.sealed)
+    """A Basic Text SR with the outcome of one decision, or of one answer; every UID follows from the entry."""
+    decided = log.entry(entry.review().entry_id) if entry.kind == "review" else entry
+    _, _, first, *_ = log.names.opened(decided.sealed)
     like = dcmread(root / first, stop_before_pixels=True)
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
@@ -126,7 +126,7 @@ def text_report(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Pa
     ds.ContinuityOfContent, ds.InstanceNumber, ds.SeriesNumber = "SEPARATE", "1", "99"
     text = Dataset()
     text.RelationshipType, text.ValueType = "CONTAINS", "TEXT"
-    text.TextValue = f"{decision.verdict.outcome.value} (entry {entry.id})"
+    text.TextValue = f"{entry.outcome} (entry {entry.id})"
     ds.ContentSequence = [text]
     return (save(ds, folder / "report.dcm"),)
 
@@ -174,6 +174,11 @@ class Orthanc:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
             return json.loads(answer.read())
 
+    def file(self, instance: str) -> bytes:
+        """DICOM file of an instance."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/instances/{instance}/file", timeout=30) as answer:
+            return bytes(answer.read())
+
     def post(self, path: str, body: bytes) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, method="POST")
         try:
@@ -219,6 +224,13 @@ class Listener:
         return subprocess.run(
             self._command(words), cwd=self.folder, env=self._environment(environment), capture_output=True, text=True,
             timeout=240, check=False,
+        )  # fmt: skip
+
+    def run_other(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command of the program to its end."""
+        return subprocess.run(
+            [sys.executable, "-c", "from inspect_ai.cli import main; main()", *words],
+            cwd=self.folder, env=self._environment({}), capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
 
     def start(self, *words: str, allow: Sequence[str] = (TITLE,), **environment: str) -> None:
