@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from benchmarks.pacs_round_trip.by_dicomweb import by_dicomweb
 from inspect_ai import review
 from inspect_ai.audit import open_log, verify
 from inspect_ai.phantom.chest_frame import SIDE
@@ -33,6 +34,7 @@ from tests.support.pacs import (
     photograph,
     until,
     write_photographs,
+    write_series,
 )
 from tests.support.tasks import make_task
 
@@ -195,13 +197,13 @@ def test_what_pacs_sends_is_decided_and_answered_once_though_both_are_killed(
     assert len(rows(listener.db, "delivery")) == len(steps)
 
 
-def test_report_and_picture_of_a_series_stand_in_the_pacs_under_its_study_once(
+def test_report_segments_and_picture_of_a_flagged_series_stand_in_the_pacs_under_its_study_once(
     pair: tuple[Orthanc, Listener], place: Path
 ) -> None:
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     orthanc, listener = pair
     listener.real_results = True
-    (study,) = {orthanc.upload(path) for path in phantom_series(place / "source")}
+    (study,) = {orthanc.upload(path) for path in write_series(place / "source", 1)}
     listener.start()
     orthanc.send(study)
     until(lambda: len(listener.events("sent")) == 1, "the results")
@@ -210,12 +212,10 @@ def test_report_and_picture_of_a_series_stand_in_the_pacs_under_its_study_once(
     orthanc.send(study)
     until(lambda: not list((listener.into / "incoming").iterdir()), "the end of receiving")
 
-    assert before.count("CT") == 6
-    assert before.count("SR") == 1
-    assert len(before) > 7  # segments or a picture beside the report
+    assert before == [*["CT"] * 6, "OT", "SEG", "SR"]
     assert orthanc.modalities(study) == before
     (sent,) = [row for row in rows(listener.db, "delivery") if row["state"] == "sent"]
-    assert len(sent["objects"]) == len(before) - 6
+    assert len(sent["objects"]) == 3
     check_once(listener.db, 1)
 
 
@@ -365,6 +365,20 @@ def test_the_same_through_dicomweb(pair: tuple[Orthanc, Listener], place: Path) 
     assert [orthanc.modalities(study) for study in studies] == [["OP", "SR"]] * 2
     assert {row["destination"] for row in rows(listener.db, "delivery")} == {"web"}
     check_once(listener.db, 2)
+
+
+def test_real_results_go_back_through_dicomweb_once_though_both_sides_are_killed(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    needs("Orthanc")
+    if not PLUGIN.exists():
+        pytest.skip("needs the Debian package orthanc-dicomweb")
+
+    found = by_dicomweb(tmp_path, studies=3, slices=6)
+
+    assert (found.reports, found.segments, found.pictures) == (3, 1, 3)
+    assert (found.lacking, found.surplus, found.doubled) == (0, 0, 0)
+    assert found.happened.again == 3 * 6 + 7
+    assert found.holds
 
 
 def test_orthanc_gets_its_storage_commitment(pair: tuple[Orthanc, Listener], place: Path) -> None:
