@@ -20,6 +20,8 @@ def decide(
 ) -> None:
     """Decide the studies that were received or fetched and are not decided, send what is queued, and end.
 
+    Results of studies that were decided before and never queued go out too, and the reports of readers' answers since.
+
     Exit code 5 if a study could not be decided or a result not be sent; the next call tries again.
 
     Example: inspect-ai pacs decide --into ./received
