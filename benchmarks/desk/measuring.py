@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 from inspect_ai.audit import open_log
 from inspect_ai.domain import Decision, Outcome, Provenance, SourceFile, StudyRef, Verdict
 from inspect_ai.ingest import DecoderPool, discover
-from inspect_ai.phantom.chest_frame import SIDE
 from inspect_ai.phantom.dicom_files import write_ct
 from inspect_ai.settings import Settings
 from inspect_ai.web.app import create_app
@@ -28,6 +27,7 @@ GROUP = 2000  # decisions that are committed together
 PAGES = 21
 SITES = 4
 TEXTS = ("site 1", "0", "c4", "77", "reader", "nothing has this name")  # a quarter of all, names, an entry, half, none
+SIDE_PX = 512  # of a slice, as scanners write them
 PROVENANCE = Provenance(
     task="made", task_version="1", model_sha256="0" * 64, config_sha256="0" * 64, operating_point_sha256="0" * 64,
     engine="none", software="0",
@@ -124,7 +124,7 @@ def _decision(number: int) -> Decision:
 
 
 def _series(folder: Path, slices: int) -> Decision:
-    hu = np.random.default_rng(0).integers(-1000, 400, (slices, SIDE, SIDE), np.int16)
+    hu = np.random.default_rng(0).integers(-1000, 400, (slices, SIDE_PX, SIDE_PX), np.int16)
     write_ct(folder / "series", hu, name="bench", patient="made")
     with DecoderPool(1, 4.0) as pool:
         (ref,) = [found for found in discover(folder, settings=Settings(), pool=pool) if isinstance(found, StudyRef)]

@@ -14,7 +14,18 @@ from inspect_ai.errors import InspectError
 from inspect_ai.web.desk import Desk
 from inspect_ai.web.headers import Border
 from inspect_ai.web.languages import chosen
-from inspect_ai.web.pages import accounts, answer, assign, case, entrance, log, performance, pictures, queue
+from inspect_ai.web.pages import (
+    accounts,
+    answer,
+    assign,
+    case,
+    entrance,
+    log,
+    performance,
+    pictures,
+    queue,
+    single_sign_on,
+)
 from inspect_ai.web.throttle import Buckets, Throttle
 from inspect_ai.web.visit import COOKIE, Refused, filled
 
@@ -25,7 +36,7 @@ def create_app(desk: Desk, buckets: Buckets | None = None) -> FastAPI:
     """Make the application that serves one desk. buckets: of the limit on requests; full ones where none are given."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
-    for page in (entrance, queue, case, pictures, answer, assign, performance, log, accounts):
+    for page in (entrance, single_sign_on, queue, case, pictures, answer, assign, performance, log, accounts):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Throttle, cookie=COOKIE, buckets=buckets or Buckets())  # inside of the border and its headers
