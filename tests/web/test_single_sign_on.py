@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from inspect_ai.errors import InputError, SetupError
 from inspect_ai.web.desk import Entrance
 from inspect_ai.web.people.identity_provider import Provider
+from inspect_ai.web.people.sessions import TRIES_MOST
 from inspect_ai.web.people.single_sign_on import KEPT_MOST, KEPT_S, SingleSignOn
 from tests.support.identity_provider import CLIENT, SECRET, MadeProvider, made_provider
 from tests.support.reader_desk import HOST, Opened, decided, opened
@@ -100,7 +101,7 @@ def test_an_answer_counts_once(desk: Opened) -> None:
 def test_many_wrong_answers_of_one_address_are_stopped(desk: Opened) -> None:
     browser = desk.client()
 
-    statuses = [browser.get("/sign-in/back?state=a&code=b").status_code for _ in range(10)]
+    statuses = [browser.get("/sign-in/back?state=a&code=b").status_code for _ in range(TRIES_MOST["address"] + 1)]
 
     assert (statuses[0], statuses[-1]) == (403, 429)
 

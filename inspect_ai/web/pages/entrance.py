@@ -36,14 +36,14 @@ def sign_in(request: Request, name: Annotated[str, Form()] = "", password: Annot
     """Check name and password."""
     desk, address = desk_of(request), request.client.host if request.client else ""
     known = name.strip()[:64]
-    if not desk.sessions.may_try(f"account {known}", f"address {address}"):
+    if not desk.sessions.may_try(account=known, address=address):
         desk.note(known, AccessAction.SIGN_IN_REFUSED, "too many tries")
         return form(request, TOO_MANY, 429)
     account = desk.accounts.checked(known, password)
     if account is None:
         desk.note(known, AccessAction.SIGN_IN_REFUSED, "name or password is wrong")
         return form(request, WRONG, 403)
-    desk.sessions.tried_well(f"account {known}", f"address {address}")
+    desk.sessions.tried_well(account=known, address=address)
     return _begun(request, account, "by password")
 
 

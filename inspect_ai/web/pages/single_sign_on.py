@@ -40,7 +40,7 @@ def elsewhere(request: Request) -> Response:
 def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
     """Sign in the desk's account of whom the provider vouches for."""
     desk, address = desk_of(request), request.client.host if request.client else ""
-    if not desk.sessions.may_try(f"provider {address}"):
+    if not desk.sessions.may_try(address=address):
         desk.note("", AccessAction.SIGN_IN_REFUSED, "too many tries")
         return form(request, TOO_MANY, 429)
     there = _there(request)
@@ -53,7 +53,7 @@ def back(request: Request, state: str = "", code: str = "", error: str = "") -> 
     if account is None:
         desk.note(name[:64], AccessAction.SIGN_IN_REFUSED, "the provider's account is none of the desk")
         raise Refused(403, "Your account at the identity provider has none at this desk. Ask an administrator.")
-    desk.sessions.tried_well(f"provider {address}")
+    desk.sessions.tried_well(address=address)
     # A page, not a redirect: after one the browser still counts the provider as the origin, and keeps the cookie back.
     answer = HTMLResponse(filled("signed_in.html", chosen(request.headers.get("accept-language", "")), {}))
     cookie(answer, session_for(request, account, "by the identity provider"), desk.entrance.secure)
