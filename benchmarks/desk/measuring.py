@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 from starlette.testclient import TestClient
@@ -16,7 +17,6 @@ from starlette.testclient import TestClient
 from inspect_ai.audit import open_log
 from inspect_ai.domain import Decision, Outcome, Provenance, SourceFile, StudyRef, Verdict
 from inspect_ai.ingest import DecoderPool, discover
-from inspect_ai.phantom.chest_frame import SIDE
 from inspect_ai.phantom.dicom_files import write_ct
 from inspect_ai.settings import Settings
 from inspect_ai.web.app import create_app
@@ -25,6 +25,9 @@ from inspect_ai.web.desk import Desk, Entrance, StartToken, open_desk
 HOST = "desk.test"
 GROUP = 2000  # decisions that are committed together
 PAGES = 21
+SITES = 4
+TEXTS = ("site 1", "0", "c4", "77", "reader", "nothing has this name")  # a quarter of all, names, an entry, half, none
+SIDE_PX = 512  # of a slice, as scanners write them
 PROVENANCE = Provenance(
     task="made", task_version="1", model_sha256="0" * 64, config_sha256="0" * 64, operating_point_sha256="0" * 64,
     engine="none", software="0",
@@ -40,6 +43,7 @@ class DeskTimes:
     first_page_s: float
     later_page_s: float
     filtered_page_s: float
+    found_page_s: float  # with the slowest of TEXTS in the filter
     case_page_s: float
     slices: int
     side_px: int
@@ -59,9 +63,11 @@ def desk_times(folder: Path, cases: int, slices: int, tell: Callable[[str], None
             log.append([_decision(number) for number in range(start, min(start + GROUP, cases))])
     tell("Opening the desk.")
     began = time.perf_counter()
-    with _opened(db, folder) as (_, client, opened_s):
+    with _opened(db, folder) as (desk, client, opened_s):
         index_s = opened_s - began
         pages = [_median(client, path) for path in ("/", f"/queue/rows?key={cases // 2}", "/?task=made&certified=no")]
+        desk.claims.assign(range(2, 2 + cases // 2), "reader")
+        found_s = max(_median(client, f"/?{urlencode({'find': text})}") for text in TEXTS)
         case_s = _median(client, f"/cases/{2 + cases // 3}")
     with _opened(db, folder) as (desk, client, _):
         for child in desk.pixels.warm():  # as at the start of the command
@@ -77,8 +83,8 @@ def desk_times(folder: Path, cases: int, slices: int, tell: Callable[[str], None
         all_s = time.perf_counter() - began
     return DeskTimes(
         cases=cases, index_s=index_s, first_page_s=pages[0], later_page_s=pages[1], filtered_page_s=pages[2],
-        case_page_s=case_s, slices=slices, side_px=shape["rows"], geometry_s=geometry_s, first_slice_s=first_s,
-        all_slices_s=all_s,
+        found_page_s=found_s, case_page_s=case_s, slices=slices, side_px=shape["rows"],
+        geometry_s=geometry_s, first_slice_s=first_s, all_slices_s=all_s,
     )  # fmt: skip
 
 
@@ -109,6 +115,7 @@ def _decision(number: int) -> Decision:
     digest = hashlib.sha256(f"made {number}".encode()).hexdigest()
     file = SourceFile(path=f"{number}.png", sha256=digest, size_bytes=1)
     study = StudyRef(key=file.path, source=file.path, kind="image", digest=digest, files=(file,))
+    study = replace(study, attributes=(("site", f"site {number % SITES}"),))
     outcome = Outcome.ABSTAIN if number % 3 == 2 else Outcome.FLAG
     verdict = Verdict(outcome=outcome, reason="made", certified=False)
     return Decision(
@@ -117,7 +124,7 @@ def _decision(number: int) -> Decision:
 
 
 def _series(folder: Path, slices: int) -> Decision:
-    hu = np.random.default_rng(0).integers(-1000, 400, (slices, SIDE, SIDE), np.int16)
+    hu = np.random.default_rng(0).integers(-1000, 400, (slices, SIDE_PX, SIDE_PX), np.int16)
     write_ct(folder / "series", hu, name="bench", patient="made")
     with DecoderPool(1, 4.0) as pool:
         (ref,) = [found for found in discover(folder, settings=Settings(), pool=pool) if isinstance(found, StudyRef)]

@@ -131,6 +131,7 @@ class AccessAction(StrEnum):
     MOVE_REFUSED = "move_refused"  # one that the account's roles do not have
     EXPORTED = "exported"
     ACCOUNT_CHANGED = "account_changed"
+    ASSIGNED = "assigned"  # a case to somebody, or to nobody
     LINE_PROPOSED = "line_proposed"  # a proposal alone: the line in force stays
 
 
@@ -147,20 +148,20 @@ class Access:
 class DeliveryState(StrEnum):
     """State of a delivery."""
 
-    QUEUED = "queued"  # it is to be sent: once for each decision and destination
+    QUEUED = "queued"  # it is to be sent: once for each entry and destination
     SENT = "sent"  # the destination answered that it holds every object: likewise once
     FAILED = "failed"  # an attempt failed, and why; the delivery stays queued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Step in the delivery of one decision's result objects to a destination.
+    """Step in the delivery of the result objects of one decision, or of one answer to it, to a destination.
 
     destination: its name in the settings, never an address. objects: SHA-256 of each file, sorted. attempt: 0 when
     queued, else a number that tells the rows apart; attempts that fail for one reason in turn are one row.
     """
 
-    entry_id: int  # of the decision
+    entry_id: int  # of the decision, or of the review
     destination: str
     objects: tuple[str, ...]
     state: DeliveryState

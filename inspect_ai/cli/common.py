@@ -168,6 +168,23 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
         yield lambda done: status.update(f"{what}: {done}")
 
 
+@contextmanager
+def time_left(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Provide a call-back that takes how many of how many are done, and shows a bar with the time left on stderr."""
+    from rich import progress as shown
+
+    console = progress()
+    columns = (
+        shown.TextColumn("{task.description}"),
+        shown.BarColumn(),
+        shown.MofNCompleteColumn(),
+        shown.TimeRemainingColumn(),
+    )
+    with shown.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
 def table(title: str, *columns: str, rows: list[tuple[Any, ...]]) -> None:
     """Print a table on stdout; cells are shown as text, None as nothing. In a pipe: lines with tabs, without boxes."""
     if piped():

@@ -11,12 +11,13 @@ import typer
 from inspect_ai.cli import common
 
 if TYPE_CHECKING:
+    from inspect_ai.web.people.identity_provider import Provider
     from inspect_ai.web.store import Store
 
 app = common.app()
 
 Roles = Annotated[list[str] | None, typer.Option("--role", help="reader, lead, auditor or administrator; repeatable.")]
-NEEDS = ("fastapi", "uvicorn", "argon2", "multipart")
+NEEDS = ("fastapi", "uvicorn", "argon2", "multipart", "jwt", "requests")
 
 
 @app.callback(invoke_without_command=True)
@@ -41,6 +42,18 @@ def desk(
     ] = "",
     trusted_proxy: Annotated[
         list[str] | None, typer.Option("--trusted-proxy", help="Address or network of that proxy; repeatable.")
+    ] = None,
+    oidc_issuer: Annotated[str, typer.Option("--oidc-issuer", help="OpenID Connect provider: its issuer.")] = "",
+    oidc_client: Annotated[str, typer.Option("--oidc-client", help="Name of this desk at that provider.")] = "",
+    oidc_secret_file: Annotated[
+        Path | None, typer.Option("--oidc-secret-file", help="File with the secret for it; none for a public client.")
+    ] = None,
+    oidc_claim: Annotated[
+        str, typer.Option("--oidc-claim", help="Claim that holds the name of the desk's account.")
+    ] = "preferred_username",
+    oidc_ca: Annotated[
+        Path | None,
+        typer.Option("--oidc-ca", help="Certificate authority of the provider.", show_default="the system's"),
     ] = None,
     audit_rate: Annotated[
         float | None,
@@ -69,6 +82,7 @@ def desk(
     address = Address(
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, names=tuple(allow_host or ()),
         proxy_header=trusted_header, proxies=tuple(trusted_proxy or ()),
+        provider=_provider(oidc_issuer, oidc_client, oidc_secret_file, oidc_claim, oidc_ca),
     )  # fmt: skip
     serve(
         settings,
@@ -85,7 +99,9 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name to sign in with.")],
     role: Roles = None,
     db: common.Db = None,
-    by_proxy: Annotated[bool, typer.Option("--by-proxy", help="No password: a trusted proxy signs in.")] = False,
+    by_proxy: Annotated[
+        bool, typer.Option("--by-proxy", help="No password: a trusted proxy or an identity provider signs in.")
+    ] = False,
 ) -> None:
     """Make an account; asks for its password. Without --role it is a reader.
 
@@ -138,6 +154,21 @@ def list_accounts(context: typer.Context, db: common.Db = None, as_json: common.
         return
     rows = [(one.name, ", ".join(sorted(one.roles)), "yes" if one.active else "no") for one in found]
     common.table("Accounts of the desk", "name", "roles", "may sign in", rows=rows)
+
+
+def _provider(issuer: str, client: str, secret_file: Path | None, claim: str, ca: Path | None) -> Provider | None:
+    from inspect_ai.errors import UsageError
+    from inspect_ai.web.people.identity_provider import Provider
+
+    if bool(issuer) != bool(client):
+        raise UsageError("Single sign-on takes both: give --oidc-issuer and --oidc-client.")
+    if not issuer:
+        return None
+    try:
+        secret = "" if secret_file is None else secret_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"{secret_file} cannot be read. Give --oidc-secret-file a text file with the secret.") from e
+    return Provider(issuer=issuer, client=client, secret=secret, claim=claim, ca=ca)
 
 
 def _password() -> str:

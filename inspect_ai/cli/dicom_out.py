@@ -1,4 +1,4 @@
-"""`inspect-ai dicom-out`: DICOM objects of decisions in the log."""
+"""`inspect-ai dicom-out`: DICOM objects of decisions and answers in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ app = common.app()
 
 @app.command("dicom-out")
 def dicom_out(
-    entries: Annotated[list[int], typer.Argument(metavar="ENTRY...", help="Numbers of decisions (see `audit list`).")],
+    entries: Annotated[
+        list[int], typer.Argument(metavar="ENTRY...", help="Numbers of decisions or answers (see `audit list`).")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the objects: OUT/ENTRY/KIND.dcm.")],
     root: Annotated[
         Path, typer.Option("--root", help="The folder or file that was scanned: the sources lie there.")
@@ -29,7 +31,10 @@ def dicom_out(
     db: common.Db = None,
     as_json: common.Json = False,
 ) -> None:
-    """Write decisions on DICOM studies as DICOM objects of the same studies: report, segments of marks, picture.
+    """Write decisions on DICOM studies, and readers' answers to them, as DICOM objects of the same studies.
+
+    A decision has a report, segments or graphics of its marks, and a picture; the answer that stands comes with it. An
+    answer has a report, and segments of the areas that were drawn.
 
     The sources are compared with the digests in the log first. Patient and study are copied from their headers into
     the objects, and shown nowhere. Made twice, an object has the same UID. Needs the extra `dicom`.

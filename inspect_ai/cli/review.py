@@ -141,7 +141,8 @@ def export(
     """Write answered cases as a labelled folder: pictures, classes, drawn marks as masks, and the entries behind them.
 
     Cases that chance drew (--audit-rate) are marked for calibration, all others for training: what people answer first
-    is what was flagged, and a line calibrated on that would promise too much.
+    is what was flagged, and a line calibrated on that would promise too much. Of a CT series the places that the answer
+    speaks of are written, as the task looks at them.
 
     Example: inspect-ai review export --task metal_surface --root ./parts --audit-rate 0.05 --out answered
     """
@@ -152,8 +153,8 @@ def export(
 
     db, as_json = _given(context, db, as_json)
     settings = common.settings(db=db, audit_rate=audit_rate)
-    with open_log(settings.db, create=False) as log:
-        found = export_reviews(log, task, out, roots=root or [Path.cwd()], settings=settings)
+    with open_log(settings.db, create=False) as log, common.time_left("cases") as progress:
+        found = export_reviews(log, task, out, roots=root or [Path.cwd()], settings=settings, progress=progress)
     if as_json:
         common.emit(asdict(found) | {"splits": dict(found.splits), "left_out": dict(found.left_out)})
         return

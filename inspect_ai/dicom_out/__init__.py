@@ -1,4 +1,4 @@
-"""DICOM objects made of audit entries: a structured report, segments of the marks, and a picture for every viewer.
+"""DICOM objects made of audit entries, decisions and answers to them: reports, segments, marks and pictures.
 
 Needs the extra `dicom` (highdicom), which is imported when objects are made.
 """
@@ -12,4 +12,11 @@ from inspect_ai.dicom_out.objects import (
     write_objects,
 )
 
-__all__ = ["DicomObject", "DicomObjects", "NoDicomStudy", "check_installed", "objects_for", "write_objects"]
+__all__ = [
+    "DicomObject",
+    "DicomObjects",
+    "NoDicomStudy",
+    "check_installed",
+    "objects_for",
+    "write_objects",
+]

@@ -11,6 +11,7 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from inspect_ai.domain import Outcome
+from inspect_ai.review import Answer
 
 PRIVATE = "99INSPECT"
 PRIVATE_VERSION = "1"
@@ -55,6 +56,9 @@ SPATIAL = snomed("309825002", "Spatial and Relational Concept")
 # A place that a decision lists below the line from which it flags: no claim that something is there.
 BELOW_LINE = private("below_line", "Place below the flag line")
 
+# A place that a reader drew with a negative answer: no claim that something is there either.
+MARKED = private("marked", "Place that the reader marked")
+
 _OF_TASK = {
     "lung_nodule": FindingCodes(
         finding=snomed("27925004", "Nodule"), site=snomed("39607008", "Lung"), category=MORPHOLOGIC
@@ -95,6 +99,20 @@ OUTCOMES = {
     Outcome.FLAG: private("flag", "FLAG: a person must look"),
     Outcome.ABSTAIN: private("abstain", "ABSTAIN: not decided, a person must look"),
 }
+
+FINDING = dcm("121071", "Finding")
+ANSWER = private("answer", "Answer of the reader")
+ANSWERS = {
+    Answer.POSITIVE: private("positive", "POSITIVE: the finding is there"),
+    Answer.NEGATIVE: private("negative", "NEGATIVE: nothing is there"),
+    Answer.REOPEN: private("withdrawn", "WITHDRAWN: the answer before this does not hold"),
+}
+ANSWER_TO = private("answer_to", "Answer to")
+CLASS = private("class", "Class in the words of the task")
+ANSWER_REASON = private("answer_reason", "Reason of the reader")
+READING = private("reading", "Reading")
+BLINDED = private("blinded", "Before the answer of inspect_ai was shown")
+NOT_BLINDED = private("not_blinded", "The answer of inspect_ai could be seen")
 
 ENGLISH = CodedConcept(value="en", scheme_designator="RFC5646", meaning="English")
 CT_PROCEDURE = CodedConcept(value="25045-6", scheme_designator="LN", meaning="CT unspecified body region")

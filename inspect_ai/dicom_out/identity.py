@@ -9,6 +9,7 @@ from pathlib import Path
 LAYOUT = "1"  # of the objects: raise it when the same decision is written otherwise, since UIDs are of one content
 
 REPORT, SEGMENTS, PICTURE = "report", "segments", "picture"  # kinds of object, and the names of their files
+MARKS = "marks"  # those of a picture without a frame of reference
 
 
 def derived_uid(*parts: str) -> str:

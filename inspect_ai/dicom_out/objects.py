@@ -1,4 +1,4 @@
-"""Objects of one audit entry: made from its decision and its sources, and written whole."""
+"""Objects of one audit entry, a decision or an answer: made from it and its sources, and written whole."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inspect_ai.audit import Entry, Log
+from inspect_ai.audit import Entry, Kind, Log
 from inspect_ai.certificates.status import standing
-from inspect_ai.dicom_out.identity import PICTURE, REPORT, SEGMENTS, file_of
-from inspect_ai.domain import StudyRef
+from inspect_ai.dicom_out.identity import MARKS, PICTURE, REPORT, SEGMENTS, file_of
+from inspect_ai.domain import Decision, StudyRef
 from inspect_ai.errors import InputError, SetupError, UsageError
 from inspect_ai.inspection.pictures.image_store import ImageStore
 from inspect_ai.secret import make_private_folder
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from inspect_ai.dicom_out.header import Facts
     from inspect_ai.dicom_out.marks import Mark
 
-KINDS = (REPORT, SEGMENTS, PICTURE)
+KINDS = (REPORT, SEGMENTS, PICTURE, MARKS)
 # Errors with which highdicom refuses headers and pictures that are not as the standard has them; messages quote values.
 REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ArithmeticError, OSError)
+Ways = Sequence[tuple[str, Callable[[], Any]]]  # kinds in order, and what makes each
 
 
 class NoDicomStudy(UsageError):
@@ -34,7 +35,7 @@ class NoDicomStudy(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DicomObject:
-    """One object. kind: report, segments or picture, which is the name of its file too."""
+    """One object. kind: report, segments, picture or marks, which is the name of its file too."""
 
     kind: str
     dataset: Any = field(compare=False, repr=False)  # pydicom Dataset with its File Meta; holds identifiers
@@ -52,12 +53,54 @@ class DicomObjects:
 def objects_for(
     entry: Entry, log: Log, root: Path, settings: Settings, *, study: StudyRef | None = None
 ) -> DicomObjects:
-    """Make the objects of a decision on a DICOM study. root: the folder that was scanned, or the one file.
+    """Make the objects of a decision on a DICOM study, or of a reader's answer to one.
 
-    study: the decided study with the names of its files, where the caller knows them; else the log's sealed names
-    are opened. Raises UsageError for another kind of entry (NoDicomStudy for a decision on camera files), InputError
-    for a source that is missing, altered or damaged, SetupError without the extra `dicom`.
+    root: the folder that was scanned, or the one file. study: the decided study with the names of its files, where the
+    caller knows them; else the log's sealed names are opened. Raises UsageError for another kind of entry (NoDicomStudy
+    for a decision on camera files), InputError for a source that is missing, altered or damaged, SetupError without the
+    extra `dicom`.
     """
+    if entry.kind == Kind.REVIEW:
+        return _of_answer(entry, log, root, settings)
+    decision = _on_dicom(entry)
+    from inspect_ai.dicom_out.answers import sentence_on
+    from inspect_ai.dicom_out.header import Facts
+    from inspect_ai.dicom_out.marks import marks_of
+    from inspect_ai.dicom_out.sources import sources_of
+
+    sources = sources_of(entry, log, root, settings, study)
+    marks, remarks = marks_of(entry, decision, log, sources)
+    certified = sentence_on(standing(log, entry))
+    facts = Facts(entry=entry, decision=decision, sources=sources, standing=certified, remarks=remarks)
+    return _objects(facts, _ways_of_decision(facts, marks, ImageStore(settings.out).find(entry.id, log)))
+
+
+def _of_answer(entry: Entry, log: Log, root: Path, settings: Settings) -> DicomObjects:
+    check_installed()
+    from inspect_ai.dicom_out.answer_report import answer_report, answer_segments
+    from inspect_ai.dicom_out.answers import answered
+    from inspect_ai.dicom_out.header import Facts
+    from inspect_ai.dicom_out.marks import marks_of
+    from inspect_ai.dicom_out.reader_marks import reader_marks
+    from inspect_ai.dicom_out.sources import sources_of
+
+    answer = answered(entry, log)
+    decision, review = _on_dicom(answer.decision), answer.review
+    sources = sources_of(answer.decision, log, root, settings)
+    machine, _ = marks_of(answer.decision, decision, log, sources)
+    marks, remarks = reader_marks(review.marks, review.blinded, decision, machine, sources, entry.hash)
+    facts = Facts(entry=entry, decision=decision, sources=sources, standing="", remarks=remarks)
+    return _objects(
+        facts,
+        (
+            (REPORT, lambda: answer_report(facts, answer, marks)),
+            (SEGMENTS, lambda: answer_segments(facts, answer, marks)),
+        ),
+    )
+
+
+def _on_dicom(entry: Entry) -> Decision:
+    """Decision of an entry. Raises UsageError for another kind, NoDicomStudy for camera files, SetupError."""
     decision = entry.decision()
     if decision.study.kind != "dicom":
         what = "slices of a labelled folder" if decision.study.kind == "stack" else "a camera file"
@@ -66,44 +109,40 @@ def objects_for(
             "Its picture is in the folder of the scan's report."
         )
     check_installed()
-    from inspect_ai.dicom_out.header import Facts
-    from inspect_ai.dicom_out.marks import marks_of
-    from inspect_ai.dicom_out.sources import sources_of
-
-    sources = sources_of(entry, log, root, settings, study)
-    marks, remarks = marks_of(entry, decision, log, sources)
-    now = standing(log, entry)
-    certified = "Certified now." if now.certified_now else f"Not certified now: {now.reason}."
-    facts = Facts(entry=entry, decision=decision, sources=sources, standing=certified, remarks=remarks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's quote values, which may be a name
-        return _made(facts, marks, ImageStore(settings.out).find(entry.id, log))
+    return decision
 
 
-def _made(facts: Facts, marks: Sequence[Mark], pictures: tuple[Path | None, Path | None]) -> DicomObjects:
-    """Make all kinds. The report must be there; the others may fail, with a remark."""
+def _ways_of_decision(facts: Facts, marks: Sequence[Mark], pictures: tuple[Path | None, Path | None]) -> Ways:
+    from inspect_ai.dicom_out.presentation import presentation
     from inspect_ai.dicom_out.secondary_capture import secondary_capture
     from inspect_ai.dicom_out.segments import segments
     from inspect_ai.dicom_out.structured_report import structured_report
 
-    entry, remarks = facts.entry.id, list(facts.remarks)
-    if pictures[0] is None:
-        remarks.append(f"Entry {entry} has no stored picture: no secondary capture was made.")
-    made: list[tuple[str, Any]] = []
-    ways: tuple[tuple[str, Callable[[], Any]], ...] = (
+    return (
         (REPORT, lambda: structured_report(facts, marks)),
         (SEGMENTS, lambda: segments(facts, marks)),
+        (MARKS, lambda: presentation(facts, marks)),
         (PICTURE, lambda: secondary_capture(facts, marks, pictures)),
     )
+
+
+def _objects(facts: Facts, ways: Ways) -> DicomObjects:
+    """Make all kinds. The report must be there; the others may fail, with a remark."""
+    entry, remarks = facts.entry.id, list(facts.remarks)
+    made: dict[str, Any] = {}
     for kind, make in ways:
         try:
-            made.append((kind, make()))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's quote values, which may be a name
+                made[kind] = make()
         except REFUSALS as e:
             why = f"No DICOM {kind} of entry {entry} can be made of these sources ({type(e).__name__})."
             if kind == REPORT:
                 raise InputError(f"{why} Look at them with `dciodvfy`.") from e
             remarks.append(why)
-    objects = tuple(DicomObject(kind=kind, dataset=dataset) for kind, dataset in made if dataset is not None)
+    if PICTURE in made and made[PICTURE] is None:
+        remarks.append(f"Entry {entry} has no stored picture: no secondary capture was made.")
+    objects = tuple(DicomObject(kind=kind, dataset=dataset) for kind, dataset in made.items() if dataset is not None)
     return DicomObjects(entry=entry, objects=objects, remarks=tuple(remarks))
 
 

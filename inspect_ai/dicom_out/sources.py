@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,10 @@ from inspect_ai.ingest.data_set import parsed
 from inspect_ai.ingest.header import read_header
 from inspect_ai.ingest.plane_geometry import Plane
 from inspect_ai.ingest.slice_order import SAME_POSITION_MM
-from inspect_ai.ingest.volumes.duplicates import without_duplicates
+from inspect_ai.ingest.volumes.duplicates import reencoded, without_duplicates
 from inspect_ai.ingest.volumes.encoded import damage_named, path_of
 from inspect_ai.ingest.volumes.instance import Instance
+from inspect_ai.ingest.volumes.stacking import stack
 from inspect_ai.ingest.walk import FoundFile, opened, walk
 from inspect_ai.inspection import decided_files
 from inspect_ai.settings import Settings
@@ -62,7 +64,10 @@ PLACE = (
     "BurnedInAnnotation",
     "TimezoneOffsetFromUTC",
 )
-TAGS = ["SpecificCharacterSet", *IDENTITY, *PLACE]
+WINDOW, RESCALE = ("WindowCenter", "WindowWidth", "VOILUTFunction"), ("RescaleIntercept", "RescaleSlope", "RescaleType")
+# What a presentation state repeats of its picture.
+DISPLAY = ("SamplesPerPixel", "PhotometricInterpretation", "ICCProfile", *WINDOW, *RESCALE)
+TAGS = ["SpecificCharacterSet", *IDENTITY, *PLACE, *DISPLAY]
 GEOMETRY = ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence")  # kept of functional groups
 FORMS = {
     "DA": r"\d{8}",
@@ -91,9 +96,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Files of a study in the order in which it lists them."""
+    """Files of a study in the order in which it lists them. selection: frames of each, as StudyRef has them."""
 
     files: tuple[Source, ...]
+    selection: tuple[str, ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -134,6 +140,25 @@ class Sources:
         several = source.instance.header.frames > 1
         return Place(source=source, frame=frame + 1 if several else None, spacing_mm=_spacing(source, frame))
 
+    def slice_at(self, index: int) -> Place | None:
+        """Slice of the volume by its number, as ingest puts them in order; None where there is no such slice."""
+        of = {source.instance.file.path: source for source in self.files}
+        kept, _ = reencoded(without_duplicates([source.instance for source in self.files])[0])
+        slices, _ = stack(kept, dict(zip(of, self.selection, strict=False)))
+        if not 0 <= index < len(slices):
+            return None
+        found, source = slices[index], of[slices[index].path]
+        several = source.instance.header.frames > 1
+        return Place(source=source, frame=found.frame + 1 if several else None, spacing_mm=found.plane.spacing_mm)
+
+    def picture_at(self, image_index: int) -> Place | None:
+        """Picture by its number in the study; None where there is no such picture."""
+        source, frame = self._by_index(image_index, None)
+        if source is None or frame is None:
+            return None
+        several = source.instance.header.frames > 1
+        return Place(source=source, frame=frame + 1 if several else None, spacing_mm=_spacing(source, frame))
+
     def _by_index(self, image_index: int, named: Source | None) -> tuple[Source | None, int | None]:
         """Source and frame (from 0) of a picture by its number in the study, which counts frames of all files."""
         kept, _ = without_duplicates([source.instance for source in self.files])
@@ -164,7 +189,7 @@ def sources_of(entry: Entry, log: Log, root: Path, settings: Settings, study: St
             f"The files of entry {entry.id} have no StudyInstanceUID (0020,000D) or SeriesInstanceUID (0020,000E): no "
             "object can be put into their study. Export them again from where they come from."
         )
-    return Sources(files=tuple(read))
+    return Sources(files=tuple(read), selection=named.selection)
 
 
 def named_study(entry: Entry, log: Log, root: Path, settings: Settings) -> StudyRef:
@@ -184,12 +209,12 @@ def named_study(entry: Entry, log: Log, root: Path, settings: Settings) -> Study
     return replace(study, files=tuple(replace(f, path=found.get(f.sha256, f.path)) for f in study.files))
 
 
-def reference(source: Source) -> Any:
-    """Header of a file without the identity of patient and study."""
+def reference(source: Source, names: Sequence[str] = PLACE) -> Any:
+    """Header of a file without the identity of patient and study. names: the elements that it keeps."""
     from pydicom.dataset import Dataset
 
     header = Dataset()
-    for name in PLACE:
+    for name in names:
         if name in source.header:
             header[name] = deepcopy(source.header[name])  # its items may be completed
     for name in IDENTITY:

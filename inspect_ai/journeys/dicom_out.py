@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from inspect_ai.audit import Log, open_log
+from inspect_ai.audit import Kind, Log, open_log
 from inspect_ai.dicom_out import NoDicomStudy, check_installed, objects_for, write_objects
 from inspect_ai.dicom_out.identity import file_of
 from inspect_ai.domain import StudyRef
 from inspect_ai.errors import InspectError
 from inspect_ai.inspection.events import StudyDecided, Summary
 from inspect_ai.inspection.outages import Notice
+from inspect_ai.review import standing_answer
 from inspect_ai.settings import Settings
 
 Event = TypeVar("Event")
@@ -42,15 +43,17 @@ def dicom_out(
 ) -> Iterator[ObjectsWritten | ObjectsRefused]:
     """Write the objects of some entries to OUT/ENTRY; one that cannot have any holds up no other.
 
+    Entries are decisions and answers of readers; after a decision comes the answer that stands, if there is one.
     Raises SetupError without the extra `dicom`, AuditError for a log that cannot be opened.
     """
     check_installed()
     with open_log(settings.db, create=False) as log:
         for number in entries:
-            try:
-                yield _written(number, out, root, settings, log)
-            except InspectError as e:
-                yield ObjectsRefused(entry=number, error=e)
+            result = _tried(number, out, root, settings, log)
+            yield result
+            answer = _answer_to(number, log) if isinstance(result, ObjectsWritten) else None
+            if answer is not None:
+                yield _tried(answer, out, root, settings, log)
 
 
 def with_objects(
@@ -98,6 +101,19 @@ def _after(event: StudyDecided, out: Path, root: Path, settings: Settings, count
     except InspectError as e:
         counts["failed"] += 1
         yield Notice(subject="dicom objects", message=str(e), over=False)
+
+
+def _answer_to(number: int, log: Log) -> int | None:
+    """Number of the answer that stands to a decision; None without one, and for an entry that is an answer itself."""
+    answer = standing_answer(number, log) if log.entry(number).kind == Kind.DECISION else None
+    return None if answer is None else answer.id
+
+
+def _tried(number: int, out: Path, root: Path, settings: Settings, log: Log) -> ObjectsWritten | ObjectsRefused:
+    try:
+        return _written(number, out, root, settings, log)
+    except InspectError as e:
+        return ObjectsRefused(entry=number, error=e)
 
 
 def _written(

@@ -1,7 +1,8 @@
 """Listen journey: studies that a PACS sends are stored, decided when complete, and answered, even if this is killed.
 
-receive -> on the disk -> complete -> scan -> queue the result objects -> send -> sent. Every step is found again on the
-disk or in the log: a restart goes on from there.
+receive -> on the disk -> complete -> scan -> queue the result objects -> send -> sent; and an answer of a reader, when
+it stands in the log -> queue its report -> send -> sent. Every step is found again on the disk or in the log: a restart
+goes on from there.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def listen(
         while True:
             yield from told.events()
             yield from deciding.decide(arrivals.complete())
+            yield from deciding.answers()
             if wake.wait(LOOK_S):
                 time.sleep(SEVERAL_S)
                 wake.clear()
@@ -70,12 +72,16 @@ def listen(
 def decide_received(folder: Path, settings: Settings, answering: Answering | None) -> Iterator[PacsEvent]:
     """Decide every study that lies there undecided, quiet or not, send once what is queued, and end.
 
+    Results that were never queued, since there was no destination, and the reports of new answers are queued first.
+
     Raises as `listen`.
     """
     with ExitStack() as stack:
         store = _prepared(stack, folder, settings, answering)
         deciding = Deciding(store, settings, answering, scan)
         yield from deciding.decide(Arrivals(store, Completeness()).complete(all_now=True))
+        yield from deciding.unanswered()
+        yield from deciding.answers()
         if answering is not None:
             with open_log(settings.db, operator=settings.operator) as log:
                 yield from deciding.outbox.work(log)

@@ -1,4 +1,4 @@
-"""Deciding of received studies: those that are complete are scanned together, and their result objects queued."""
+"""Deciding of received studies: those that are complete are scanned together, and what answers them is queued."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from inspect_ai.audit import open_log
 from inspect_ai.errors import AuditError, InspectError
 from inspect_ai.inspection.events import FileRejected, ScanEvent, StudyDecided, Summary
 from inspect_ai.inspection.outages import Notice
+from inspect_ai.pacs.answers import AnswerReports
 from inspect_ai.pacs.deliveries import MakeObjects, queue
 from inspect_ai.pacs.destinations import AET, destination_of_title
 from inspect_ai.pacs.outbox import Delivered, NotDelivered, Outbox
@@ -23,6 +25,7 @@ from inspect_ai.settings import Settings
 from inspect_ai.text import printable
 
 PAUSES = Pauses()
+ANSWERS_S = 2.0  # between two looks for answers of readers
 TOGETHER = 32  # studies of one scan: it loads the model once for all of them
 Scan = Callable[[Path, Settings], Iterator[ScanEvent]]
 
@@ -84,6 +87,8 @@ class Deciding:
         make = (lambda entry, log, root, folder: ()) if answering is None else answering.make_objects
         pauses, aet = (Pauses(), AET) if answering is None else (answering.pauses, answering.aet)
         self.outbox = Outbox(store, settings, make, aet, pauses)
+        self._answers = AnswerReports(store, make, self.outbox.queued)
+        self._look_at = 0.0  # monotonic seconds of the next look for answers
 
     def decide(self, complete: Iterable[ReceivedStudy]) -> Iterator[PacsEvent]:
         """Decide studies by scans of some at a time, as they were listed. What the log holds is found there."""
@@ -104,6 +109,40 @@ class Deciding:
                 for study in studies:
                     yield from self._answered(study, found[study.key])
 
+    def answers(self) -> Iterator[PacsEvent]:
+        """Queue the reports of answers that came since the last look, at most one look in `ANSWERS_S`.
+
+        Raises AuditError for a damaged log.
+        """
+        if self._answering is None or time.monotonic() < self._look_at or not self._settings.db.exists():
+            return
+        try:
+            with open_log(self._settings.db, operator=self._settings.operator, create=False) as log:
+                yield from self._answers.queue_new(log)
+        except AuditError as e:
+            if not e.passing:
+                raise
+        self._look_at = time.monotonic() + ANSWERS_S
+
+    def unanswered(self) -> Iterator[PacsEvent]:
+        """Queue the results of studies that were decided when there was nobody to send them to."""
+        if self._answering is None or not self._settings.db.exists():
+            return
+        decided = [(study, self._store.note(study.key)) for study in self._store.studies()]
+        with open_log(self._settings.db, operator=self._settings.operator, create=False) as log:
+            left = [
+                (study, [entry for entry in note.entries if not self._answers.was_queued(log, entry)])
+                for study, note in decided
+                if note.version == study.version
+            ]
+        for study, entries in left:
+            if entries:
+                yield from self._tried(study, partial(self._queued_late, study.key, entries))
+
+    def _queued_late(self, key: str, entries: Sequence[int]) -> Iterator[PacsEvent]:
+        yield from self._queue(key, entries)
+        self._store.keep_note(key, problem="")
+
     def _scanned(self, studies: Sequence[ReceivedStudy], found: dict[str, _Found]) -> Iterator[PacsEvent]:
         """Scan the studies together. A finding belongs to each study that has a file in it."""
         with self._store.gathered(studies) as folder:
@@ -123,9 +162,24 @@ class Deciding:
     def _answered(self, study: ReceivedStudy, found: _Found) -> Iterator[PacsEvent]:
         """Queue the results of one study, and only then note that this version of it is decided."""
         entries = tuple(event.entry for event in found.decided)
-        try:
+
+        def done() -> Iterator[PacsEvent]:
             yield from self._queue(study.key, entries)
             self._store.keep_note(study.key, version=study.version, entries=entries, problem="")
+            self._retry.passed(study.key)
+            yield ReceivedDecided(
+                key=study.key,
+                instances=study.instances,
+                decided=tuple(found.decided),
+                rejected=tuple(found.rejected),
+            )
+
+        yield from self._tried(study, done)
+
+    def _tried(self, study: ReceivedStudy, step: Callable[[], Iterator[PacsEvent]]) -> Iterator[PacsEvent]:
+        """Take a step with the results of one study; where it fails, say why, and try again later."""
+        try:
+            yield from step()
         except AuditError as e:
             if not e.passing:
                 raise
@@ -134,14 +188,6 @@ class Deciding:
             yield from self._failed([study], str(e))
         except OSError as e:
             yield from self._failed([study], f"its results cannot be written ({e.strerror}). Free some space.")
-        else:
-            self._retry.passed(study.key)
-            yield ReceivedDecided(
-                key=study.key,
-                instances=study.instances,
-                decided=tuple(found.decided),
-                rejected=tuple(found.rejected),
-            )
 
     def _queue(self, key: str, entries: Sequence[int]) -> Iterator[PacsEvent]:
         """Write the result objects of each decision, and that they are to be sent."""

@@ -1,8 +1,8 @@
 """Deliveries of the log: what was queued for a destination and what became of it. The outbox is what the log says.
 
-A delivery is queued once and sent once for each decision and destination (`audit.records.key`). Between the answer of a
-destination and the row `sent` a crash is possible: the object is then sent again, under the same SOP Instance UID, and
-is the same instance there. Before that the destination is asked whether it has it.
+A delivery is queued once and sent once for each decision, or reader's answer, and destination (`audit.records.key`).
+Between the answer of a destination and the row `sent` a crash is possible: the object is then sent again, under the
+same SOP Instance UID, and is the same instance there. Before that the destination is asked whether it has it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from inspect_ai.audit import Delivery, DeliveryState, Entry, Kind, Log
 
 MakeObjects = Callable[[Entry, Log, Path, Path], Sequence[Path]]
-"""Makes the result objects of a decision: its entry, the log, the folder of received studies, which the
-paths of the entry are relative to, and the folder to write to."""
+"""Makes the result objects of a decision, or of an answer to one: its entry, the log, the folder of received studies,
+which the paths of the entry are relative to, and the folder to write to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

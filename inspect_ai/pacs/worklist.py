@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inspect_ai.audit import Delivery, Entry, Log
+from inspect_ai.audit import Delivery, Entry, Kind, Log
 from inspect_ai.domain import Outcome
 from inspect_ai.pacs.deliveries import Deliveries, Pending
 from inspect_ai.pacs.received import Received, ReceivedStudy, StudyNote
@@ -40,7 +40,7 @@ class Listed:
 
 def worklist(store: Received, log: Log | None, quiet_s: float) -> list[Listed]:
     """Every study of the store: flagged, left open, not decided, clear; of each the newest first."""
-    steps = {} if log is None else Deliveries().refresh(log).steps
+    steps = {} if log is None else _of_decisions(log)
     rows = []
     for study in store.studies():
         note = store.note(study.key)
@@ -49,14 +49,23 @@ def worklist(store: Received, log: Log | None, quiet_s: float) -> list[Listed]:
     return sorted(rows, key=lambda row: (_TURN.index(row.outcome), -(row.score or 0.0), -row.newest))
 
 
+def _of_decisions(log: Log) -> dict[int, list[Pending | Delivery]]:
+    """Deliveries of each decision, those of answers to it among them."""
+    answers = {entry.id: entry.refers for entry in log.entries(kind=Kind.REVIEW)}
+    steps: dict[int, list[Pending | Delivery]] = {}
+    for (entry, _), step in Deliveries().refresh(log).steps.items():
+        steps.setdefault(answers.get(entry) or entry, []).append(step)
+    return steps
+
+
 def _row(
     study: ReceivedStudy,
     note: StudyNote,
     entries: list[Entry],
-    steps: dict[tuple[int, str], Pending | Delivery],
+    steps: dict[int, list[Pending | Delivery]],
     quiet_s: float,
 ) -> Listed:
-    mine = [step for (entry, _), step in steps.items() if entry in note.entries]
+    mine = [step for entry in note.entries for step in steps.get(entry, ())]
     problems = [step.problem for step in mine if isinstance(step, Pending) and step.problem]
     if study.version != note.version:
         quiet = time.time() - study.newest

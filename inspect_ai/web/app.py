@@ -14,19 +14,32 @@ from inspect_ai.errors import InspectError
 from inspect_ai.web.desk import Desk
 from inspect_ai.web.headers import Border
 from inspect_ai.web.languages import chosen
-from inspect_ai.web.pages import accounts, case, entrance, log, performance, queue
-from inspect_ai.web.visit import Refused, filled
+from inspect_ai.web.pages import (
+    accounts,
+    answer,
+    assign,
+    case,
+    entrance,
+    log,
+    performance,
+    pictures,
+    queue,
+    single_sign_on,
+)
+from inspect_ai.web.throttle import Buckets, Throttle
+from inspect_ai.web.visit import COOKIE, Refused, filled
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(desk: Desk) -> FastAPI:
-    """Make the application that serves one desk."""
+def create_app(desk: Desk, buckets: Buckets | None = None) -> FastAPI:
+    """Make the application that serves one desk. buckets: of the limit on requests; full ones where none are given."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
-    for page in (entrance, queue, case, performance, log, accounts):
+    for page in (entrance, single_sign_on, queue, case, pictures, answer, assign, performance, log, accounts):
         app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Throttle, cookie=COOKIE, buckets=buckets or Buckets())  # inside of the border and its headers
     app.add_middleware(Border, hosts=desk.entrance.hosts, secure=desk.entrance.secure)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(InspectError, _failed)
@@ -48,6 +61,8 @@ def _failed(request: Request, error: Exception) -> Response:
 
 def _no_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - by its registration
+    if error.status_code == 400:
+        return _unreadable(request, error)
     return _said(request, error.status_code, "There is no such page.")
 
 

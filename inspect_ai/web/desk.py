@@ -18,6 +18,7 @@ from inspect_ai.web.cases.pixels import StudyPixels
 from inspect_ai.web.people.accounts import Account, Accounts
 from inspect_ai.web.people.roles import Role
 from inspect_ai.web.people.sessions import Sessions
+from inspect_ai.web.people.single_sign_on import SingleSignOn
 from inspect_ai.web.store import Store, store_path
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -28,12 +29,14 @@ class Entrance:
     """Ways in. hosts: names that a request may be addressed to. secure: cookies over TLS alone.
 
     proxy_header: header with the name that a proxy in `proxies` has signed in; "" where none is trusted.
+    single_sign_on: at an identity provider; None where there is none.
     """
 
     hosts: tuple[str, ...]
     secure: bool = False
     proxy_header: str = ""
     proxies: Networks = ()
+    single_sign_on: SingleSignOn | None = None
 
 
 class StartToken:
@@ -75,6 +78,12 @@ class Desk:
     def note(self, account: str, action: AccessAction, statement: str, entry_id: int | None = None) -> None:
         """Write a step of an account into the log."""
         self.log.append([Access(account=account, action=action, statement=statement, entry_id=entry_id)])
+
+    def note_each(self, account: str, action: AccessAction, statement: str, entry_ids: Sequence[int]) -> None:
+        """Write the same step of an account at each of these cases into the log, all or none."""
+        self.log.append(
+            [Access(account=account, action=action, statement=statement, entry_id=each) for each in entry_ids]
+        )
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from inspect_ai.errors import UsageError
 from inspect_ai.settings import Settings
 from inspect_ai.web.app import create_app
 from inspect_ai.web.desk import Desk, Entrance, StartToken, open_desk
+from inspect_ai.web.people.identity_provider import Provider
+from inspect_ai.web.people.single_sign_on import SingleSignOn
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -29,6 +31,7 @@ class Address:
     names: tuple[str, ...] = ()
     proxy_header: str = ""
     proxies: tuple[str, ...] = ()
+    provider: Provider | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -48,7 +51,9 @@ class Address:
         return f"{scheme}://{host}:{self.port}"
 
     def entrance(self) -> Entrance:
-        """Ways in. Raises UsageError where passwords would travel in clear, or a proxy has no address."""
+        """Ways in. Raises UsageError where passwords would travel in clear, or a proxy has no address; SetupError for a
+        provider that others could listen to.
+        """
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UsageError("TLS takes a certificate and its key: give --tls-cert and --tls-key.")
         for file in (self.tls_cert, self.tls_key):
@@ -73,6 +78,7 @@ class Address:
             secure=self.tls_cert is not None,
             proxy_header=self.proxy_header,
             proxies=networks,
+            single_sign_on=None if self.provider is None else SingleSignOn(self.provider),
         )
 
 

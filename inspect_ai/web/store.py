@@ -30,9 +30,10 @@ from sqlalchemy.exc import DBAPIError
 from inspect_ai.errors import SetupError
 from inspect_ai.secret import private_file
 
-VERSION = 1
+VERSION = 2  # 1 had no names of cases
 BUSY_S = 10.0
 METADATA = MetaData()
+NAME = Text(collation="NOCASE")
 
 ACCOUNTS = Table(
     "account",
@@ -72,11 +73,14 @@ ASSIGNMENTS = Table(
     METADATA,
     Column("entry", Integer, primary_key=True),
     Column("account", Text, nullable=False),
+    Index("assignment_account", "account"),
 )
 CASES = Table(
     "case",
     METADATA,
     Column("entry", Integer, primary_key=True),
+    Column("key", NAME, nullable=False),  # name of the study in the log, a pseudonym
+    Column("file", NAME, nullable=False),  # the last component of it
     Column("task", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("turn", Integer, nullable=False),  # 0 flagged, 1 left open, 2 cleared
@@ -84,12 +88,16 @@ CASES = Table(
     Column("below", Float, nullable=False),  # minus the score: ascending is worst first
     Column("state", Text, nullable=False),
     Column("waiting", Integer, nullable=False),
+    Column("drawn", Integer, nullable=False),  # clear, and chance drew it for a person
     Column("day", Text, nullable=False),
     Column("site", Text, nullable=False),
     Column("certified", Integer, nullable=False),
     Column("subject", Text, nullable=False),  # keyed hash of the patient, or the study's name in the log
     Index("case_worst", "waiting", "turn", "unscored", "below", "entry"),
     Index("case_counted", "waiting", "task", "outcome", "certified", "day", "site", "state"),
+    Index("case_drawn", "drawn", "waiting"),
+    Index("case_key", "key"),
+    Index("case_file", "file"),
     Index("case_task", "task"),
     Index("case_site", "site"),
     Index("case_subject", "subject"),
@@ -132,9 +140,13 @@ class Store:
             self._engine = _engine(path)
             with self.writing() as connection:
                 version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-                if version not in (0, VERSION):
+                if version > VERSION:
                     raise SetupError(f"{path} was written by a newer program. Update inspect-ai-vision.")
+                if version < VERSION:  # what an older program derived from the log is derived again
+                    METADATA.drop_all(connection, INDEX_TABLES)
                 METADATA.create_all(connection)
+                for index in ASSIGNMENTS.indexes:
+                    index.create(connection, checkfirst=True)
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         except OSError as e:
             raise SetupError(f"{path} cannot be made ({e.strerror}). Check the folder of the log.") from e

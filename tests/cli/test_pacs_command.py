@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inspect_ai.cli.pacs import seconds
+from inspect_ai.cli.pacs.options import seconds
 from inspect_ai.errors import UsageError
 from tests.support.dicom_factory import save
 from tests.support.pacs import free_port, needs, photograph, until

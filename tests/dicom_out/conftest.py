@@ -11,7 +11,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from inspect_ai.audit import Entry, open_log
+from inspect_ai import review
+from inspect_ai.audit import DrawnMark, Entry, open_log
 from inspect_ai.dicom_out import objects_for, write_objects
 from inspect_ai.domain import Decision
 from inspect_ai.inspection.pictures.image_store import ImageStore
@@ -46,6 +47,26 @@ def made(tmp_path: Path, root: Path, settings: Settings) -> Made:
         return {path.stem: pydicom.dcmread(path) for path in paths}
 
     return make
+
+
+Answer = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def answer(tmp_path: Path, root: Path, settings: Settings) -> Answer:
+    """Answer entry 1, or another one, make the answer's objects, write them and read them back."""
+
+    def give(
+        verdict: str, *marks: DrawnMark, entry: int = 1, reason: str = "what I saw", **said: Any
+    ) -> dict[str, Any]:
+        with open_log(settings.db) as log:
+            last = review.decide(log, entry, verdict, reason, marks=marks, **({"operator": "anna"} | said)).last
+            assert last is not None
+            objects = objects_for(last, log, root, settings)
+        paths = write_objects(objects, tmp_path / "objects" / str(last.id))
+        return {path.stem: pydicom.dcmread(path) for path in paths}
+
+    return give
 
 
 def store_picture(entry: Entry, settings: Settings) -> None:

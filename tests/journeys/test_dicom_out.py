@@ -70,7 +70,8 @@ def test_a_scan_writes_the_objects_of_each_dicom_study_and_counts_the_camera_fil
         made = folder / "dicom" / str(entry)
         assert made.is_dir() is (kind == "dicom")
         if kind == "dicom":
-            assert {path.name for path in made.iterdir()} == {"report.dcm", "picture.dcm"}
+            marks = {"marks.dcm"} if outcome == "flag" else set()
+            assert {path.name for path in made.iterdir()} == {"report.dcm", "picture.dcm"} | marks
             assert code(pydicom.dcmread(made / "report.dcm"), "outcome 99INSPECT") == f"{outcome} 99INSPECT"
     assert not [word for word in ("Meier", "Marker", "SECRET") if word in result.stdout + result.stderr]
 
@@ -117,6 +118,29 @@ def test_entries_are_written_on_demand_and_one_that_has_none_holds_up_no_other(f
         "files": [f"dicom/{eye}/picture.dcm", f"dicom/{eye}/report.dcm"],
     }  # fmt: skip
     assert result.returncode == 2
+
+
+def test_the_answer_that_stands_comes_with_its_decision_and_alone_by_its_own_number(folder: Path) -> None:
+    run(folder, "scan", "studies")
+    decision = next(entry for kind, _, entry in decisions(folder) if kind == "dicom")
+    for verdict in ("positive", "reopen", "negative"):
+        answered = run(folder, "review", "decide", str(decision), "--verdict", verdict, "--reason", f"said {verdict}")
+        assert answered.returncode == 0, answered.stderr
+    with open_log(folder / "inspect_ai.db", create=False) as log:
+        first, withdrawn, last = (entry.id for entry in log.entries(kind="review"))
+
+    both = run(folder, "dicom-out", str(decision), "--root", "studies", "--out", "dicom", "--json")
+    alone = run(folder, "dicom-out", str(withdrawn), "--root", "studies", "--out", "dicom", "--json")
+
+    assert (both.returncode, alone.returncode) == (0, 0), both.stderr + alone.stderr
+    assert [json.loads(line)["entry"] for line in both.stdout.splitlines()] == [decision, last]
+    assert json.loads(alone.stdout)["files"] == [f"dicom/{withdrawn}/report.dcm"]
+    said = [
+        code(pydicom.dcmread(folder / "dicom" / str(n) / "report.dcm"), "answer 99INSPECT") for n in (withdrawn, last)
+    ]
+    assert said == ["withdrawn 99INSPECT", "negative 99INSPECT"]
+    assert not (folder / "dicom" / str(first)).exists()
+    assert not [word for word in ("Meier", "Marker", "SECRET") if word in both.stdout + both.stderr]
 
 
 def test_a_source_that_is_not_there_ends_with_a_sentence_and_its_code(tmp_path: Path) -> None:

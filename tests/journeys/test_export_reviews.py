@@ -11,9 +11,10 @@ import pytest
 from inspect_ai.audit import DrawnMark, Log, MarkKind, open_log
 from inspect_ai.datasets.folder import read_folder
 from inspect_ai.errors import UsageError
-from inspect_ai.journeys.export_reviews import export_reviews, mask_of
+from inspect_ai.journeys.export_reviews import export_reviews
 from inspect_ai.plugins import task_named
 from inspect_ai.review import decide
+from inspect_ai.review.label_masks import mask_of
 from inspect_ai.settings import Settings
 from tests.support.reader_desk import decided
 
@@ -45,9 +46,9 @@ def test_answered_cases_become_pictures_classes_and_masks_with_the_entries_behin
     assert [row["reader"] for row in rows] == ["anna", "ben", "ben"]
     assert all(entries[int(row["entry"])] == row["entry_hash"] for row in rows)
     assert (tmp_path / "out" / rows[0]["file"]).read_bytes() == (tmp_path / "parts" / "1.png").read_bytes()
-    mask = cv2.imread(str(tmp_path / "out" / rows[0]["masks"]), cv2.IMREAD_UNCHANGED)
+    mask = cv2.imread(str(tmp_path / "out" / rows[0]["mask"]), cv2.IMREAD_UNCHANGED)
     assert (int(mask[10:16, 20:31].min()), int(mask.sum()) // 255) == (255, 6 * 11)
-    assert [bool(row["masks"]) for row in rows] == [True, False, False]
+    assert [bool(row["mask"]) for row in rows] == [True, False, False]
     assert not any("parts" in row["file"] for row in rows)  # no name of the scanned folder leaves it
 
 
@@ -89,6 +90,18 @@ def test_a_file_that_was_altered_since_is_left_out_and_counted(tmp_path: Path) -
     assert sum(count for _, count in found.left_out) == 1
 
 
+def test_the_export_tells_how_many_of_how_many_cases_it_has_read(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with open_log(tmp_path / "log.db") as log:
+        answered(log, tmp_path)
+        export_reviews(
+            log, "metal_surface", tmp_path / "out", roots=[tmp_path], settings=Settings(),
+            progress=lambda done, of: told.append((done, of)),
+        )  # fmt: skip
+
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_an_answer_that_was_undone_is_not_exported(tmp_path: Path) -> None:
     with open_log(tmp_path / "log.db") as log:
         answered(log, tmp_path)
@@ -119,3 +132,20 @@ def test_marks_fill_what_they_outline(mark: DrawnMark, inside: tuple[int, int], 
     assert mask[inside] == 255
     assert mask[outside] == 0
     assert set(np.unique(mask)) == {0, 255}
+
+
+def test_a_patient_stands_in_one_part_alone(tmp_path: Path) -> None:
+    with open_log(tmp_path / "log.db") as log:
+        made = [decided(tmp_path, number) for number in range(1, 9)]
+        log.append([replace(one, study=replace(one.study, patient_hash="one patient")) for one in made])
+        for entry in range(1, 9):
+            decide(log, entry, "negative", "nothing", operator="ben")
+        found = export_reviews(
+            log, "metal_surface", tmp_path / "out", roots=[tmp_path], settings=Settings(audit_rate=0.5)
+        )
+
+    ((split, kept),) = found.splits
+    ((reason, left),) = found.left_out
+    assert (split, kept + left) == ("calibration", 8)
+    assert "no group may stand in two parts" in reason
+    assert len(list((tmp_path / "out" / "images").iterdir())) == kept

@@ -8,15 +8,20 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
+from benchmarks.pacs_round_trip.by_dicomweb import by_dicomweb
+from inspect_ai import review
 from inspect_ai.audit import open_log, verify
 from inspect_ai.phantom.chest_frame import SIDE
 from inspect_ai.phantom.dicom_files import write_ct
+from tests.dicom_out.reading import code, named
 from tests.support.dicom_factory import save
 from tests.support.pacs import (
     PATIENT,
@@ -29,6 +34,7 @@ from tests.support.pacs import (
     photograph,
     until,
     write_photographs,
+    write_series,
 )
 from tests.support.tasks import make_task
 
@@ -191,13 +197,13 @@ def test_what_pacs_sends_is_decided_and_answered_once_though_both_are_killed(
     assert len(rows(listener.db, "delivery")) == len(steps)
 
 
-def test_report_and_picture_of_a_series_stand_in_the_pacs_under_its_study_once(
+def test_report_segments_and_picture_of_a_flagged_series_stand_in_the_pacs_under_its_study_once(
     pair: tuple[Orthanc, Listener], place: Path
 ) -> None:
     pytest.importorskip("highdicom", reason="needs the extra dicom")
     orthanc, listener = pair
     listener.real_results = True
-    (study,) = {orthanc.upload(path) for path in phantom_series(place / "source")}
+    (study,) = {orthanc.upload(path) for path in write_series(place / "source", 1)}
     listener.start()
     orthanc.send(study)
     until(lambda: len(listener.events("sent")) == 1, "the results")
@@ -206,13 +212,128 @@ def test_report_and_picture_of_a_series_stand_in_the_pacs_under_its_study_once(
     orthanc.send(study)
     until(lambda: not list((listener.into / "incoming").iterdir()), "the end of receiving")
 
-    assert before.count("CT") == 6
-    assert before.count("SR") == 1
-    assert len(before) > 7  # segments or a picture beside the report
+    assert before == [*["CT"] * 6, "OT", "SEG", "SR"]
     assert orthanc.modalities(study) == before
     (sent,) = [row for row in rows(listener.db, "delivery") if row["state"] == "sent"]
-    assert len(sent["objects"]) == len(before) - 6
+    assert len(sent["objects"]) == 3
     check_once(listener.db, 1)
+
+
+def answer(listener: Listener, entry: int, verdict: str) -> None:
+    """What a reader says, in a process that is not the listener's."""
+    with open_log(listener.db, create=False) as log:
+        review.decide(log, entry, verdict, f"{verdict} it is", operator="anna")
+
+
+def test_the_report_of_an_answer_follows_the_decision_once_though_the_listener_is_killed(
+    pair: tuple[Orthanc, Listener], place: Path
+) -> None:
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    orthanc, listener = pair
+    listener.real_results = True
+    first, second = (orthanc.upload(path) for path in write_photographs(place / "source", 2))
+    listener.start()
+    orthanc.send(first)
+    until(lambda: len(listener.events("sent")) == 1, "the results of the first")
+    orthanc.send(second)
+    until(lambda: len(listener.events("sent")) == 2, "the results of the second")
+    before = orthanc.modalities(first), orthanc.modalities(second)
+    one, two = (event["entry"] for event in listener.events("sent"))
+
+    answer(listener, one, "positive")
+    until(lambda: len(listener.events("sent")) == 3, "the report of the answer")
+    listener.kill()
+    answer(listener, one, "reopen")  # while nobody listens: the archive has what is taken back
+    answer(listener, one, "negative")
+    answer(listener, two, "positive")
+    answer(listener, two, "reopen")  # the archive never had it
+    listener.start()
+    until(lambda: len(listener.events("sent")) == 2, "what was said meanwhile")
+    listener.kill()
+    listener.start()
+    answer(listener, two, "negative")
+    until(lambda: listener.events("sent"), "the last answer")
+
+    assert orthanc.modalities(first) == sorted([*before[0], "SR", "SR", "SR"])
+    assert orthanc.modalities(second) == sorted([*before[1], "SR"])
+    said = ["negative 99INSPECT", "positive 99INSPECT", "withdrawn 99INSPECT"]
+    assert answers_at(orthanc, first, place) == said
+    assert answers_at(orthanc, second, place) == ["negative 99INSPECT"]
+    steps = [(row["entry_id"], row["state"]) for row in rows(listener.db, "delivery")]
+    assert len(steps) == len(set(steps)) == 12
+    assert {row["state"] for row in listener.listed()} == {"sent"}
+    check_once(listener.db, 2)
+
+
+def answers_at(orthanc: Orthanc, study: str, place: Path) -> list[str]:
+    """Answers of the reports that a study has at Orthanc, sorted."""
+    found = []
+    for instance in orthanc.get(f"/studies/{study}/instances"):
+        report = dcmread(BytesIO(orthanc.file(instance["ID"])), stop_before_pixels=True)
+        found += [code(report, "answer 99INSPECT")] if named(report, "answer 99INSPECT") else []
+    return sorted(found)
+
+
+@pytest.mark.parametrize("point", ["inside_transaction", "after_commit"])
+def test_killed_while_an_answer_is_queued_a_restart_sends_it_once(
+    pair: tuple[Orthanc, Listener], place: Path, point: str
+) -> None:
+    orthanc, listener = pair
+    study = orthanc.upload(write_photographs(place / "source", 1)[0])
+    listener.start()
+    orthanc.send(study)
+    until(lambda: listener.events("sent"), "the results")
+    listener.kill()
+    (entry,) = [event["entry"] for event in listener.events("sent")]
+    listener.start(INSPECT_AI_FAILPOINT=point)  # of its next row: there is nothing else to do
+    answer(listener, entry, "positive")
+    process = listener.process
+    assert process is not None
+    assert process.wait(timeout=120) == -signal.SIGKILL
+
+    listener.start()
+    until(lambda: {row["state"] for row in listener.listed()} == {"sent"} and len(orthanc.modalities(study)) == 3, "it")
+
+    assert orthanc.modalities(study) == ["OP", "SR", "SR"]
+    states = [(row["entry_id"], row["state"]) for row in rows(listener.db, "delivery")]
+    assert states == [(entry, "queued"), (entry, "sent"), (entry + 3, "queued"), (entry + 3, "sent")]
+    check_once(listener.db, 1)
+
+
+def test_results_that_nobody_could_be_sent_are_queued_by_decide_once_there_is_somebody(
+    pair: tuple[Orthanc, Listener], place: Path
+) -> None:
+    orthanc, listener = pair
+    listened, scanned = (orthanc.upload(path) for path in write_photographs(place / "source", 2))
+    destinations = (place / "inspect_ai.toml").read_text()
+    (place / "inspect_ai.toml").write_text("")
+    listener.start()
+    orthanc.send(listened)
+    until(lambda: len(listener.events("received")) == 1, "the decision")
+    listener.kill()
+    listener.start("--quiet", "1h")
+    orthanc.send(scanned)
+    listener.kill()
+    settings = ["--task", "bright", "--tasks", "tasks", "--db", str(listener.db), "--out", "out"]
+    listener.run_other("scan", str(listener.into), *settings)
+    assert len(rows(listener.db, "decision")) == 2
+    answer(listener, rows_of(listener.db, "decision")[0], "negative")
+    assert rows(listener.db, "delivery") == []
+
+    (place / "inspect_ai.toml").write_text(destinations)
+    done = listener.decide()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["received", "sent", "sent", "sent"]
+    assert [len(orthanc.modalities(study)) for study in (listened, scanned)] == [3, 2]
+    assert listener.decide().stdout == ""
+    check_once(listener.db, 2)
+
+
+def rows_of(db: Path, kind: str) -> list[int]:
+    """Numbers of the entries of a kind."""
+    with open_log(db, create=False) as log:
+        return [entry.id for entry in log.entries(kind=kind)]
 
 
 def test_the_same_through_dicomweb(pair: tuple[Orthanc, Listener], place: Path) -> None:
@@ -244,6 +365,20 @@ def test_the_same_through_dicomweb(pair: tuple[Orthanc, Listener], place: Path) 
     assert [orthanc.modalities(study) for study in studies] == [["OP", "SR"]] * 2
     assert {row["destination"] for row in rows(listener.db, "delivery")} == {"web"}
     check_once(listener.db, 2)
+
+
+def test_real_results_go_back_through_dicomweb_once_though_both_sides_are_killed(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom", reason="needs the extra dicom")
+    needs("Orthanc")
+    if not PLUGIN.exists():
+        pytest.skip("needs the Debian package orthanc-dicomweb")
+
+    found = by_dicomweb(tmp_path, studies=3, slices=6)
+
+    assert (found.reports, found.segments, found.pictures) == (3, 1, 3)
+    assert (found.lacking, found.surplus, found.doubled) == (0, 0, 0)
+    assert found.happened.again == 3 * 6 + 7
+    assert found.holds
 
 
 def test_orthanc_gets_its_storage_commitment(pair: tuple[Orthanc, Listener], place: Path) -> None:

@@ -24,19 +24,23 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, BasicTextSRStorage, ExplicitVRLittleEndian
 
 from inspect_ai.audit import Entry, Log
+from inspect_ai.phantom.dicom_files import write_ct
 from tests.support.dicom_factory import fundus_photograph, save
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 TITLE = "ORTHANC"
+SERIES_SIDE = 96  # pixels
 COMMAND = "tests.support.pacs_command"
 PATIENT = "Marker^Secret"  # stands in every header here, and must stand nowhere else
 
-# The task of tests/support/tasks.py, for photographs and CT: bright ones are flagged. Quality is not asked.
+# The task of tests/support/tasks.py, for photographs and CT: bright ones are flagged. Quality is not asked. The finding
+# of a series has a slice and a size, so that segments are made of it.
 TASK = '''"""Bright: DICOM photographs and CT series, by their mean brightness."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -62,7 +66,10 @@ class Bright(Task):
         for volume in study.volumes:
             middle = len(volume.hu) // 2
             grey = np.clip((volume.hu[middle].astype(np.float32) + 1024) / 2048, 0, 1)
-            yield whole_picture(np.repeat(grey[..., None], 3, -1), self.config, middle)
+            unit = whole_picture(
+                np.repeat(grey[..., None], 3, -1), self.config, middle, volume.sop_instance_uids[middle]
+            )
+            yield replace(unit, series_uid=volume.series_uid, diameter_mm=12.0)
 '''
 
 
@@ -110,10 +117,21 @@ def write_photographs(folder: Path, count: int, *, first: int = 0) -> list[Path]
     return [save(photograph(number), folder / f"{number:03d}.dcm") for number in range(first, first + count)]
 
 
+def write_series(folder: Path, number: int, *, slices: int = 6) -> list[Path]:
+    """A CT series of study NUMBER; odd ones are bright, with one brighter place."""
+    random = np.random.default_rng(number)
+    low, high = (150, 450) if number % 2 else (-900, -500)
+    hu = random.integers(low, high, (slices, SERIES_SIDE, SERIES_SIDE), np.int16)
+    if number % 2:
+        row, col = random.integers(16, SERIES_SIDE - 16, 2)
+        hu[:, row - 8 : row + 8, col - 8 : col + 8] = 1000
+    return write_ct(folder, hu, name=f"series {number}", patient=f"SECRET-{number}")
+
+
 def text_report(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Path]:
-    """A Basic Text SR with the outcome of one decision; every UID follows from the entry."""
-    decision = entry.decision()
-    _, _, first, *_ = log.names.opened(entry.sealed)
+    """A Basic Text SR with the outcome of one decision, or of one answer; every UID follows from the entry."""
+    decided = log.entry(entry.review().entry_id) if entry.kind == "review" else entry
+    _, _, first, *_ = log.names.opened(decided.sealed)
     like = dcmread(root / first, stop_before_pixels=True)
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
@@ -126,7 +144,7 @@ def text_report(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Pa
     ds.ContinuityOfContent, ds.InstanceNumber, ds.SeriesNumber = "SEPARATE", "1", "99"
     text = Dataset()
     text.RelationshipType, text.ValueType = "CONTAINS", "TEXT"
-    text.TextValue = f"{decision.verdict.outcome.value} (entry {entry.id})"
+    text.TextValue = f"{entry.outcome} (entry {entry.id})"
     ds.ContentSequence = [text]
     return (save(ds, folder / "report.dcm"),)
 
@@ -173,6 +191,11 @@ class Orthanc:
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
             return json.loads(answer.read())
+
+    def file(self, instance: str) -> bytes:
+        """DICOM file of an instance."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/instances/{instance}/file", timeout=30) as answer:
+            return bytes(answer.read())
 
     def post(self, path: str, body: bytes) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, method="POST")
@@ -221,6 +244,13 @@ class Listener:
             timeout=240, check=False,
         )  # fmt: skip
 
+    def run_other(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command of the program to its end."""
+        return subprocess.run(
+            [sys.executable, "-c", "from inspect_ai.cli import main; main()", *words],
+            cwd=self.folder, env=self._environment({}), capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+
     def start(self, *words: str, allow: Sequence[str] = (TITLE,), **environment: str) -> None:
         """Listen, until `stop` or `kill`; returns when the port is open."""
         options = ["--into", str(self.into), "--port", str(self.port), "--task", "bright", "--tasks", "tasks"]
@@ -244,8 +274,18 @@ class Listener:
         return [event for event in map(json.loads, list(self.lines)) if event["type"] == kind]
 
     def decide(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.run("decide", *self._deciding(), *words)
+
+    def start_deciding(self) -> subprocess.Popen[str]:
+        """The command `decide`, to be killed or waited for; nothing of what it prints is kept."""
+        return subprocess.Popen(
+            self._command(["decide", *self._deciding()]), cwd=self.folder, env=self._environment({}), text=True,
+            stdout=subprocess.DEVNULL, stderr=(self.folder / "stderr").open("a"),
+        )  # fmt: skip
+
+    def _deciding(self) -> list[str]:
         options = ["--into", str(self.into), "--task", "bright", "--tasks", "tasks", "--db", str(self.db)]
-        return self.run("decide", *options, "--out", str(self.folder / "out"), "--json", *words)
+        return [*options, "--out", str(self.folder / "out"), "--json"]
 
     def listed(self) -> list[dict[str, Any]]:
         ended = self.run("list", "--into", str(self.into), "--db", str(self.db), "--quiet", "1s", "--json")

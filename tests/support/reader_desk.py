@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
+import httpx2
 import numpy as np
 from starlette.testclient import TestClient
 
@@ -82,7 +83,7 @@ def opened(
         yield Opened(desk=desk, db=db)
 
 
-def csrf(client: TestClient, path: str = "/") -> str:
+def csrf(client: httpx2.Client, path: str = "/") -> str:
     """Token against forged requests that a page carries."""
     found = re.search(r'name="csrf" (?:content|value)="([^"]+)"', client.get(path).text)
     assert found is not None, path

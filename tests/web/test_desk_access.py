@@ -60,7 +60,7 @@ def test_after_many_tries_even_the_right_password_waits(tmp_path: Path) -> None:
     with opened(tmp_path, [decided(tmp_path, 1)]) as made:
         made.desk.accounts.add("anna", PASSWORD, ["reader"])
         client = made.client()
-        for _ in range(TRIES_MOST):
+        for _ in range(TRIES_MOST["account"]):
             client.post("/sign-in", data={"name": "anna", "password": "something else"})
 
         assert client.post("/sign-in", data={"name": "anna", "password": PASSWORD}).status_code == 429
@@ -265,3 +265,14 @@ def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
         assert client.post("/cases/1/answer", data=data).status_code == 413
         assert answer(client, 1, "negative") == 303
+
+
+def test_an_address_may_not_guess_over_many_accounts_and_a_whole_clinic_may_sign_in_from_it(tmp_path: Path) -> None:
+    with opened(tmp_path, [decided(tmp_path, 1)]) as made:
+        client = made.client()
+        statuses = [
+            client.post("/sign-in", data={"name": f"account {number}", "password": PASSWORD}).status_code
+            for number in range(TRIES_MOST["address"] + 1)
+        ]
+
+    assert statuses == [403] * TRIES_MOST["address"] + [429]

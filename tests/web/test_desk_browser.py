@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,9 +20,9 @@ from tests.support.dicom_studies import PROVENANCE as LUNG
 from tests.support.dicom_studies import nodule, study_of
 from tests.support.logs import decision
 from tests.support.reader_desk import PASSWORD, decided
+from tests.support.served_desk import served as desk_served
 
 CASES = 30
-MAIN = (sys.executable, "-c", "from inspect_ai.cli import main; main()")
 WAIT_S = 60.0
 
 
@@ -92,15 +90,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     for name in ("anna", "ben"):
         Accounts(store).add(name, PASSWORD, ["lead"])
     store.close()
-    command = [*MAIN, "desk", "--db", str(db), "--out", str(folder / "out"), "--root", str(folder), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        try:
-            with browser(1280, 900) as driver:
-                yield Page(driver=driver, url=re.search(r"http://[^/]+", line)[0], db=db)  # type: ignore[index]
-        finally:
-            process.terminate()
+    options = ("--out", str(folder / "out"), "--root", str(folder))
+    with desk_served(db, *options) as url, browser(1280, 900) as driver:
+        yield Page(driver=driver, url=url, db=db)
 
 
 def cases(folder: Path) -> list[Decision]:
@@ -221,3 +213,18 @@ def test_c_no_page_broke_its_policy_or_asked_another_host(served: Page) -> None:
         served.open(path)
         hosts = served.run("return performance.getEntriesByType('resource').map((r) => new URL(r.name).host)")
         assert set(hosts) <= {served.url.removeprefix("http://")}
+
+
+def test_d_a_lead_finds_chooses_and_assigns_by_keyboard_alone(served: Page) -> None:
+    page = served
+    page.open("/?state=all")
+    page.keys("/")
+    page.keys(str(CASES), "\ue007")
+    page.until_at(rf"find={CASES}\b.*state=all")
+    page.keys("j")
+    page.keys("x")
+    page.keys("a")
+    page.keys("anna", "\ue004", "\ue007")  # Tab, Enter
+    page.until_at("/queue/assign")
+    assert "0 cases are assigned to anna." in page.text()
+    assert f"Case {CASES} stays as it is: anna has answered it." in page.text()

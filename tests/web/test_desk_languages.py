@@ -20,7 +20,11 @@ def texts() -> set[str]:
     """Texts of all templates and of the viewer, and those that code hands to a template."""
     found = {one for path in TEMPLATES.glob("*.html") for one, _ in TEXT.findall(path.read_text("utf-8"))}
     assert len(found) > 100
-    return found | set(viewer_words.WORDS.values()) | {TOO_MANY, WRONG, "second reader", "reader", "waiting"}
+    return (
+        found
+        | set(viewer_words.WORDS.values())
+        | {TOO_MANY, WRONG, "second reader", "reader", "waiting", "random audit"}
+    )
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -6,9 +6,9 @@ A claim lasts as long as its reader looks: pages renew it. The log itself refuse
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from inspect_ai.web.store import ASSIGNMENTS, CLAIMS, Store
@@ -46,9 +46,12 @@ class Claims:
             rows = connection.execute(select(CLAIMS.c.entry, CLAIMS.c.account).where(CLAIMS.c.until >= self._clock()))
             return {entry: account for entry, account in rows}
 
-    def assign(self, entry: int, account: str) -> None:
-        """Give a case to an account; to nobody with ""."""
+    def assign(self, entries: Iterable[int], account: str) -> None:
+        """Give cases to an account; to nobody with ""."""
+        rows = [{"entry": entry, "account": account} for entry in entries]
+        if not rows:
+            return
         with self._store.writing() as connection:
-            connection.execute(ASSIGNMENTS.delete().where(ASSIGNMENTS.c.entry == entry))
+            connection.execute(ASSIGNMENTS.delete().where(ASSIGNMENTS.c.entry == bindparam("entry")), rows)
             if account:
-                connection.execute(insert_or(ASSIGNMENTS).values({"entry": entry, "account": account}))
+                connection.execute(insert_or(ASSIGNMENTS), rows)

@@ -8,38 +8,27 @@ from __future__ import annotations
 import json
 import statistics
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, tuple_, update
+from sqlalchemy import Connection, func, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from inspect_ai.audit import AccessAction, Entry, Kind, Log
+from inspect_ai.canonical import text_from_plain
 from inspect_ai.domain import Outcome
 from inspect_ai.review import WAITING, ReviewState
 from inspect_ai.review.queue import TURN
 from inspect_ai.review.random_audit import drawn
 from inspect_ai.review.review_states import state_after
+from inspect_ai.web.cases.filters import REPLACED, Filter, chosen_cases, counted_cases, values_of
 from inspect_ai.web.store import ANSWERS, ASSIGNMENTS, CASES, FACTS, INDEX_TABLES, LOOKS, Store
 
 PAGE = 50
 TELL_EVERY = 5000
-ALL, ANSWERED = "all", "answered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Choice of cases; an empty text leaves a column open. state: waiting, answered, all, or a state's name."""
-
-    task: str = ""
-    outcome: str = ""
-    state: str = "waiting"
-    since: str = ""  # day, 2026-01-31
-    site: str = ""
-    certified: str = ""  # yes or no
-    mine: str = ""  # account that the case is assigned to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +36,7 @@ class CaseRow:
     """Line of the queue."""
 
     entry: int
+    key: str
     task: str
     outcome: str
     score: float | None
@@ -67,10 +57,13 @@ class CasePage:
 
 
 class CaseIndex:
-    """Index over one log. audit_rate: share of clear cases that chance draws for a person, as in review."""
+    """Index over one log. audit_rate: share of clear cases that chance draws for a person, as in review.
 
-    def __init__(self, log: Log, store: Store, audit_rate: float = 0.0) -> None:
-        self._log, self._store, self._rate = log, store, audit_rate
+    clock: seconds since 1970.
+    """
+
+    def __init__(self, log: Log, store: Store, audit_rate: float = 0.0, clock: Callable[[], float] = time.time) -> None:
+        self._log, self._store, self._rate, self._clock = log, store, audit_rate, clock
         self._updating = threading.Lock()
 
     def update(self, progress: Callable[[int], None] = lambda done: None) -> None:
@@ -87,24 +80,37 @@ class CaseIndex:
             if batch:
                 self._take(batch)
 
-    def page(self, chosen: Filter, key: str = "", size: int = PAGE, *, blinded: bool = False) -> CasePage:
+    def page(self, chosen: Filter, key: str = "", size: int = PAGE) -> CasePage:
         """Cases by falling urgency, from the one after entry `key` on; blinded: by number, which tells nothing."""
-        query = _chosen(_WITH_ASSIGNED, chosen)
-        columns = _order(blinded)
-        ordered = query.order_by(*columns)
+        columns = chosen.order
         with self._store.reading() as connection:
+            now = self._clock()
+            ordered = chosen_cases(_WITH_ASSIGNED, chosen, connection, now).order_by(*columns)
             if key and (after := _place_of(connection, key, columns)) is not None:
                 ordered = ordered.where(tuple_(*columns) > tuple_(*after))
             found = connection.execute(ordered.limit(size + 1)).all()
-            left = connection.execute(_chosen(_COUNT_MINE if chosen.mine else _COUNT, chosen)).scalar_one()
+            left = connection.execute(counted_cases(chosen, connection, now)).scalar_one()
         rows = tuple(_row(row._mapping) for row in found[:size])
         return CasePage(rows=rows, left=left, next_key=str(rows[-1].entry) if len(found) > size else "")
 
-    def neighbours(self, entry: int, chosen: Filter, *, blinded: bool = False) -> tuple[int | None, int | None]:
-        """Case before and case after one in the order of the queue; None at its ends."""
-        columns = _order(blinded)
-        query = _chosen(select(CASES.c.entry).join_from(CASES, ASSIGNMENTS, _ASSIGNED, isouter=True), chosen)
+    def rows(self, entries: Sequence[int]) -> list[CaseRow]:
+        """Lines of these cases; nothing for what is none."""
         with self._store.reading() as connection:
+            found = connection.execute(_WITH_ASSIGNED.where(CASES.c.entry.in_(entries))).all()
+        return [_row(row._mapping) for row in found]
+
+    def audit_left(self) -> tuple[int, int]:
+        """Clear cases that chance drew for a person: how many still wait, and how many there are."""
+        query = select(func.count(), func.coalesce(func.sum(CASES.c.waiting), 0)).where(CASES.c.drawn == 1)
+        with self._store.reading() as connection:
+            every, waiting = connection.execute(query).one()
+        return waiting, every
+
+    def neighbours(self, entry: int, chosen: Filter) -> tuple[int | None, int | None]:
+        """Case before and case after one in the order of the queue; None at its ends."""
+        columns = chosen.order
+        with self._store.reading() as connection:
+            query = chosen_cases(_ENTRIES, chosen, connection, self._clock())
             here = _place_of(connection, str(entry), columns)
             if here is None:
                 return None, connection.execute(query.order_by(*columns).limit(1)).scalar()
@@ -137,8 +143,7 @@ class CaseIndex:
     def values(self, column: str) -> list[str]:
         """Values of a column that cases have: task or site."""
         with self._store.reading() as connection:
-            found = connection.execute(select(CASES.c[column]).distinct().order_by(CASES.c[column])).scalars()
-            return [value for value in found if value]
+            return [value for value in values_of(connection, CASES.c[column]) if value]
 
     def _start(self) -> int:
         """Number of the last entry that was read; empties an index of another log or rate."""
@@ -177,7 +182,7 @@ class CaseIndex:
         elif entry.kind == Kind.DECISION:
             if entry.outcome != Outcome.CLEAR:  # no flag vanishes without a person
                 replaced = update(CASES).where(CASES.c.entry == entry.refers)
-                connection.execute(replaced.values(waiting=0, state="replaced"))
+                connection.execute(replaced.values(waiting=0, state=REPLACED))
             _insert(connection, [self._case(entry)])
         elif entry.outcome == AccessAction.LOOKED:
             _look(connection, entry)
@@ -186,14 +191,16 @@ class CaseIndex:
         """Row of a decision."""
         decision = json.loads(entry.document)["decision"]
         outcome = Outcome(entry.outcome or "")
-        waits = outcome is not Outcome.CLEAR or (entry.refers is None and drawn(entry, self._rate))
+        by_chance = outcome is Outcome.CLEAR and entry.refers is None and drawn(entry, self._rate)
         study = decision["study"]
+        key = text_from_plain(study["key"])
         return {
             "entry": entry.id, "task": entry.task, "outcome": outcome.value, "turn": TURN.index(outcome),
             "unscored": int(entry.score is None), "below": -(entry.score or 0.0), "state": ReviewState.OPEN.value,
-            "waiting": int(waits), "day": entry.time[:10],
+            "waiting": int(by_chance or outcome is not Outcome.CLEAR), "drawn": int(by_chance), "day": entry.time[:10],
             "site": str(dict(study.get("attributes") or []).get("site", "")),
             "certified": int(bool(decision["verdict"]["certified"])),
+            "key": key, "file": key.rpartition("/")[2],
             "subject": str(study.get("patient_hash") or study.get("digest") or ""),
         }  # fmt: skip
 
@@ -208,7 +215,7 @@ def _insert(connection: Connection, cases: list[dict[str, object]]) -> None:
 def _review(connection: Connection, entry: Entry) -> None:
     state = state_after(entry)
     was = connection.execute(select(CASES.c.state).where(CASES.c.entry == entry.refers)).scalar()
-    if was is not None and was != "replaced":
+    if was is not None and was != REPLACED:
         changed = update(CASES).where(CASES.c.entry == entry.refers)
         connection.execute(changed.values(state=state.value, waiting=int(state in WAITING)))
     operator = entry.operator
@@ -235,32 +242,7 @@ def _seconds(earlier: str, later: str) -> float:
 
 _ASSIGNED = CASES.c.entry == ASSIGNMENTS.c.entry
 _WITH_ASSIGNED = select(CASES, ASSIGNMENTS.c.account).join_from(CASES, ASSIGNMENTS, _ASSIGNED, isouter=True)
-_COUNT = select(func.count()).select_from(CASES)
-_COUNT_MINE = select(func.count()).select_from(CASES.join(ASSIGNMENTS, _ASSIGNED))
-
-
-def _chosen(query: Select[Any], chosen: Filter) -> Select[Any]:
-    if chosen.state == "waiting":
-        query = query.where(CASES.c.waiting == 1)
-    elif chosen.state == ANSWERED:
-        query = query.where(CASES.c.waiting == 0, CASES.c.state.not_in([ReviewState.OPEN.value, "replaced"]))
-    elif chosen.state != ALL:
-        query = query.where(CASES.c.state == chosen.state)
-    for column, value in (("task", chosen.task), ("outcome", chosen.outcome), ("site", chosen.site)):
-        if value:
-            query = query.where(CASES.c[column] == value)
-    if chosen.since:
-        query = query.where(CASES.c.day >= chosen.since)
-    if chosen.certified:
-        query = query.where(CASES.c.certified == int(chosen.certified == "yes"))
-    if chosen.mine:
-        query = query.where(ASSIGNMENTS.c.account == chosen.mine)
-    return query
-
-
-def _order(blinded: bool) -> tuple[Any, ...]:
-    """Columns that cases are ordered by; the entry's number alone where the order may not tell the machine's answer."""
-    return (CASES.c.entry,) if blinded else (CASES.c.turn, CASES.c.unscored, CASES.c.below, CASES.c.entry)
+_ENTRIES = select(CASES.c.entry).join_from(CASES, ASSIGNMENTS, _ASSIGNED, isouter=True)
 
 
 def _place_of(connection: Connection, key: str, columns: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -274,6 +256,7 @@ def _place_of(connection: Connection, key: str, columns: tuple[Any, ...]) -> tup
 def _row(row: Any) -> CaseRow:
     return CaseRow(
         entry=row["entry"],
+        key=row["key"],
         task=row["task"],
         outcome=row["outcome"],
         score=None if row["unscored"] else -row["below"],

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inspect_ai.audit import AccessAction
-from inspect_ai.web.desk import Desk
 from inspect_ai.web.languages import chosen
 from inspect_ai.web.people.accounts import Account
 from inspect_ai.web.people.sessions import same
@@ -28,8 +27,8 @@ def sign_in_page(request: Request) -> Response:
         if account is None:
             desk.note(name[:64], AccessAction.SIGN_IN_REFUSED, "the proxy's account is none of the desk")
             raise Refused(403, "Your account at the proxy has none at this desk. Ask an administrator.")
-        return _begun(request, desk, account, "by the proxy")
-    return _form(request, "")
+        return _begun(request, account, "by the proxy")
+    return form(request, "")
 
 
 @router.post("/sign-in")
@@ -37,15 +36,15 @@ def sign_in(request: Request, name: Annotated[str, Form()] = "", password: Annot
     """Check name and password."""
     desk, address = desk_of(request), request.client.host if request.client else ""
     known = name.strip()[:64]
-    if not desk.sessions.may_try(f"account {known}", f"address {address}"):
+    if not desk.sessions.may_try(account=known, address=address):
         desk.note(known, AccessAction.SIGN_IN_REFUSED, "too many tries")
-        return _form(request, TOO_MANY, 429)
+        return form(request, TOO_MANY, 429)
     account = desk.accounts.checked(known, password)
     if account is None:
         desk.note(known, AccessAction.SIGN_IN_REFUSED, "name or password is wrong")
-        return _form(request, WRONG, 403)
-    desk.sessions.tried_well(f"account {known}", f"address {address}")
-    return _begun(request, desk, account, "by password")
+        return form(request, WRONG, 403)
+    desk.sessions.tried_well(account=known, address=address)
+    return _begun(request, account, "by password")
 
 
 @router.get("/start")
@@ -54,7 +53,7 @@ def start(request: Request, token: str = "") -> Response:
     desk = desk_of(request)
     if desk.start is None or not desk.start.take(token):
         raise Refused(403, "This link was used already, or is of another start. Start the desk again for a new one.")
-    return _begun(request, desk, desk.local_account(), "by the token of the terminal")
+    return _begun(request, desk.local_account(), "by the token of the terminal")
 
 
 @router.post("/sign-out")
@@ -73,14 +72,22 @@ async def sign_out(request: Request) -> Response:
     return answer
 
 
-def _form(request: Request, said: str, status: int = 200) -> HTMLResponse:
+def form(request: Request, said: str, status: int = 200) -> HTMLResponse:
+    """Page to sign in on; `said`: why the last try failed, or nothing."""
     language = chosen(request.headers.get("accept-language", ""))
-    return HTMLResponse(filled("sign_in.html", language, {"said": said}), status)
+    elsewhere = desk_of(request).entrance.single_sign_on is not None
+    return HTMLResponse(filled("sign_in.html", language, {"said": said, "elsewhere": elsewhere}), status)
 
 
-def _begun(request: Request, desk: Desk, account: Account, how: str) -> Response:
+def session_for(request: Request, account: Account, how: str) -> str:
+    """Begin a session, an entry of the log; returns its token for the browser."""
+    desk = desk_of(request)
     token = desk.sessions.begin(account, chosen(request.headers.get("accept-language", "")))
     desk.note(account.name, AccessAction.SIGNED_IN, f"signed in {how}")
+    return token
+
+
+def _begun(request: Request, account: Account, how: str) -> Response:
     answer = RedirectResponse("/", 303)
-    cookie(answer, token, desk.entrance.secure)
+    cookie(answer, session_for(request, account, how), desk_of(request).entrance.secure)
     return answer

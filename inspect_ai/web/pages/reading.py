@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from inspect_ai import review
 from inspect_ai.audit import Entry
 from inspect_ai.calibration import point_sha256, read_point
 from inspect_ai.certificates.deployment import POINT_FILE
@@ -20,7 +21,7 @@ from inspect_ai.report.view import card_view, place
 from inspect_ai.review import Answer, Case, ReviewState, history
 from inspect_ai.web.desk import Desk
 from inspect_ai.web.people.roles import Right
-from inspect_ai.web.visit import Visit
+from inspect_ai.web.visit import Refused, Visit
 from inspect_ai.web.vocabulary import Vocabulary, vocabulary
 
 PRESETS = (
@@ -52,6 +53,22 @@ def reading(visit: Visit, case: Case) -> Reading:
         hidden=visit.blinded and not mine,
         said=said,
     )
+
+
+def case_of(visit: Visit, entry: int) -> Reading:
+    """Case of an entry. Raises Refused where the entry is none."""
+    try:
+        return reading(visit, review.case(visit.desk.log, entry))
+    except UsageError as e:
+        raise Refused(404, str(e)) from e
+
+
+def opened_case(visit: Visit, entry: int) -> Reading:
+    """Case whose page this account has opened: no picture is seen without a look in the log."""
+    shown = case_of(visit, entry)
+    if not visit.desk.index.has_looked(entry, visit.account.name):
+        raise Refused(403, "Open the case first: every look at a picture is an entry of the log.")
+    return shown
 
 
 def machine_view(desk: Desk, shown: Reading) -> dict[str, Any]:

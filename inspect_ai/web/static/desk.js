@@ -17,6 +17,7 @@
     const rows = [...document.querySelectorAll(".queue tbody tr[data-entry]")];
     if (rows.length && (key === "j" || key === "k")) return move(rows, key === "j" ? 1 : -1);
     if (rows.length && key === "Enter" && !(event.target instanceof HTMLAnchorElement) && !(event.target instanceof HTMLButtonElement)) return open(rows);
+    if (rows.length && key === "x") return choose(rows);
     if (key === "l" && !rows.length) return go("/" + (one(".case")?.dataset.suffix ?? ""));
     if (key === "?" || key === "h") return help();
     const target = one(`[data-key="${CSS.escape(key)}"]`);
@@ -24,7 +25,8 @@
     if (target.matches("input[type=radio]")) {
       target.checked = true;
       one('#answer [name="reason"]').focus();
-    } else if (!target.hasAttribute("aria-disabled")) target.click();
+    } else if (target.matches("input, select")) target.focus();
+    else if (!target.hasAttribute("aria-disabled")) target.click();
     return true;
   }
 
@@ -44,6 +46,12 @@
     return true;
   }
 
+  function choose(rows) {
+    const box = one('input[name="entry"]', rows.find((each) => each.classList.contains("here")) ?? rows[0]);
+    if (box) box.checked = !box.checked;
+    return box !== null;
+  }
+
   function open(rows) {
     const row = rows.find((each) => each.classList.contains("here")) ?? rows[0];
     one("a", row).click();
@@ -52,6 +60,12 @@
 
   function go(where) { location.assign(where); return true; }
   function help() { const keys = one("#keys"); if (!keys) return false; keys.open ? keys.close() : keys.showModal(); return true; }
+
+  const all = one("[data-all]");
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => { for (const box of document.querySelectorAll('input[name="entry"]')) box.checked = all.checked; });
+  }
 
   // ---- the case
   const shown = one("#viewer");
