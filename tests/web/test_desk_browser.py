@@ -36,6 +36,7 @@ class Page:
 
     def open(self, path: str) -> None:
         self.driver.get(self.url + path)
+        self.until(lambda: self.run("return document.hasFocus()"), "never takes keys")
 
     def keys(self, *keys: str) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
@@ -71,8 +72,13 @@ class Page:
         with open_log(self.db) as log:
             return [(entry.refers or 0, entry.outcome or "") for entry in log.entries(kind="review")]
 
+    def until_in(self, field: str) -> None:
+        """Until the keyboard writes into a field: a page that has just come is not there yet for the next key."""
+        self.until(lambda: self.run("return document.activeElement?.name") == field, f"never in {field}")
+
     def sign_in(self, name: str) -> None:
         self.open("/sign-in")
+        self.until_in("name")
         self.keys(name, "\ue004", PASSWORD, "\ue007")  # Tab, Enter
         self.until_at("/$")
 
@@ -219,11 +225,14 @@ def test_d_a_lead_finds_chooses_and_assigns_by_keyboard_alone(served: Page) -> N
     page = served
     page.open("/?state=all")
     page.keys("/")
+    page.until_in("find")
     page.keys(str(CASES), "\ue007")
     page.until_at(rf"find={CASES}\b.*state=all")
-    page.keys("j")
+    while page.run("return document.querySelector('tr.here')?.dataset.entry") != str(CASES):
+        page.keys("j")  # a name that begins with the same signs may be found too
     page.keys("x")
     page.keys("a")
+    page.until_in("to")
     page.keys("anna", "\ue004", "\ue007")  # Tab, Enter
     page.until_at("/queue/assign")
     assert "0 cases are assigned to anna." in page.text()
