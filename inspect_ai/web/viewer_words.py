@@ -28,9 +28,38 @@ WORDS = {
     "measuredPixels": _("Length: {length}, in pixels of the picture. How large the thing is cannot be told from it."),
     "nothingToErase": _("No drawing here to delete."),
 }  # fmt: skip
+# The keyboard's texts, by themselves: keys.js of the viewer has them in English (a test compares).
+KEYS = (
+    _("previous, next slice (volume); move the picture (picture)"),
+    _("ten slices back, on"),
+    _("first, last slice"),
+    _("move the picture sideways; with Shift all arrows move it"),
+    _("zoom in, out"),
+    _("reset zoom, place, window and inversion"),
+    _("invert"),
+    _("narrower, wider window"),
+    _("lower, higher level"),
+    _("next window preset"),
+    _("go to that finding"),
+    _("show or hide findings"),
+    _("heat map on or off"),
+    _("axial slab of maximum intensity: 5, 10, 20 mm, off"),
+    _("three planes on or off"),
+    _("tool: move"),
+    _("tool: measure a line, in mm on a volume, in pixels on a picture; no part of an answer"),
+    _("tools: point, box, circle, outline, delete"),
+    _("move the crosshair by 1 pixel, with Shift by 10"),
+    _("set the point, an end, a corner or centre, then the other; delete the nearest"),
+    _("close an outline"),
+    _("give up a drawing, then back to the first tool"),
+    _("delete the last drawing on this slice"),
+    _("arrows, with a drawing tool"),
+    _("Enter or Space, with a drawing tool"),
+    _("1 to 9"),
+)
 
 
 def viewer_words(language: str) -> dict[str, str]:
-    """Words by the names that the viewer gives them; its own for those that are not here."""
+    """Words by the names that the viewer gives them, texts of its keyboard by themselves; the viewer's own else."""
     catalogue = translation(language)
-    return {name: catalogue.gettext(text) for name, text in WORDS.items()}
+    return {name: catalogue.gettext(text) for name, text in (WORDS | {text: text for text in KEYS}).items()}

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import Field
 from starlette.responses import HTMLResponse, Response
 
 from inspect_ai.audit import AccessAction
@@ -24,6 +25,7 @@ from inspect_ai.web.people.roles import Right
 from inspect_ai.web.people.sessions import Session, same
 
 COOKIE = "inspect_ai_desk"
+EntryNumber = Annotated[int, Field(ge=1, lt=1 << 63)]  # of an entry of the log, as SQLite counts them
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 TEMPLATES = Path(__file__).parent / "templates"
 TEXT_LIMIT = 4000

@@ -335,3 +335,23 @@ def test_agreement_is_counted_where_both_name_both_sides(tmp_path: Path) -> None
         assert one_sided.value is None
         assert both.value == pytest.approx(0.5)  # 3 of 4 agree, by chance 1 of 2
         assert "0.50" in client.get("/performance?task=metal_surface").text
+
+
+def test_without_scripts_a_link_leads_to_the_next_cases(tmp_path: Path) -> None:
+    with opened(tmp_path, [decided(tmp_path, number, score=0.9 - 0.001 * number) for number in range(60)]) as made:
+        client = made.client("reader")
+        first = client.get("/")
+        (link,) = re.findall(r'class="button" href="(/[^"]+)"', first.text)
+        then = client.get(link.replace("&amp;", "&"))
+
+    rows = re.compile(r'<tr data-entry="(\d+)"')
+    assert rows.findall(first.text) + rows.findall(then.text) == [str(entry) for entry in range(1, 61)]
+
+
+@pytest.mark.parametrize("path", ["/cases/{}", "/log/{}", "/queue/rows?key={}", "/?key={}", "/?find={}"])
+def test_a_number_beyond_any_entry_is_answered_with_a_sentence(tmp_path: Path, path: str) -> None:
+    with opened(tmp_path, [decided(tmp_path, 1)]) as made:
+        answered = made.client("lead").get(path.format(10**30))
+
+    assert answered.status_code in (200, 404, 422)
+    assert "Research software" in answered.text

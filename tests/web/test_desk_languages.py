@@ -23,6 +23,7 @@ def texts() -> set[str]:
     return (
         found
         | set(viewer_words.WORDS.values())
+        | set(viewer_words.KEYS)
         | {TOO_MANY, WRONG, "second reader", "reader", "waiting", "random audit"}
     )
 
@@ -46,6 +47,13 @@ def test_the_page_has_every_word_that_the_viewer_says() -> None:
 
     assert len(own) > 40
     assert own == viewer_words.WORDS
+
+
+def test_the_texts_of_the_viewers_keyboard_are_those_that_it_has() -> None:
+    source = (Path(viewer_words.__file__).parent / "viewer" / "src" / "keys.js").read_text("utf-8")
+    pairs = re.findall(r'\{ keys: "([^"]*)", does: "([^"]*)" \}', source)
+    named = {keys for keys, _ in pairs if re.search(r"tool|to", keys)}
+    assert {does for _, does in pairs} | named == set(viewer_words.KEYS)
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -14,7 +14,7 @@ from inspect_ai.web.cases.drawn import drawn_from
 from inspect_ai.web.pages.queue import filter_of, suffix
 from inspect_ai.web.pages.reading import answers, case_of
 from inspect_ai.web.people.roles import Right
-from inspect_ai.web.visit import Refused, Visit, moves
+from inspect_ai.web.visit import EntryNumber, Refused, Visit, moves
 
 router = APIRouter()
 Answering = Annotated[Visit, Depends(moves(Right.ANSWER))]
@@ -24,7 +24,7 @@ UNDONE = "undone by the reader who gave it"
 @router.post("/cases/{entry}/answer")
 def answer(
     visit: Answering,
-    entry: int,
+    entry: EntryNumber,
     verdict: Annotated[str, Form()],
     reason: Annotated[str, Form()] = "",
     label: Annotated[str, Form()] = "",
@@ -58,7 +58,7 @@ def answer(
 
 
 @router.post("/cases/{entry}/undo")
-def undo(visit: Answering, entry: int) -> Response:
+def undo(visit: Answering, entry: EntryNumber) -> Response:
     """Reopen a case that this reader answered last; the answer stays in the log."""
     shown = case_of(visit, entry)
     if shown.case.last is None or shown.case.last.operator != visit.account.name:
@@ -72,6 +72,6 @@ def undo(visit: Answering, entry: int) -> Response:
 
 
 @router.post("/cases/{entry}/claim")
-def claim(visit: Answering, entry: int) -> Response:
+def claim(visit: Answering, entry: EntryNumber) -> Response:
     """Renew the claim while the page is open; says who holds the case."""
     return JSONResponse({"holder": visit.desk.claims.take(entry, visit.account.name)})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
-from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from inspect_ai import review
@@ -17,11 +16,10 @@ from inspect_ai.web.cases.index import CaseRow
 from inspect_ai.web.pages.queue import filter_of, queue_page, suffix
 from inspect_ai.web.pages.reading import case_of
 from inspect_ai.web.people.roles import Right
-from inspect_ai.web.visit import Refused, Visit, moves
+from inspect_ai.web.visit import EntryNumber, Refused, Visit, moves
 
 router = APIRouter()
 Assigning = Annotated[Visit, Depends(moves(Right.ASSIGN))]
-EntryNumber = Annotated[int, Field(ge=1, lt=1 << 63)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Hindrance:
 
 
 @router.post("/cases/{entry}/assign")
-def assign(visit: Assigning, entry: int, to: Annotated[str, Form()] = "") -> Response:
+def assign(visit: Assigning, entry: EntryNumber, to: Annotated[str, Form()] = "") -> Response:
     """Give the case to somebody, or to nobody."""
     case_of(visit, entry)
     _reader(visit, to)

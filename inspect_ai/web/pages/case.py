@@ -12,14 +12,14 @@ from inspect_ai.web.cases.index import CaseRow
 from inspect_ai.web.pages.queue import answered_last, filter_of, readers, state_shown, suffix
 from inspect_ai.web.pages.reading import answers, case_of, machine_view, said_view, warm
 from inspect_ai.web.people.roles import Right
-from inspect_ai.web.visit import Visit, looks
+from inspect_ai.web.visit import EntryNumber, Visit, looks
 
 router = APIRouter()
 Looking = Annotated[Visit, Depends(looks(Right.LOOK))]
 
 
 @router.get("/cases/{entry}")
-def case_page(visit: Looking, entry: int) -> Response:
+def case_page(visit: Looking, entry: EntryNumber) -> Response:
     """Page of a case; the look is an entry of the log before anything is shown."""
     desk, chosen = visit.desk, filter_of(visit)
     shown = case_of(visit, entry)

@@ -15,7 +15,7 @@ from inspect_ai.audit import AccessAction, Entry, Kind, export, verify
 from inspect_ai.certificates.lapsed import lapsed
 from inspect_ai.errors import AuditError, UsageError
 from inspect_ai.web.people.roles import Right
-from inspect_ai.web.visit import Refused, Visit, looks, moves
+from inspect_ai.web.visit import EntryNumber, Refused, Visit, looks, moves
 
 router = APIRouter()
 Reading = Annotated[Visit, Depends(looks(Right.READ_LOG))]
@@ -52,7 +52,7 @@ def log_verify(visit: Reading) -> Response:
 
 
 @router.get("/log/{entry}")
-def log_entry(visit: Reading, entry: int) -> Response:
+def log_entry(visit: Reading, entry: EntryNumber) -> Response:
     """Everything that one entry holds."""
     _not_blinded(visit)
     try:

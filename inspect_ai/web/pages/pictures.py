@@ -16,14 +16,14 @@ from inspect_ai.web.pages.reading import PRESETS, Reading, marks_view, opened_ca
 from inspect_ai.web.pages.slice_heat import heat_alone, slice_heat
 from inspect_ai.web.people.roles import Right
 from inspect_ai.web.viewer_words import viewer_words
-from inspect_ai.web.visit import Refused, Visit, looks
+from inspect_ai.web.visit import EntryNumber, Refused, Visit, looks
 
 router = APIRouter()
 Looking = Annotated[Visit, Depends(looks(Right.LOOK))]
 
 
 @router.get("/cases/{entry}/manifest.json")
-def manifest(visit: Looking, entry: int) -> Response:
+def manifest(visit: Looking, entry: EntryNumber) -> Response:
     """Content of the viewer: a volume, a picture, or the stored picture with the reason why not more."""
     shown = opened_case(visit, entry)
     top = shown.decision.findings[0].image_index if shown.decision.findings and not shown.hidden else 0
@@ -53,7 +53,7 @@ def manifest(visit: Looking, entry: int) -> Response:
 
 
 @router.get("/cases/{entry}/slices/{index}")
-def slice_of(request: Request, visit: Looking, entry: int, index: int) -> Response:
+def slice_of(request: Request, visit: Looking, entry: EntryNumber, index: int) -> Response:
     """[H, W] little-endian int16 Hounsfield units of one slice."""
     shown = opened_case(visit, entry)
     raw = _pixels(lambda: visit.desk.pixels.slice(shown.case.decision, index))
@@ -66,14 +66,14 @@ def slice_of(request: Request, visit: Looking, entry: int, index: int) -> Respon
 
 
 @router.get("/cases/{entry}/pictures/{index}.png")
-def picture_of(visit: Looking, entry: int, index: int) -> Response:
+def picture_of(visit: Looking, entry: EntryNumber, index: int) -> Response:
     """One picture at full size."""
     shown = opened_case(visit, entry)
     return Response(_pixels(lambda: visit.desk.pixels.picture(shown.case.decision, index)), media_type="image/png")
 
 
 @router.get("/cases/{entry}/{which}.png")
-def stored_picture(visit: Looking, entry: int, which: str) -> Response:
+def stored_picture(visit: Looking, entry: EntryNumber, which: str) -> Response:
     """Picture that was stored with the decision, or the same with heat and marks."""
     shown = opened_case(visit, entry)
     if which == "heat_alone":

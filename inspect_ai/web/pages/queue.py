@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from inspect_ai import review
@@ -22,29 +22,30 @@ from inspect_ai.web.visit import Visit, looks
 
 router = APIRouter()
 Looking = Annotated[Visit, Depends(looks(Right.LOOK))]
+EntryText = Annotated[str, Query(pattern=r"^[0-9]{0,18}$")]
 NAMES = ("task", "outcome", "state", "since", "site", "certified", "mine", "find")
 
 
 @router.get("/")
-def queue(visit: Looking) -> Response:
-    """First page of the cases that the filter chooses."""
-    return queue_page(visit)
+def queue(visit: Looking, key: EntryText = "") -> Response:
+    """Cases that the filter chooses: the first page, or the one after case `key`, without scripts."""
+    return queue_page(visit, key)
 
 
 def queue_page(
-    visit: Visit, *, given: int | None = None, given_to: str = "", hindered: Sequence[object] = ()
+    visit: Visit, key: str = "", *, given: int | None = None, given_to: str = "", hindered: Sequence[object] = ()
 ) -> Response:
     """The queue. given: cases assigned just now, to `given_to` ("": released); hindered: those that were left as is."""
     desk, chosen = visit.desk, filter_of(visit)
     desk.index.update()
-    page = desk.index.page(chosen)
+    page = desk.index.page(chosen, key)
     warm(visit, page.rows[0].entry if page.rows else None)
     return visit.page(
         "queue.html",
         here="queue",
         rows=_shown(visit, page.rows),
         left=page.left,
-        more=_more(page.next_key, chosen),
+        more=suffix(chosen, key=page.next_key) if page.next_key else "",
         chosen=chosen,
         suffix=suffix(chosen),
         states=BLINDED_STATES if visit.blinded else STATES,
@@ -62,11 +63,11 @@ def queue_page(
 
 
 @router.get("/queue/rows")
-def rows(visit: Looking, key: str = "") -> Response:
+def rows(visit: Looking, key: EntryText = "") -> Response:
     """Further rows, for the end of the table."""
     chosen = filter_of(visit)
     page = visit.desk.index.page(chosen, key)
-    more = _more(page.next_key, chosen)
+    more = suffix(chosen, key=page.next_key) if page.next_key else ""
     return visit.page("queue_rows.html", rows=_shown(visit, page.rows), more=more, suffix=suffix(chosen))
 
 
@@ -110,13 +111,6 @@ def suffix(chosen: Filter, **more: str) -> str:
 def readers(visit: Visit) -> list[str]:
     """Accounts that a case may be assigned to."""
     return [each.name for each in visit.desk.accounts.all() if each.active and Right.ANSWER in each.rights]
-
-
-def _more(key: str, chosen: Filter) -> str:
-    if not key:
-        return ""
-    tail = suffix(chosen).lstrip("?")
-    return f"/queue/rows?key={key}" + (f"&{tail}" if tail else "")
 
 
 def _shown(visit: Visit, rows: Sequence[CaseRow]) -> list[dict[str, object]]:

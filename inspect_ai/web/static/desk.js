@@ -87,17 +87,17 @@
         const now = JSON.stringify(viewer.drawn());
         form.elements.drawn.value = now === before ? "[]" : now;
       });
-      list(viewer.keys);
+      list(viewer.keys, manifest.words);
       window.deskViewer = viewer;
       document.body.dataset.viewer = "ready";
     } catch (error) { why.textContent = error.message; document.body.dataset.viewer = "failed"; }
   }
 
-  function list(keys) {
+  function list(keys, said) {
     const table = document.createElement("dl");
     for (const { keys: names, does } of keys) {
       const term = document.createElement("dt"), words = document.createElement("dd");
-      term.textContent = names; words.textContent = does; table.append(term, words);
+      term.textContent = said[names] ?? names; words.textContent = said[does] ?? does; table.append(term, words);
     }
     one("#viewer-keys")?.append(table);
   }
