@@ -62,4 +62,4 @@ KEYS = (
 def viewer_words(language: str) -> dict[str, str]:
     """Words by the names that the viewer gives them, texts of its keyboard by themselves; the viewer's own else."""
     catalogue = translation(language)
-    return {name: catalogue.gettext(text) for name, text in (WORDS | {text: text for text in KEYS}).items()}
+    return {name: catalogue.gettext(text) for name, text in ({text: text for text in KEYS} | WORDS).items()}
