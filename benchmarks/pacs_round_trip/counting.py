@@ -28,7 +28,7 @@ class Uploaded:
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """What was done to both sides. seconds: from the first study sent or fetched to the last result."""
+    """Events of both sides. seconds: from the first study sent or fetched to the last result."""
 
     orthanc_kills: int
     our_kills: int

@@ -115,7 +115,7 @@ def test_entries_are_written_on_demand_and_one_that_has_none_holds_up_no_other(f
     assert "not on a DICOM study" in refused["reason"]
     assert made == {
         "type": "objects", "entry": eye, "remarks": [],
-        "files": [f"dicom/{eye}/picture.dcm", f"dicom/{eye}/report.dcm"],
+        "files": [f"dicom/{eye}/{name}.dcm" for name in ("marks", "picture", "report")],
     }  # fmt: skip
     assert result.returncode == 2
 
