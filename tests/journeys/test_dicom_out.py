@@ -104,9 +104,10 @@ def test_objects_that_cannot_be_written_are_counted_and_the_scan_goes_on(folder:
 
 def test_entries_are_written_on_demand_and_one_that_has_none_holds_up_no_other(folder: Path) -> None:
     scanned = run(folder, "scan", "studies")
-    entries = {kind: entry for kind, _, entry in decisions(folder)}
-    assert set(entries) == {"image", "dicom"}, scanned.stdout + scanned.stderr
-    camera, eye = entries["image"], entries["dicom"]
+    found = decisions(folder)
+    assert {kind for kind, _, _ in found} == {"image", "dicom"}, scanned.stdout + scanned.stderr
+    (camera,) = [entry for kind, _, entry in found if kind == "image"]
+    (eye,) = [entry for kind, outcome, entry in found if (kind, outcome) == ("dicom", "flag")]
 
     result = run(folder, "dicom-out", str(camera), str(eye), "--root", "studies", "--out", "dicom", "--json")
 
