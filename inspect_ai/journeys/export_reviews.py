@@ -75,7 +75,8 @@ def export_reviews(
         kept = _one_part_a_group(samples)
         for sample in set(samples) - set(kept):
             left_out[SAME_PERSON] += 1
-            (out / sample.file).unlink()
+            for name in filter(None, (sample.file, sample.masks)):
+                (out / name).unlink()
         write_private(out / "labels.csv", _table(kept, task.config.labels[0].mask_column or "masks"))
     except OSError as e:
         raise UsageError(f"{out} cannot be written ({e.strerror}). Name another folder with --out.") from e

@@ -15,6 +15,7 @@ from inspect_ai.journeys.export_reviews import export_reviews
 from inspect_ai.plugins import task_named
 from inspect_ai.review import decide
 from inspect_ai.review.label_masks import mask_of
+from inspect_ai.review.random_audit import drawn
 from inspect_ai.settings import Settings
 from tests.support.reader_desk import decided
 
@@ -139,13 +140,16 @@ def test_a_patient_stands_in_one_part_alone(tmp_path: Path) -> None:
         made = [decided(tmp_path, number) for number in range(1, 9)]
         log.append([replace(one, study=replace(one.study, patient_hash="one patient")) for one in made])
         for entry in range(1, 9):
-            decide(log, entry, "negative", "nothing", operator="ben")
+            decide(log, entry, "positive", "a scratch", operator="ben", marks=[BOX])
+        decisions = list(log.entries(kind="decision"))
+        # hashes are new in each run: a rate at which chance draws some of the cases, and not all
+        rate = next(r for r in np.linspace(0, 1, 999) if 0 < sum(drawn(entry, float(r)) for entry in decisions) < 8)
         found = export_reviews(
-            log, "metal_surface", tmp_path / "out", roots=[tmp_path], settings=Settings(audit_rate=0.5)
+            log, "metal_surface", tmp_path / "out", roots=[tmp_path], settings=Settings(audit_rate=float(rate))
         )
 
     ((split, kept),) = found.splits
     ((reason, left),) = found.left_out
     assert (split, kept + left) == ("calibration", 8)
     assert "no group may stand in two parts" in reason
-    assert len(list((tmp_path / "out" / "images").iterdir())) == kept
+    assert [len(list((tmp_path / "out" / name).iterdir())) for name in ("images", "masks")] == [kept, kept]
