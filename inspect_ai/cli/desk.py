@@ -164,11 +164,21 @@ def _provider(issuer: str, client: str, secret_file: Path | None, claim: str, ca
         raise UsageError("Single sign-on takes both: give --oidc-issuer and --oidc-client.")
     if not issuer:
         return None
-    try:
-        secret = "" if secret_file is None else secret_file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"{secret_file} cannot be read. Give --oidc-secret-file a text file with the secret.") from e
+    secret = "" if secret_file is None else _secret(secret_file)
     return Provider(issuer=issuer, client=client, secret=secret, claim=claim, ca=ca)
+
+
+def _secret(path: Path) -> str:
+    from inspect_ai.errors import UsageError
+    from inspect_ai.secret import read_secret
+
+    try:
+        secret = read_secret(path).strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"{path} cannot be read. Give --oidc-secret-file a text file with the secret.") from e
+    if not secret:
+        raise UsageError(f"{path} is empty. Write the secret into it, or leave --oidc-secret-file out.")
+    return secret
 
 
 def _password() -> str:

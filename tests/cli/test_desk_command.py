@@ -35,6 +35,9 @@ def test_accounts_are_made_listed_and_stopped(db: Path) -> None:
     assert "a long enough password" not in made.stdout + made.stderr
 
 
+PROVIDER = ("--oidc-issuer", "https://login.example", "--oidc-client", "desk")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -44,11 +47,15 @@ def test_accounts_are_made_listed_and_stopped(db: Path) -> None:
         (("change-account", "anna"), "Say what changes"),
         (("--host", "0.0.0.0"), "--tls-cert"),  # noqa: S104 - what is refused
         (("--root", "nowhere"), "no folder nowhere"),
+        (("--oidc-issuer", "https://login.example"), "--oidc-client"),
+        ((*PROVIDER, "--oidc-secret-file", "none"), "none cannot be read"),
+        ((*PROVIDER, "--oidc-secret-file", "empty"), "empty is empty"),
         (("--trusted-header", "X-User", "--trusted-proxy", "127.0.0.1"), "Make an account"),
     ],
 )
 def test_what_cannot_be_done_ends_with_a_sentence(db: Path, words: tuple[str, ...], said: str) -> None:
     port = ("--port", "0") if words[0].startswith("--") else ()
+    (db.parent / "empty").touch()
     ended = desk(*words, "--db", str(db), *port, cwd=db.parent)
 
     assert ended.returncode == 2
