@@ -1,4 +1,4 @@
-"""A receiver in this process, and what callers of it look like."""
+"""A receiver in this process, what callers of it look like, and a log with three decisions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from inspect_ai.audit import Log, open_log
 from inspect_ai.pacs.commitment import Commitments
 from inspect_ai.pacs.destinations import Dimse, TlsFiles
 from inspect_ai.pacs.received import Received
 from inspect_ai.pacs.receiver import Listening, Receiver
+from tests.support.logs import decision
 
 
 @dataclass
@@ -51,3 +53,10 @@ def listening(tmp_path: Path) -> Iterator[Callable[..., Open]]:
     yield start
     for thing in stopped:
         thing.__exit__(None, None, None)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with open_log(tmp_path / "log.db", operator="tester") as opened:
+        opened.append([decision(number) for number in range(3)])
+        yield opened

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from inspect_ai import review
-from inspect_ai.audit import Entry, Log, open_log
+from inspect_ai.audit import Entry, Log
 from inspect_ai.errors import InputError
 from inspect_ai.pacs.answers import AnswerReports
 from inspect_ai.pacs.deliveries import queue
 from inspect_ai.pacs.received import Received
 from tests.support.dicom_factory import save
-from tests.support.logs import decision
 from tests.support.pacs import photograph
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    with open_log(tmp_path / "log.db", operator="tester") as opened:
-        opened.append([decision(number) for number in range(3)])
-        yield opened
 
 
 def make(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Path]:

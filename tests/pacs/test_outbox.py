@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from inspect_ai.audit import DeliveryState, Entry, Kind, Log, open_log, verify
+from inspect_ai.audit import DeliveryState, Entry, Kind, Log, verify
 from inspect_ai.pacs.deliveries import Deliveries, queue
 from inspect_ai.pacs.outbox import Delivered, NotDelivered, Outbox
 from inspect_ai.pacs.pauses import Pauses, Retry
@@ -17,17 +17,9 @@ from inspect_ai.pacs.sending import NotReached, Sent
 from inspect_ai.settings import Settings
 from tests.pacs.conftest import Open
 from tests.support.dicom_factory import save
-from tests.support.logs import decision
 from tests.support.pacs import free_port, photograph
 
 Start = Callable[..., Open]
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    with open_log(tmp_path / "log.db", operator="tester") as opened:
-        opened.append([decision(number) for number in range(3)])
-        yield opened
 
 
 def make(entry: Entry, log: Log, root: Path, folder: Path) -> Sequence[Path]:
